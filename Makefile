@@ -1,0 +1,131 @@
+# Moonseed. `make demo` and `make test` are all a new user needs; both install
+# what is missing first (scripts/setup). BUILD=folder builds elsewhere.
+BUILD ?= build
+PREFIX ?= /usr/local
+OPT ?= -O2 -g
+WARN = -Wall -Wextra -Wpedantic -Werror
+CFLAGS += -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -fvisibility=hidden \
+  -pthread -ffp-contract=off -fno-math-errno -MMD -MP $(SANITIZE)
+LDLIBS = -ldnnl -lgomp -lz -lm -pthread
+
+CORE = $(wildcard core/*/*.c)
+REF = $(wildcard kernels/ref/*.c)
+CPU = $(filter-out %_avx2.c %_avx512.c,$(wildcard kernels/cpu/*.c))
+# Files in kernels/cpu/simd are compiled once per instruction set.
+SIMD = $(wildcard kernels/cpu/simd/*.c)
+OBJ = $(patsubst %.c,$(BUILD)/%.o,$(CORE) $(REF) $(CPU)) \
+  $(foreach isa,plain avx2 avx512,$(patsubst %.c,$(BUILD)/%.$(isa).o,$(SIMD)))
+LIB = $(BUILD)/moonseed/libmoonseed.so
+
+.PHONY: build setup setup-dev demo test bench lint asan tsan soak install \
+  clean
+build: $(LIB)
+
+$(LIB): $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) -shared $(SANITIZE) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/core/%.o: CFLAGS += -DMOON_CORE
+$(BUILD)/kernels/%.o: CFLAGS += -O3 -fno-trapping-math
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c $< -o $@
+$(BUILD)/%.plain.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -DMOON_ISA=plain -c $< -o $@
+$(BUILD)/%.avx2.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -mavx2 -mfma -mf16c -DMOON_ISA=avx2 -c $< -o $@
+$(BUILD)/%.avx512.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -march=skylake-avx512 -mprefer-vector-width=512 \
+	  -DMOON_ISA=avx512 -c $< -o $@
+
+# --- set-up and use ---------------------------------------------------------
+JOBS ?= $(shell nproc)
+ALL = $(MAKE) --no-print-directory -s -j$(JOBS)
+export BUILD
+
+setup:
+	@scripts/setup
+setup-dev:
+	@scripts/setup --dev
+
+demo: setup
+	@$(ALL) build
+	@scripts/moonseed scripts/train_fashion.lua --epochs 3
+
+bench: setup
+	@$(ALL) build
+	@scripts/bench/run $(BENCH)
+
+# Library, header, Lua files and launcher; they run from any folder.
+LUADIR = $(PREFIX)/share/lua/5.1
+LIBDIR = $(PREFIX)/lib/lua/5.1
+install: build
+	install -D -m 755 $(LIB) $(DESTDIR)$(LIBDIR)/moonseed/libmoonseed.so
+	install -D -m 755 scripts/moonseed $(DESTDIR)$(PREFIX)/bin/moonseed
+	install -D -m 644 core/moonseed.h $(DESTDIR)$(PREFIX)/include/moonseed.h
+	cd lua && find moonseed -name '*.lua' -exec \
+	  install -D -m 644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
+	install -m 644 core/moonseed.h $(DESTDIR)$(LUADIR)/moonseed/moonseed.h
+
+clean:
+	rm -rf $(BUILD)
+
+# --- tests ------------------------------------------------------------------
+# The C stress driver, on the plain build and on one per sanitizer.
+STRESS = $(BUILD)/stress
+HEADERS = $(wildcard core/*.h core/*/*.h kernels/*.h spec/c/*.h spec/fuzz/*.h)
+$(STRESS): $(wildcard spec/c/*.c) $(LIB) $(HEADERS)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) $(SANITIZE) -pthread \
+	  $(filter %.c,$^) $(LIB) -Wl,-rpath,'$$ORIGIN/moonseed' -lm -o $@
+
+SANITIZED = $(ALL) OPT='-O1 -g' BUILD=$(BUILD)/$(1) \
+  SANITIZE='-fno-omit-frame-pointer -fsanitize=$(2)' $(BUILD)/$(1)/stress
+asan:
+	@$(call SANITIZED,asan,address)
+tsan:
+	@$(call SANITIZED,tsan,thread)
+
+# The readers: over spec/fuzz/corpus with every check gcc has, and fuzzed.
+READERS = core/base/status.c $(patsubst %,core/file/%.c,source inflate \
+  listing idx safetensors json load header)
+FUZZ = $(notdir $(wildcard spec/fuzz/corpus/*))
+FUZZ_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 $(WARN)
+$(BUILD)/corpus/%: spec/fuzz/%.c spec/fuzz/fuzz.c $(READERS) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(FUZZ_FLAGS) -fsanitize=address,undefined \
+	  -fno-sanitize-recover $(filter %.c,$^) -lz -o $@
+$(BUILD)/fuzz/%: spec/fuzz/%.c spec/fuzz/fuzz.c $(READERS) $(HEADERS)
+	@mkdir -p $(@D)
+	clang $(FUZZ_FLAGS) -DFUZZ -fsanitize=fuzzer,address,undefined \
+	  $(filter %.c,$^) -lz -o $@
+
+# scripts/suites runs `name: command` in turn and adds up what they report.
+test: setup
+	@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/corpus/%)
+	@$(ALL) asan tsan
+	@scripts/suites $(BUILD)/test \
+	  $(FUZZ:%='corpus of %: $(BUILD)/corpus/% spec/fuzz/corpus/%/*') \
+	  'specs: luajit /usr/bin/busted' \
+	  'stress: $(STRESS) 15' \
+	  'stress, addresses: $(BUILD)/asan/stress 40' \
+	  'stress, threads: $(BUILD)/tsan/stress 40'
+
+# Longer runs, each SOAK seconds, and the specs with their long cases.
+SOAK ?= 300
+soak: setup-dev
+	@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/fuzz/%)
+	@$(ALL) asan tsan
+	@MOONSEED_SOAK=1 scripts/suites $(BUILD)/soak \
+	  $(FUZZ:%='fuzz %: scripts/checks/fuzz % $(SOAK)') \
+	  'stress: $(STRESS) $(SOAK)' \
+	  'stress, addresses: $(BUILD)/asan/stress $(SOAK)' \
+	  'stress, threads: $(BUILD)/tsan/stress $(SOAK)' \
+	  'specs: luajit /usr/bin/busted'
+
+lint: setup-dev
+	@scripts/checks/lint
+
+-include $(OBJ:.o=.d)

@@ -1,0 +1,237 @@
+/* The caching allocator. Blocks come from the system once and are reused in
+ * stream order: a freed block remembers who may still touch it, and its next
+ * storage starts with these as hazards, so a reuse is ordered like any write.
+ * Blocks whose users the asking stream already comes after are preferred.
+ *
+ * Sizes are rounded up to classes, four to a doubling.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "device.h"
+
+enum {
+  CLASSES = 4 * 48,
+  ALIGN = 64,
+  LOOK = 32,               /* blocks of a class looked at before a new one */
+  HUGE_PAGE = 1 << 21
+};
+
+/* Sizes 64, 80, 96, 112, 128, 160, ... */
+static size_t class_size(int c) {
+  return (size_t)(64 + 16 * (c % 4)) << (c / 4);
+}
+
+static int class_of(size_t nbytes) {
+  if (nbytes <= 64) return 0;
+  int log = 63 - __builtin_clzll(nbytes - 1);  /* 2^log < = nbytes - 1 */
+  int c = 4 * (log - 6);
+  while (class_size(c) < nbytes) c++;
+  return c;
+}
+
+static void *from_system(moon_runtime *rt, size_t nbytes) {
+  size_t align = nbytes >= HUGE_PAGE ? HUGE_PAGE : ALIGN;
+  size_t size = (nbytes + align - 1) / align * align;
+  size_t mapped = atomic_fetch_add(&rt->memory.mapped, nbytes) + nbytes;
+  void *p = mapped <= rt->memory.limit ? aligned_alloc(align, size) : NULL;
+  if (!p) {
+    atomic_fetch_sub(&rt->memory.mapped, nbytes);
+    return NULL;
+  }
+  if (align == HUGE_PAGE) madvise(p, size, MADV_HUGEPAGE);
+  atomic_fetch_add(&rt->memory.system_allocs, 1);
+  return p;
+}
+
+static void to_system(moon_runtime *rt, void *p, size_t nbytes) {
+  free(p);
+  atomic_fetch_sub(&rt->memory.mapped, nbytes);
+}
+
+static bool block_ordered(const moon_runtime *rt, const moon__block *b,
+                          int stream) {
+  for (int i = 0; i < b->n_uses; i++) {
+    if (stream < 0 ? !moon__use_complete(rt, b->use[i])
+                   : !moon__use_ordered(rt, stream, b->use[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Takes the first block that is in order for `stream` (-1: idle) out of the
+ * class's list; with `any`, the first block. */
+static moon__block *from_cache(moon_runtime *rt, int c, int stream, bool any) {
+  moon__block **link = &rt->memory.free[c];
+  for (int i = 0; *link && i < LOOK; i++, link = &(*link)->next) {
+    moon__block *b = *link;
+    if (!any && !block_ordered(rt, b, stream)) continue;
+    *link = b->next;
+    rt->memory.cached -= b->nbytes;
+    return b;
+  }
+  return NULL;
+}
+
+static moon__block *block_new(moon_runtime *rt, int c) {
+  size_t nbytes = class_size(c);
+  void *p = from_system(rt, nbytes);
+  if (!p) return NULL;
+  moon__block *b = moon__calloc(1, sizeof *b);
+  b->data = p;
+  b->nbytes = nbytes;
+  b->size_class = c;
+  return b;
+}
+
+static void block_free(moon_runtime *rt, moon__block *b) {
+  to_system(rt, b->data, b->nbytes);
+  free(b->use);
+  free(b);
+}
+
+static int out_of_memory(moon_runtime *rt, size_t nbytes) {
+  moon__memory *m = &rt->memory;
+  return moon__fail(MOON_E_MEMORY,
+                    "memory: %zu bytes asked for, %zu live, %zu cached, "
+                    "limit %zu", nbytes, m->live, m->cached, m->limit);
+}
+
+static int take(moon_runtime *rt, int stream, size_t nbytes,
+                moon__block **block, moon__region **region) {
+  moon__memory *m = &rt->memory;
+  if (nbytes > (size_t)1 << 46) return out_of_memory(rt, nbytes);
+  int c = class_of(nbytes);
+  bool mutated = stream >= 0 && rt->device[rt->stream[stream]->device].sim &&
+                 rt->sim.options.mutate == MOON_MUTATE_REUSE_BLOCK;
+  moon__block *b = from_cache(rt, c, stream, mutated);
+  if (!b) b = block_new(rt, c);
+  if (!b && stream >= 0) b = from_cache(rt, c, stream, true);
+  if (!b) {
+    moon_memory_trim(rt);
+    b = block_new(rt, c);
+  }
+  if (!b) return out_of_memory(rt, nbytes);
+  moon__region *r = moon__region_new(0, nbytes);
+  for (int i = 0; i < b->n_uses && !mutated; i++) {
+    if (!moon__use_complete(rt, b->use[i])) {
+      moon__region_add_reader(rt, r, b->use[i]);
+    }
+  }
+  b->n_uses = 0;
+  if (rt->sim.options.check) moon__sim_forget(rt, b->data, b->nbytes);
+  m->live += b->nbytes;
+  m->allocated += (int64_t)b->nbytes;
+  *block = b;
+  *region = r;
+  return MOON_OK;
+}
+
+int moon__block_take(moon_runtime *rt, int stream, size_t nbytes,
+                     moon__block **block, moon__region **region) {
+  return take(rt, stream, nbytes, block, region);
+}
+
+int moon__block_take_idle(moon_runtime *rt, size_t nbytes,
+                          moon__block **block, moon__region **region) {
+  return take(rt, -1, nbytes, block, region);
+}
+
+static void add_use(moon_runtime *rt, moon__block *b, moon__use use) {
+  if (!use.sequence || moon__use_complete(rt, use)) return;
+  for (int i = 0; i < b->n_uses; i++) {
+    if (b->use[i].stream != use.stream) continue;
+    if (b->use[i].sequence < use.sequence) b->use[i] = use;
+    return;
+  }
+  if (b->n_uses == b->capacity) {
+    b->capacity = b->capacity ? 2 * b->capacity : 4;
+    b->use = moon__realloc(b->use, (size_t)b->capacity * sizeof *b->use);
+  }
+  b->use[b->n_uses++] = use;
+}
+
+void moon__block_give(moon_runtime *rt, moon__block *b, int n,
+                      moon__region *const *regions) {
+  for (int i = 0; i < n; i++) {
+    const moon__region *r = regions[i];
+    add_use(rt, b, r->writer);
+    for (int k = 0; k < r->n_readers; k++) add_use(rt, b, r->reader[k]);
+  }
+  rt->memory.live -= b->nbytes;
+  rt->memory.cached += b->nbytes;
+  b->next = rt->memory.free[b->size_class];
+  rt->memory.free[b->size_class] = b;
+}
+
+void moon_memory_trim(moon_runtime *rt) {
+  for (int c = 0; c < CLASSES; c++) {
+    moon__block **link = &rt->memory.free[c];
+    while (*link) {
+      moon__block *b = *link;
+      if (!block_ordered(rt, b, -1)) {
+        link = &b->next;
+        continue;
+      }
+      *link = b->next;
+      rt->memory.cached -= b->nbytes;
+      block_free(rt, b);
+    }
+  }
+  pthread_mutex_lock(&rt->lock);
+  moon__scratch_trim(rt);
+  pthread_mutex_unlock(&rt->lock);
+}
+
+void moon__memory_open(moon_runtime *rt) {
+  rt->memory.free = moon__calloc(CLASSES, sizeof *rt->memory.free);
+  rt->memory.limit = moon__memory_default_limit();
+}
+
+void moon__memory_close(moon_runtime *rt) {
+  moon_memory_trim(rt);
+  free(rt->memory.free);
+}
+
+/* --- scratch: kernels' working memory, by worker threads; L ------------------ */
+typedef struct moon__scratch {
+  struct moon__scratch *next;
+  size_t nbytes;
+} moon__scratch;
+
+enum { SCRATCH_HEAD = 64 };  /* the list's own bytes, kept aligned */
+
+void *moon__scratch_take(moon_runtime *rt, size_t nbytes) {
+  int c = class_of(nbytes + SCRATCH_HEAD);
+  size_t want = class_size(c);
+  moon__scratch **link = &rt->memory.scratch;
+  for (; *link; link = &(*link)->next) {
+    moon__scratch *s = *link;
+    if (s->nbytes != want) continue;
+    *link = s->next;
+    return (char *)s + SCRATCH_HEAD;
+  }
+  moon__scratch *s = from_system(rt, want);
+  if (!s) {  /* other sizes may be idle */
+    moon__scratch_trim(rt);
+    s = from_system(rt, want);
+  }
+  if (!s) return NULL;
+  s->nbytes = want;
+  return (char *)s + SCRATCH_HEAD;
+}
+
+void moon__scratch_give(moon_runtime *rt, void *p) {
+  moon__scratch *s = (void *)((char *)p - SCRATCH_HEAD);
+  s->next = rt->memory.scratch;
+  rt->memory.scratch = s;
+}
+
+void moon__scratch_trim(moon_runtime *rt) {
+  while (rt->memory.scratch) {
+    moon__scratch *s = rt->memory.scratch;
+    rt->memory.scratch = s->next;
+    to_system(rt, s, s->nbytes);
+  }
+}

@@ -1,0 +1,103 @@
+/* Op records: made, filled, submitted. */
+#include <stdlib.h>
+#include <string.h>
+#include "device.h"
+
+/* Ops estimated to take less run at submit when nothing is in their way:
+ * handing one to a worker and back costs about as much. */
+enum { INLINE_NS = 5000 };
+
+moon__op *moon__op_new(moon_runtime *rt, int n_args) {
+  pthread_mutex_lock(&rt->lock);
+  moon__op *op = rt->spare_ops;
+  if (op) rt->spare_ops = op->ready_next;
+  pthread_mutex_unlock(&rt->lock);
+  if (!op) op = moon__malloc(sizeof *op);
+  memset(op, 0, offsetof(moon__op, clock));
+  op->call.arg = op->args;
+  op->touch = op->touches;
+  op->cap_args = MOON_OP_ARGS;
+  op->cap_touches = MOON_OP_TOUCHES;
+  if (n_args > MOON_OP_ARGS) {
+    op->call.arg = moon__malloc((size_t)n_args * sizeof *op->call.arg);
+    op->cap_args = n_args;
+  }
+  op->call.n = n_args;
+  return op;
+}
+
+void moon__op_touch(moon__op *op, moon__region *region, int mode, int arg) {
+  if (op->n_touches == op->cap_touches) {
+    size_t n = 2 * (size_t)op->cap_touches;
+    moon__touch *old = op->touch;
+    op->touch = moon__malloc(n * sizeof *old);
+    memcpy(op->touch, old, (size_t)op->n_touches * sizeof *old);
+    if (old != op->touches) free(old);
+    op->cap_touches = (int)n;
+  }
+  moon__region_retain(region);
+  op->touch[op->n_touches++] = (moon__touch){region, (uint8_t)mode, arg};
+}
+
+/* With the lock held. */
+void moon__op_recycle(moon_runtime *rt, moon__op *op) {
+  for (int i = 0; i < op->n_touches; i++) {
+    moon__region_release(op->touch[i].region);
+  }
+  if (op->call.arg != op->args) free(op->call.arg);
+  if (op->touch != op->touches) free(op->touch);
+  moon__error_release(op->error);
+  if (moon__op_is_io(op)) moon__save_free(op->call.params.save.plan);
+  if (op->task) moon__task_release_locked(op->task);
+  op->ready_next = rt->spare_ops;
+  rt->spare_ops = op;
+}
+
+void moon__op_drop(moon_runtime *rt, moon__op *op) {
+  pthread_mutex_lock(&rt->lock);
+  moon__op_recycle(rt, op);
+  pthread_mutex_unlock(&rt->lock);
+}
+
+bool moon__op_is_io(const moon__op *op) {
+  return op->call.kernel == MOON_K_save || op->call.kernel == MOON_K_load;
+}
+
+/* Whether the op is tiny and can run on this thread, now. */
+static bool runs_here(moon_runtime *rt, moon__op *op) {
+  if (op->waits || rt->device[op->device].sim || moon__op_is_io(op)) {
+    return false;
+  }
+  moon_fail fail;
+  if (op->kernel->plan(&op->call, &op->plan, 0, &fail) == MOON_OK &&
+      op->plan.cost_ns <= INLINE_NS) {
+    return true;
+  }
+  op->plan = (moon_plan){0};
+  return false;
+}
+
+void moon__op_submit(moon_runtime *rt, moon__op *op) {
+  op->submit_ns = moon_now();
+  atomic_fetch_add_explicit(&rt->in_flight, 1, memory_order_relaxed);
+  pthread_mutex_lock(&rt->lock);
+  rt->ops++;
+  moon__depend(rt, op);
+  if (rt->device[op->device].sim) moon__sim_submit(rt, op);
+  if (op->waits) {
+    pthread_mutex_unlock(&rt->lock);
+    return;
+  }
+  /* Nobody else can reach the op while it is neither waiting nor ready. */
+  pthread_mutex_unlock(&rt->lock);
+  bool here = runs_here(rt, op);
+  if (here) moon__op_run_here(rt, op);
+  pthread_mutex_lock(&rt->lock);
+  if (here) {
+    rt->inline_ops++;
+    moon__op_retire(rt, op);
+  } else {
+    moon__ready_push(rt, op);
+  }
+  pthread_mutex_unlock(&rt->lock);
+}

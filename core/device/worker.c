@@ -1,0 +1,202 @@
+/* Workers: one pinned thread per core takes parts of ready ops and runs them.
+ *
+ * The first worker of an op plans it; then every worker may claim parts, a
+ * phase at a time. The last part of the last phase retires the op.
+ */
+#include "device.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct worker_start { moon_runtime *rt; int index; } worker_start;
+
+/* Keeps the failure of the lowest part, whichever ran first. */
+void moon__op_fail(moon__op *op, int status, int part, const char *text) {
+  if (op->status < 0 && op->fail_part <= part) return;
+  op->status = status;
+  op->fail_part = part;
+  snprintf(op->failure, sizeof op->failure, "%s", text);
+}
+
+/* Plans with nothing held; then the phases can be claimed. */
+static void plan(moon_runtime *rt, moon__op *op) {
+  moon_fail fail = {""};
+  if (rt->device[op->device].sim) moon__sim_delay(rt, op);
+  int status = MOON_OK;
+  if (op->plan.phases == 0) {
+    status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
+  }
+  pthread_mutex_lock(&rt->lock);
+  if (status < 0) {
+    moon__op_fail(op, status, 0, fail.text);
+  } else if (op->plan.scratch && op->status == 0) {
+    op->scratch = moon__scratch_take(rt, op->plan.scratch);
+    if (!op->scratch) {
+      snprintf(fail.text, sizeof fail.text,
+               "no memory for %zu bytes of scratch, limit %zu",
+               op->plan.scratch, rt->memory.limit);
+      moon__op_fail(op, MOON_E_MEMORY, 0, fail.text);
+    }
+  }
+}
+
+/* L: the op is done, in whatever way. */
+static void finish(moon_runtime *rt, moon__op *op) {
+  if (op->scratch) moon__scratch_give(rt, op->scratch);
+  op->scratch = NULL;
+  if (rt->debug & MOON_DEBUG_NAN) {
+    pthread_mutex_unlock(&rt->lock);
+    moon__op_check_finite(op);
+    pthread_mutex_lock(&rt->lock);
+  }
+  if (rt->device[op->device].sim) rt->sim.running--;
+  moon__op_retire(rt, op);
+  if (rt->n_ready > 0) moon__ready_wake(rt);
+}
+
+/* L: opens phase `phase`, or finishes when there is none left. */
+static bool open_phase(moon_runtime *rt, moon__op *op, int phase) {
+  if (op->status < 0 || op->error || phase == op->plan.phases) {
+    finish(rt, op);
+    return false;
+  }
+  op->phase = phase;
+  op->next_part = 0;
+  op->parts_left = op->plan.parts[phase];
+  if (op->parts_left > 1) moon__ready_push(rt, op);
+  return true;
+}
+
+/* Runs parts of the op's phase until none is left to claim; with the lock
+ * held before and after. Returns true when another phase was opened here. */
+static bool run_phase(moon_runtime *rt, moon__op *op) {
+  int parts = op->plan.parts[op->phase];
+  while (op->next_part < parts) {
+    int phase = op->phase, part = op->next_part++;
+    if (op->next_part == parts && parts > 1) moon__ready_remove(rt, op);
+    op->workers++;
+    pthread_mutex_unlock(&rt->lock);
+    moon_fail fail = {""};
+    int status = op->kernel->run(&op->call, &op->plan, op->scratch, phase,
+                                 part, &fail);
+    pthread_mutex_lock(&rt->lock);
+    op->workers--;
+    if (status < 0) moon__op_fail(op, status, part, fail.text);
+    if (--op->parts_left == 0) return open_phase(rt, op, phase + 1);
+  }
+  return false;
+}
+
+/* L: the op is in the queue; takes it out when it is new, or joins in. */
+static void work_on(moon_runtime *rt, moon__op *op) {
+  if (op->state == MOON__RUNNING) {
+    while (run_phase(rt, op)) {}
+    return;
+  }
+  moon__ready_remove(rt, op);
+  op->state = MOON__RUNNING;
+  op->start_ns = moon_now();
+  if (rt->device[op->device].sim) rt->sim.running++;
+  if (moon__op_blocked(rt, op)) {
+    finish(rt, op);
+    return;
+  }
+  op->workers++;
+  pthread_mutex_unlock(&rt->lock);
+  plan(rt, op);  /* takes the lock */
+  op->workers--;
+  if (open_phase(rt, op, 0)) {
+    while (run_phase(rt, op)) {}
+  }
+}
+
+void moon__op_run_here(moon_runtime *rt, moon__op *op) {
+  op->start_ns = moon_now();
+  if (moon__op_blocked(rt, op)) return;
+  pthread_mutex_lock(&rt->lock);
+  void *scratch = op->plan.scratch
+                      ? moon__scratch_take(rt, op->plan.scratch) : NULL;
+  pthread_mutex_unlock(&rt->lock);
+  moon_fail fail = {"no memory for scratch"};
+  if (op->plan.scratch && !scratch) {
+    moon__op_fail(op, MOON_E_MEMORY, 0, fail.text);
+    return;
+  }
+  for (int phase = 0; phase < op->plan.phases && op->status == 0; phase++) {
+    for (int part = 0; part < op->plan.parts[phase]; part++) {
+      int status = op->kernel->run(&op->call, &op->plan, scratch, phase, part,
+                                   &fail);
+      if (status < 0) moon__op_fail(op, status, part, fail.text);
+    }
+  }
+  if (rt->debug & MOON_DEBUG_NAN) moon__op_check_finite(op);
+  pthread_mutex_lock(&rt->lock);
+  if (scratch) moon__scratch_give(rt, scratch);
+  pthread_mutex_unlock(&rt->lock);
+}
+
+/* To the index-th core of the mask the process was started with. */
+static void pin(const moon_runtime *rt, int index) {
+  int cores = CPU_COUNT(&rt->cores), seen = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &rt->cores) || seen++ != index % cores) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+    return;
+  }
+}
+
+static void *worker_main(void *start) {
+  worker_start at = *(worker_start *)start;
+  free(start);
+  moon_runtime *rt = at.rt;
+  pin(rt, at.index);
+  pthread_mutex_lock(&rt->lock);
+  while (!rt->closing) {
+    moon__op *op = at.index < rt->n_threads ? moon__ready_pick(rt) : NULL;
+    if (op) {
+      if (rt->n_ready > 1 || op->state == MOON__RUNNING) moon__ready_wake(rt);
+      work_on(rt, op);
+    } else if (at.index < rt->n_threads) {
+      moon__ready_wait(rt);
+    } else {
+      pthread_cond_wait(&rt->parked, &rt->lock);
+    }
+  }
+  pthread_mutex_unlock(&rt->lock);
+  return NULL;
+}
+
+/* L: whoever sleeps, spins or is parked looks again. */
+static void wake_all(moon_runtime *rt) {
+  atomic_fetch_add_explicit(&rt->ready_signal, 1, memory_order_release);
+  pthread_cond_broadcast(&rt->parked);
+  pthread_cond_broadcast(&rt->work);
+}
+
+int moon__workers_start(moon_runtime *rt, int n) {
+  pthread_mutex_lock(&rt->lock);
+  rt->n_threads = n;
+  wake_all(rt);
+  pthread_mutex_unlock(&rt->lock);
+  while (rt->n_started < n) {
+    worker_start *start = moon__malloc(sizeof *start);
+    *start = (worker_start){rt, rt->n_started};
+    if (pthread_create(&rt->worker[rt->n_started], NULL, worker_main, start)) {
+      free(start);
+      return moon__fail(MOON_E_BACKEND, "set_threads: the system gave %d of %d "
+                        "threads", rt->n_started, n);
+    }
+    rt->n_started++;
+  }
+  return MOON_OK;
+}
+
+void moon__workers_stop(moon_runtime *rt) {
+  pthread_mutex_lock(&rt->lock);
+  rt->closing = true;
+  wake_all(rt);
+  pthread_mutex_unlock(&rt->lock);
+  for (int i = 0; i < rt->n_started; i++) pthread_join(rt->worker[i], NULL);
+}

@@ -1,0 +1,120 @@
+/* Jobs: a file is opened and listed on the io thread; then each tensor can be
+ * taken, which queues an op that brings its bytes. */
+#include <stdlib.h>
+#include "../op/op.h"
+#include "file.h"
+
+static moon__file_job *file_job(const moon_job *job) {
+  return (moon__file_job *)job;
+}
+
+int moon__io_context(const moon_ctx *ctx, int device, moon_ctx *io) {
+  moon__device *d = &ctx->rt->device[device];
+  if (d->io_stream == 0) {
+    int stream = moon_stream_lease(ctx->rt, device);
+    if (stream < 0) return stream;
+    d->io_stream = stream + 1;
+  }
+  *io = *ctx;
+  io->device = device;
+  io->stream = d->io_stream - 1;
+  return MOON_OK;
+}
+
+int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
+                   moon_job **out) {
+  moon_runtime *rt = ctx->rt;
+  int status = moon__io_start(rt);
+  if (status < 0) return status;
+  moon__file_job *job = moon__calloc(1, sizeof *job);
+  job->head.ticket = ticket;
+  job->path = moon__text_copy(path);
+  atomic_init(&job->refs, 2);
+  pthread_mutex_lock(&rt->lock);
+  if (rt->job_last) {
+    rt->job_last->next = &job->head;
+  } else {
+    rt->job_first = &job->head;
+  }
+  rt->job_last = &job->head;
+  pthread_cond_signal(&rt->io_work);
+  pthread_mutex_unlock(&rt->lock);
+  *out = &job->head;
+  return MOON_OK;
+}
+
+/* On the io thread. Nobody waits for a job that only the queue holds. */
+void moon__job_run(moon_job *head) {
+  moon__file_job *job = file_job(head);
+  if (atomic_load(&job->refs) > 1) {
+    job->status = moon__source_open(job->path, &job->source, &job->fail);
+    if (job->status == MOON_OK) {
+      job->status = moon__file_list(job->source, &job->list, &job->fail);
+    }
+  }
+  atomic_store_explicit(&job->done, 1, memory_order_release);
+}
+
+void moon__job_unref(moon_job *head) {
+  moon__file_job *job = file_job(head);
+  if (atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) != 1) {
+    return;
+  }
+  moon__listing_free(&job->list);
+  moon__source_release(job->source);
+  free(job->path);
+  free(job);
+}
+
+void moon_job_release(moon_job *job) { moon__job_unref(job); }
+
+int moon_job_status(const moon_job *head) {
+  const moon__file_job *job = file_job(head);
+  if (!atomic_load_explicit(&job->done, memory_order_acquire)) {
+    return moon__fail(MOON_E_BUSY, "load: %s: still being read", job->path);
+  }
+  if (job->status == MOON_OK) return MOON_OK;
+  return moon__fail(job->status, "load: %s", job->fail.text);
+}
+
+int moon_job_count(const moon_job *job) {
+  return moon_job_status(job) < 0 ? 0 : file_job(job)->list.n;
+}
+
+/* NULL with the status of a job that has no such tensor. */
+static moon__entry *find(const moon_job *job, int i, int *status) {
+  *status = moon_job_status(job);
+  if (*status < 0) return NULL;
+  const moon__listing *list = &file_job(job)->list;
+  if (i >= 0 && i < list->n) return &list->entry[i];
+  *status = moon__fail(MOON_E_INDEX, "load: %s: there is no tensor %d of %d",
+                       file_job(job)->path, i + 1, list->n);
+  return NULL;
+}
+
+const char *moon_job_name(const moon_job *job, int i) {
+  int status;
+  const moon__entry *e = find(job, i, &status);
+  return e ? e->name : NULL;
+}
+
+int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out) {
+  moon_tensor *y;
+  moon_ctx io;
+  int status;
+  const moon__entry *e = find(job, i, &status);
+  if (!e) return status;
+  status = moon__io_context(ctx, ctx->device, &io);
+  if (status < 0) return status;
+  status = moon_empty(&io, e->dtype, e->ndim, e->shape, &y);
+  if (status < 0) return status;
+  moon__file_plan *plan = moon__calloc(1, sizeof *plan);
+  plan->source = moon__source_retain(file_job(job)->source);
+  plan->entry = *e;
+  plan->entry.name = moon__text_copy(e->name);
+  moon_params params = {.save = {plan}};
+  moon__arg arg = {y, MOON__WRITE, NULL};
+  status = moon__run(&io, "load", MOON_K_load, &params, &arg, 1);
+  if (status < 0) moon__save_free(plan);
+  return moon__finish(status, y, out);
+}

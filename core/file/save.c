@@ -1,0 +1,102 @@
+/* Writing tensors to a safetensors file, as an op: it waits for what makes its
+ * inputs, later in-place ops wait for it, and the io thread runs it. */
+#include <stdlib.h>
+#include <string.h>
+#include "../op/op.h"
+#include "writer.h"
+
+static int write_pieces(moon__writer *w, moon__piece *piece, int n) {
+  size_t length;
+  char *header = moon__header_write(piece, n, &length);
+  if (!header) {
+    return moon__file_fail(w->fail, w->path,
+                           "the header of %d tensors is longer than %d bytes",
+                           n, MOON_FILE_HEADER);
+  }
+  int status = moon__writer_put(w, header, length);
+  free(header);
+  /* In the order of their places: wide elements first. */
+  for (size_t size = 8; size > 0; size /= 2) {
+    for (int i = 0; i < n && status == MOON_OK; i++) {
+      if (moon_dtype_size(piece[i].x.dtype) != size) continue;
+      status = moon__writer_put_operand(w, &piece[i].x);
+    }
+  }
+  return status;
+}
+
+static int plan(const moon_call *call, moon_plan *plan, int may_create,
+                moon_fail *fail) {
+  (void)may_create;
+  (void)fail;
+  plan->phases = plan->parts[0] = 1;
+  plan->cost_ns = 1e6;
+  for (int i = 0; i < call->n; i++) {
+    plan->cost_ns += (double)moon_operand_numel(&call->arg[i]);
+  }
+  return MOON_OK;
+}
+
+static int run(const moon_call *call, const moon_plan *plan, void *scratch,
+               int phase, int part, moon_fail *fail) {
+  const moon__file_plan *p = call->params.save.plan;
+  moon__piece *piece = moon__calloc((size_t)p->n + 1, sizeof *piece);
+  moon__writer w;
+  (void)plan, (void)scratch, (void)phase, (void)part;
+  for (int i = 0; i < p->n; i++) {
+    piece[i] = (moon__piece){.name = p->name[i], .x = call->arg[i]};
+  }
+  int status = moon__writer_open(&w, p->path, fail);
+  if (status == MOON_OK) status = write_pieces(&w, piece, p->n);
+  status = moon__writer_close(&w, status);
+  if (status == MOON_OK) *(int64_t *)call->arg[p->n].data = w.nbytes;
+  free(piece);
+  return status;
+}
+
+const moon_kernel moon__save_kernel = {"save", plan, run};
+
+void moon__save_free(void *plan) {
+  moon__file_plan *p = plan;
+  if (!p) return;
+  moon__source_release(p->source);
+  free(p->entry.name);
+  for (int i = 0; i < p->n; i++) free(p->name[i]);
+  free(p->name);
+  free(p->path);
+  free(p);
+}
+
+static moon__file_plan *plan_new(const char *path, int n,
+                                 const char *const *names) {
+  moon__file_plan *p = moon__calloc(1, sizeof *p);
+  p->path = moon__text_copy(path);
+  p->n = n;
+  p->name = moon__calloc((size_t)n + 1, sizeof *p->name);
+  for (int i = 0; i < n; i++) p->name[i] = moon__text_copy(names[i]);
+  return p;
+}
+
+int moon_file_save(moon_ctx *ctx, const char *path, int n,
+                   const char *const *names, moon_tensor *const *tensors,
+                   moon_tensor **out) {
+  moon_tensor *y;
+  moon_ctx io = *ctx;
+  if (n < 0) return moon__fail(MOON_E_VALUE, "save: %d tensors", n);
+  int status = moon__header_check_names(n, names);
+  if (status == MOON_OK) status = moon__io_start(ctx->rt);
+  if (status == MOON_OK && n > 0) io.device = moon_tensor_device(tensors[0]);
+  if (status == MOON_OK) status = moon__io_context(ctx, io.device, &io);
+  if (status == MOON_OK) status = moon_empty(&io, MOON_I64, 0, NULL, &y);
+  if (status < 0) return status;
+  moon__arg *arg = moon__calloc((size_t)n + 1, sizeof *arg);
+  for (int i = 0; i < n; i++) {
+    arg[i] = (moon__arg){.t = tensors[i], .mode = MOON__READ};
+  }
+  arg[n] = (moon__arg){.t = y, .mode = MOON__WRITE};
+  moon_params params = {.save = {plan_new(path, n, names)}};
+  status = moon__run(&io, "save", MOON_K_save, &params, arg, n + 1);
+  if (status < 0) moon__save_free(params.save.plan);
+  free(arg);
+  return moon__finish(status, y, out);
+}

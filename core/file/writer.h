@@ -1,0 +1,26 @@
+/* Writing a file that appears whole or not at all: under another name in the
+ * same folder, synced, then renamed. */
+#ifndef MOON_WRITER_H
+#define MOON_WRITER_H
+#include "file.h"
+
+typedef struct moon__writer {
+  const char *path;      /* what it will be called; borrowed */
+  char *temporary;
+  int fd;
+  int64_t nbytes;        /* written or buffered so far */
+  size_t used;
+  char *chunk;
+  moon_fail *fail;
+} moon__writer;
+
+/* MOON_E_FILE if the path cannot be written to. The old file stays. */
+int moon__writer_open(moon__writer *w, const char *path, moon_fail *fail);
+int moon__writer_put(moon__writer *w, const void *data, size_t n);
+/* The operand's elements in logical (row-major) order. */
+int moon__writer_put_operand(moon__writer *w, const moon_operand *x);
+/* With MOON_OK the file takes its name; otherwise, and on any error here, what
+ * was written is removed. Returns the status, the first error's. */
+int moon__writer_close(moon__writer *w, int status);
+
+#endif

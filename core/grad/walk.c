@@ -1,0 +1,293 @@
+/* The backward walk: visits the reachable nodes by falling key, program order
+ * reversed, whatever ran first; enqueues each node's gradients on the stream
+ * of its forward; adds up what several consumers give in that same order.
+ *
+ * A node is visited when all its consumers were (keys of tasks that exchanged
+ * tensors need not fall along every edge), the latest key first. Activations
+ * go as soon as their node has been visited.
+ */
+#include <stdlib.h>
+#include "../op/op.h"
+
+struct moon_walk {
+  moon_ctx ctx;
+  moon_ctx *caller;
+  int64_t mark;
+  moon__node **heap;
+  int n, capacity;
+  moon__node **touched;      /* all reachable ones, to be unmarked */
+  int n_touched, cap_touched;
+  moon__back user;           /* the node that waits for Lua */
+};
+
+static void push_touched(moon_walk *w, moon__node *node) {
+  if (w->n_touched == w->cap_touched) {
+    w->cap_touched = w->cap_touched ? 2 * w->cap_touched : 64;
+    w->touched = moon__realloc(
+        w->touched, (size_t)w->cap_touched * sizeof *w->touched);
+  }
+  w->touched[w->n_touched++] = moon__node_retain(node);
+}
+
+static bool later(const moon__node *a, const moon__node *b) {
+  if (!a->rule || !b->rule) return !b->rule && a->rule;  /* leaves come last */
+  return moon__key_compare(a->key, b->key) > 0;
+}
+
+static void heap_push(moon_walk *w, moon__node *node) {
+  if (w->n == w->capacity) {
+    w->capacity = w->capacity ? 2 * w->capacity : 64;
+    w->heap = moon__realloc(w->heap, (size_t)w->capacity * sizeof *w->heap);
+  }
+  int i = w->n++;
+  for (; i > 0 && later(node, w->heap[(i - 1) / 2]); i = (i - 1) / 2) {
+    w->heap[i] = w->heap[(i - 1) / 2];
+  }
+  w->heap[i] = node;
+}
+
+static moon__node *heap_pop(moon_walk *w) {
+  moon__node *top = w->heap[0], *last = w->heap[--w->n];
+  int i = 0;
+  for (;;) {
+    int child = 2 * i + 1;
+    if (child >= w->n) break;
+    if (child + 1 < w->n && later(w->heap[child + 1], w->heap[child])) child++;
+    if (!later(w->heap[child], last)) break;
+    w->heap[i] = w->heap[child];
+    i = child;
+  }
+  w->heap[i] = last;
+  return top;
+}
+
+/* sim's mutation: any node that is due, as if run order decided. */
+static moon__node *next_node(moon_walk *w) {
+  moon_runtime *rt = w->ctx.rt;
+  if (w->n > 1 && rt->device[w->heap[0]->device].sim &&
+      rt->sim.options.mutate == MOON_MUTATE_RUN_ORDER) {
+    int i = (int)(moon__sim_draw(rt) % (uint64_t)w->n);
+    moon__node *node = w->heap[i];
+    w->heap[i] = w->heap[--w->n];
+    return node;
+  }
+  return heap_pop(w);
+}
+
+/* Counts the consumers of every reachable node. */
+static void reach(moon_walk *w, moon__node *root) {
+  root->walk = w->mark;
+  root->consumers = 0;
+  push_touched(w, root);
+  for (int at = 0; at < w->n_touched; at++) {
+    moon__node *node = w->touched[at];
+    for (int i = 0; i < node->n_inputs; i++) {
+      moon__node *from = node->input[i];
+      if (!from) continue;
+      if (from->walk != w->mark) {
+        from->walk = w->mark;
+        from->consumers = 0;
+        push_touched(w, from);
+      }
+      from->consumers++;
+    }
+  }
+}
+
+/* Adds g (owned) to what the node has been given so far. */
+static int add_gradient(moon_walk *w, moon__node *node, moon_tensor *g) {
+  if (!node->dy) {
+    node->dy = g;
+    return MOON_OK;
+  }
+  moon_tensor *sum;
+  int status = moon_binary(&w->ctx, MOON_B_ADD, node->dy, g, &sum);
+  moon__unref(g);
+  if (status < 0) return status;
+  moon__unref(node->dy);
+  node->dy = sum;
+  return MOON_OK;
+}
+
+static bool is_own_memory(const moon_tensor *g) {
+  return g->refs == 1 && g->storage->refs == 1 && moon__is_dense(g);
+}
+
+/* A leaf's gradient is added to the one it has, in place, or becomes it; what
+ * somebody else may also hold is copied first. */
+static int give_leaf(moon_walk *w, moon__node *node) {
+  moon_tensor *leaf = node->leaf, *g = node->dy;
+  if (!leaf || !g || leaf->grad == g) return MOON_OK;
+  if (leaf->grad) return moon_add_into(&w->ctx, leaf->grad, g, 1);
+  if (is_own_memory(g)) {
+    leaf->grad = moon_tensor_retain(g);
+    return MOON_OK;
+  }
+  return moon_clone(&w->ctx, g, &leaf->grad);
+}
+
+static int check_saved(const moon__node *node) {
+  if (node->released) {
+    return moon__fail(MOON_E_GRAD, "backward: the graph of %s was already "
+                      "used and its activations released", node->rule->name);
+  }
+  for (int i = 0; i < node->n_saved; i++) {
+    const moon__saved *s = &node->saved[i];
+    if (!s->t || s->t->storage->version == s->version) continue;
+    return moon__fail(MOON_E_GRAD, "backward: a tensor %s that %s needs was "
+                      "changed in place (version %lld, saved at %lld)",
+                      moon__text(s->t), node->rule->name,
+                      (long long)s->t->storage->version,
+                      (long long)s->version);
+  }
+  return MOON_OK;
+}
+
+/* Hands dx on to the inputs; an input is due when it was its last consumer. */
+static int hand_on(moon_walk *w, moon__back *b, int status) {
+  moon__node *node = b->node;
+  for (int i = 0; i < node->n_inputs; i++) {
+    moon__node *from = node->input[i];
+    moon_tensor *dx = b->dx[i];
+    if (!from || status < 0) {
+      moon__unref(dx);
+      continue;
+    }
+    if (dx) status = add_gradient(w, from, dx);
+    if (--from->consumers == 0) heap_push(w, from);
+  }
+  free(b->dx);
+  *b = (moon__back){0};
+  if (status >= 0) {
+    node->released = true;
+    moon__node_drop_saved(node);
+    moon__unref(node->dy);
+    node->dy = NULL;
+  }
+  return status;
+}
+
+/* 1: the node is Lua's. */
+static int visit(moon_walk *w, moon__node *node) {
+  if (!node->rule) {
+    int status = give_leaf(w, node);
+    moon__unref(node->dy);
+    node->dy = NULL;
+    return status;
+  }
+  moon__back b = {.ctx = &w->ctx, .node = node, .dy = node->dy};
+  b.dx = moon__calloc((size_t)node->n_inputs, sizeof *b.dx);
+  w->ctx.stream = node->stream;
+  w->ctx.device = node->device;
+  if (!node->dy) return hand_on(w, &b, MOON_OK);  /* nothing came this way */
+  int status = check_saved(node);
+  if (status == MOON_OK && node->user_id != 0) {
+    w->user = b;
+    return 1;
+  }
+  if (status == MOON_OK) status = node->rule->backward(&b);
+  return hand_on(w, &b, status);
+}
+
+int moon_backward_step(moon_walk *w) {
+  w->ctx.task = w->caller->task;
+  if (w->user.node) {
+    int status = hand_on(w, &w->user, MOON_OK);
+    if (status < 0) return status;
+  }
+  while (w->n > 0) {
+    int status = visit(w, next_node(w));
+    if (status != MOON_OK) return status;
+  }
+  return MOON_OK;
+}
+
+static int check_start(const moon_tensor *y, const moon_tensor *dy) {
+  if (!moon_tensor_needs_grad(y)) {
+    return moon__fail(MOON_E_GRAD, "backward: the tensor %s needs no gradient: "
+                      "nothing it was computed from requires one",
+                      moon__text(y));
+  }
+  if (!dy && y->numel != 1) {
+    return moon__fail(MOON_E_SHAPE, "backward: starts at one value, this "
+                      "tensor is %s; give its gradient", moon__text(y));
+  }
+  if (dy && (dy->dtype != y->dtype ||
+             !moon__shape_equal(moon__shape_of(dy), moon__shape_of(y)))) {
+    return moon__fail(MOON_E_SHAPE, "backward: gradient %s %s for a tensor "
+                      "%s %s", moon__dtype_name(dy->dtype), moon__text(dy),
+                      moon__dtype_name(y->dtype), moon__text(y));
+  }
+  if (dy && moon_tensor_needs_grad(dy)) {
+    return moon__fail(MOON_E_GRAD, "backward: second derivatives are not "
+                      "supported; detach the given gradient");
+  }
+  return MOON_OK;
+}
+
+int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
+                        moon_walk **out) {
+  static int64_t marks;
+  int status = check_start(y, dy);
+  if (status < 0) return status;
+  moon__node *root = y->node ? y->node : moon__leaf_node(y);
+  moon_walk *w = moon__calloc(1, sizeof *w);
+  w->ctx = *ctx;
+  w->ctx.grad_mode = 0;
+  w->ctx.device = y->storage->device;
+  w->caller = ctx;
+  w->mark = ++marks;
+  moon_tensor *start = NULL;
+  if (dy) {
+    start = moon_tensor_retain(dy);
+  } else {
+    status = moon_full(&w->ctx, y->dtype, y->ndim, y->shape, 1, &start);
+  }
+  if (status < 0) {
+    free(w);
+    return status;
+  }
+  reach(w, root);
+  root->dy = start;
+  heap_push(w, root);
+  *out = w;
+  return MOON_OK;
+}
+
+void moon_backward_end(moon_walk *w) {
+  for (int i = 0; w->user.node && i < w->user.node->n_inputs; i++) {
+    moon__unref(w->user.dx[i]);
+  }
+  free(w->user.dx);
+  for (int i = 0; i < w->n_touched; i++) {
+    moon__unref(w->touched[i]->dy);
+    w->touched[i]->dy = NULL;
+    moon__node_release(w->touched[i]);
+  }
+  free(w->touched);
+  free(w->heap);
+  free(w);
+}
+
+double moon_walk_user_id(const moon_walk *w) { return w->user.node->user_id; }
+
+moon_tensor *moon_walk_user_gradient(const moon_walk *w) { return w->user.dy; }
+
+int moon_walk_user_give(moon_walk *w, int input, moon_tensor *dx) {
+  const moon__node *node = w->user.node;
+  if (input < 0 || input >= node->n_inputs) {
+    return moon__fail(MOON_E_GRAD, "user-defined op: gradient %d of %d inputs",
+                      input + 1, node->n_inputs);
+  }
+  if (!node->input[input] || !dx) return MOON_OK;
+  if (dx->dtype != node->input_dtype[input] ||
+      !moon__shape_equal(moon__shape_of(dx), node->input_shape[input])) {
+    return moon__fail(MOON_E_SHAPE, "user-defined op: gradient %d is %s %s, "
+                      "its input %s %s", input + 1,
+                      moon__dtype_name(dx->dtype), moon__text(dx),
+                      moon__dtype_name(node->input_dtype[input]),
+                      moon__shape_text(node->input_shape[input]));
+  }
+  moon__give(&w->user, input, moon_tensor_retain(dx));
+  return MOON_OK;
+}

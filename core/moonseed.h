@@ -1,0 +1,413 @@
+/* Moonseed's public interface: opaque types, enums, prototypes.
+ *
+ * The compiler and lua/moonseed/ffi.lua read this same text (the binding drops
+ * the lines that begin with '#'), so it keeps to what both understand. Adding,
+ * removing or changing anything here raises MOON_ABI.
+ *
+ * Rules that hold for every function, unless it says otherwise:
+ * - Called from one thread, the loop thread. Nothing blocks but `*_wait`.
+ * - An `int` result is a moon_status: zero, or negative with the text in
+ *   moon_last_error(); on failure outputs are untouched.
+ * - A `moon_tensor **out` receives a new reference that the caller releases.
+ * - Dimensions are 0-based here (1-based in Lua); shapes are N C H W and
+ *   H x W; pairs are height, then width; counts of bytes are `nbytes`.
+ * - A call that computes puts an op on the context's stream and returns; the
+ *   result is its own future.
+ */
+#ifndef MOONSEED_H
+#define MOONSEED_H
+#include <stddef.h>
+#include <stdint.h>
+#pragma GCC visibility push(default)
+
+enum { MOON_ABI = 1, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+
+typedef enum moon_status {
+  MOON_OK = 0,
+  MOON_E_SHAPE = -1,       /* shapes that do not fit, or too large */
+  MOON_E_DTYPE = -2,       /* dtypes that do not fit */
+  MOON_E_DEVICE = -3,      /* devices that do not fit, or are not there */
+  MOON_E_VALUE = -4,       /* an option or a value out of range */
+  MOON_E_INDEX = -5,       /* an index or a label out of range */
+  MOON_E_MEMORY = -6,      /* the memory limit, or the system's end */
+  MOON_E_KERNEL = -7,      /* the device has no such kernel */
+  MOON_E_FILE = -8,        /* a file that cannot be read or written */
+  MOON_E_GRAD = -9,        /* a gradient that cannot be computed */
+  MOON_E_CANCELLED = -10,  /* the op's task was cancelled */
+  MOON_E_INTERRUPTED = -11, /* Ctrl-C */
+  MOON_E_BUSY = -12,       /* not complete yet */
+  MOON_E_DISPOSED = -13,   /* the tensor was disposed */
+  MOON_E_NONFINITE = -14,  /* debug: an op gave NaN or infinity */
+  MOON_E_INJECTED = -15,   /* sim: a failure asked for */
+  MOON_E_BACKEND = -16     /* a library underneath reported an error */
+} moon_status;
+
+typedef enum moon_dtype {
+  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_DTYPES
+} moon_dtype;
+
+typedef struct moon_runtime moon_runtime;  /* workers, devices, memory */
+typedef struct moon_task moon_task;  /* a place in the program, see below */
+typedef struct moon_tensor moon_tensor;
+typedef struct moon_walk moon_walk;  /* a backward walk under way */
+typedef struct moon_job moon_job;    /* a file being read */
+
+/* What an op needs to know of its caller. Plain data, one per coroutine; copy
+ * it, change it, restore it as you like. */
+typedef struct moon_ctx {
+  moon_runtime *rt;
+  moon_task *task;
+  int32_t device;     /* where creators put tensors */
+  int32_t stream;     /* where ops are queued */
+  int32_t grad_mode;  /* 1: record the graph */
+  int32_t site;       /* debug: moon_site_add's number for the caller's line */
+} moon_ctx;
+
+/* A tensor as Lua holds it: by value, so that `t[1]` is ours to define. */
+typedef struct moon_handle { moon_tensor *p; } moon_handle;
+
+typedef struct moon_stats {
+  int64_t blocked_waits;   /* waits that blocked the loop thread in a task */
+  int64_t live_tensors;    /* tensors that exist */
+  int64_t live_nodes;      /* graph nodes that exist */
+  int64_t live_bytes;      /* bytes of storages that exist */
+  int64_t cached_bytes;    /* bytes kept for reuse */
+  int64_t limit_bytes;
+  int64_t allocated_bytes; /* ever handed out, to pace the collector */
+  int64_t system_allocs;   /* times memory was taken from the system */
+  int64_t ops;             /* ops submitted */
+  int64_t inline_ops;      /* of these, run at submit */
+  int64_t in_flight;       /* ops submitted, not complete */
+  int64_t failed_ops;
+} moon_stats;
+
+/* Of one stream; times in nanoseconds over the last 256 ops. */
+typedef struct moon_stream_stats {
+  int32_t device, leased;
+  int64_t ops, depth, errors;
+  int64_t busy_ns, age_ns;  /* running time of all ops; since creation */
+  int64_t queue_p50, queue_p95, queue_p99, run_p50, run_p95, run_p99;
+} moon_stream_stats;
+
+typedef struct moon_op_span {  /* one of a stream's recent ops */
+  const char *name;
+  int64_t submit_ns, start_ns, end_ns;  /* moon_now's clock */
+  int32_t stream, status;
+} moon_op_span;
+
+/* A point on a stream: the ops submitted to it so far. Plain data. */
+typedef struct moon_event { int32_t stream; int64_t sequence; } moon_event;
+
+/* --- runtime ---------------------------------------------------------- */
+int moon_abi(void);
+const char *moon_version(void);
+const char *moon_last_error(void);       /* of the calling thread */
+const char *moon_status_name(int status);
+int64_t moon_now(void);                  /* monotonic nanoseconds */
+/* n_threads 0: one worker per core of the affinity mask. */
+int moon_runtime_open(int n_threads, moon_runtime **out);
+void moon_runtime_close_wait(moon_runtime *rt);
+int moon_threads(const moon_runtime *rt);
+int moon_set_threads(moon_runtime *rt, int n);  /* at any time */
+int moon_set_memory_limit(moon_runtime *rt, int64_t nbytes);
+void moon_stats_read(moon_runtime *rt, moon_stats *out);
+void moon_count_blocked_wait(moon_runtime *rt);
+void moon_memory_trim(moon_runtime *rt);  /* idle cached blocks go back */
+enum { MOON_DEBUG_SYNC = 1, MOON_DEBUG_NAN = 2 };
+void moon_debug(moon_runtime *rt, int flags);
+int moon_site_add(moon_runtime *rt, const char *text);  /* a source line */
+const char *moon_isa(void);  /* "plain", "avx2" or "avx512": our kernels */
+/* "cpu", "ref", "sim", "cuda:0": the device's index, or MOON_E_DEVICE. */
+int moon_device_find(moon_runtime *rt, const char *name);
+const char *moon_device_name(const moon_runtime *rt, int device);
+/* The k-th kernel: its name and where `device` takes it from ("cpu", "ref" or
+ * "", none); 0 past the last. */
+int moon_kernel_row(const moon_runtime *rt, int device, int k,
+                    const char **name, const char **from);
+
+/* Ctrl-C: the handler sets a flag and wakes the loop; every op call then
+ * returns MOON_E_INTERRUPTED until it is taken. A second one within 2 s ends
+ * the process. */
+int moon_interrupt_install(moon_runtime *rt);
+int moon_interrupt_take(moon_runtime *rt);  /* 1 if one was pending */
+void moon_interrupt_raise(moon_runtime *rt);
+
+/* --- completion: tickets, one eventfd --------------------------------- */
+int moon_completion_fd(moon_runtime *rt);
+/* Clears the eventfd, drains up to n tickets; returns how many. With spin_ns
+ * looks at the ring that long before it gives up. */
+int moon_completion_drain(moon_runtime *rt, double *tickets, int n,
+                          int64_t spin_ns);
+/* 1: complete. 0: `ticket` will arrive when it is. */
+int moon_tensor_watch(moon_ctx *ctx, const moon_tensor *t, double ticket);
+int moon_event_watch(moon_ctx *ctx, moon_event e, double ticket);
+int moon_idle_watch(moon_ctx *ctx, double ticket);  /* all streams */
+int moon_tensor_ready(const moon_tensor *t);
+int moon_tensor_wait(moon_ctx *ctx, const moon_tensor *t);  /* blocks */
+int moon_event_wait(moon_ctx *ctx, moon_event e);           /* blocks */
+int moon_idle_wait(moon_ctx *ctx);                          /* blocks */
+/* The error a complete tensor carries: 0, or a status and its text. */
+int moon_tensor_error(const moon_tensor *t);
+
+/* --- streams ---------------------------------------------------------- */
+/* The device's next compute stream, round robin, made when first asked for. */
+int moon_stream_next(moon_runtime *rt, int device);
+int moon_stream_default(moon_runtime *rt, int device);
+int moon_stream_device(const moon_runtime *rt, int stream);
+/* How many compute streams round robin uses (1 to 32, 8 until told). An error
+ * once a stream was handed out and the count differs. */
+int moon_stream_configure(moon_runtime *rt, int device, int count);
+int moon_stream_lease(moon_runtime *rt, int device);  /* exclusive */
+int moon_stream_release(moon_runtime *rt, int stream);
+moon_event moon_stream_event(moon_runtime *rt, int stream);
+int moon_stream_wait_event(moon_runtime *rt, int stream, moon_event e);
+int moon_event_ready(moon_runtime *rt, moon_event e);
+int moon_stream_stats_read(moon_runtime *rt, int stream,
+                           moon_stream_stats *out);
+/* Newest first; returns how many were written. */
+int moon_stream_recent(moon_runtime *rt, int stream, moon_op_span *out, int n);
+
+/* --- tasks: program order, generator, errors nobody read ----------------- */
+/* A task is a path in the program: its parent, the parent's sequence when it
+ * was made, its number among the children made there. NULL parent: a root. */
+moon_task *moon_task_new(moon_runtime *rt, moon_task *parent);
+void moon_task_release(moon_task *task);
+void moon_task_seed(moon_task *task, uint64_t rng_seed);
+/* Ops of the task that have not started will not. */
+void moon_task_cancel(moon_task *task);
+/* The first error of an in-place op of this task (in program order) that was
+ * not raised yet: its status, text in moon_last_error(); 0: none. */
+int moon_task_take_error(moon_task *task);
+/* Generator state, five words: seed, key, 0, draws, children. */
+void moon_task_generator(moon_task *task, uint64_t *state, int set);
+
+/* --- tensors ---------------------------------------------------------- */
+int moon_empty(moon_ctx *ctx, int dtype, int ndim, const int64_t *shape,
+               moon_tensor **out);
+int moon_full(moon_ctx *ctx, int dtype, int ndim, const int64_t *shape,
+              double value, moon_tensor **out);
+int moon_arange(moon_ctx *ctx, int dtype, double start, double stop,
+                double step, moon_tensor **out);
+/* Copies nbytes (which must be the tensor's size) before it returns. */
+int moon_from_host(moon_ctx *ctx, int dtype, int ndim, const int64_t *shape,
+                   const void *data, size_t nbytes, moon_tensor **out);
+enum { MOON_RAND_UNIFORM, MOON_RAND_NORMAL, MOON_RAND_INT };
+/* uniform in [a, b), normal of mean a and deviation b, whole in [a, b).
+ * Philox 4x32-10 (Salmon et al. 2011), indexed by logical position. */
+int moon_random(moon_ctx *ctx, int dtype, int kind, double a, double b,
+                int ndim, const int64_t *shape, moon_tensor **out);
+int moon_randperm(moon_ctx *ctx, int64_t n, moon_tensor **out);  /* i64 */
+moon_tensor *moon_tensor_retain(moon_tensor *t);
+void moon_tensor_release(moon_tensor *t);  /* only pushes on a list */
+int moon_tensor_dispose(moon_tensor *t);   /* memory back; later use fails */
+int moon_tensor_disposed(const moon_tensor *t);
+/* A disposed stand-in with t's id, dtype and shape and no memory: what a name
+ * refers to once its tensor was taken from under it. New reference. */
+moon_tensor *moon_tensor_ghost(const moon_tensor *t);
+int64_t moon_tensor_id(const moon_tensor *t);
+int moon_tensor_dtype(const moon_tensor *t);
+int moon_tensor_device(const moon_tensor *t);
+int moon_tensor_ndim(const moon_tensor *t);
+int64_t moon_tensor_numel(const moon_tensor *t);
+const int64_t *moon_tensor_shape(const moon_tensor *t);
+const int64_t *moon_tensor_strides(const moon_tensor *t);  /* in elements */
+/* First element, for reading now, on the loop thread, before the next call;
+ * NULL unless complete and without error. */
+const void *moon_tensor_data(const moon_tensor *t);
+/* Element `index` in logical order as a double; complete tensors only. */
+int moon_tensor_item(const moon_tensor *t, int64_t index, double *out);
+/* Cuts the storage into `n` equal regions along dimension 0 (as far as rows
+ * are whole), so that views of different rows depend on nothing of each
+ * other. The tensor must be contiguous. */
+int moon_tensor_split(moon_ctx *ctx, moon_tensor *t, int n);
+/* The graph. */
+int moon_tensor_set_requires_grad(moon_tensor *t, int on);  /* leaves only */
+int moon_tensor_needs_grad(const moon_tensor *t);
+int moon_tensor_is_leaf(const moon_tensor *t);
+moon_tensor *moon_tensor_grad(moon_tensor *t);  /* new reference, or NULL */
+int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad);  /* NULL clears */
+int moon_detach(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
+
+/* --- views: no copy; gradients flow through ----------------------------- */
+int moon_view(moon_ctx *ctx, moon_tensor *x, int ndim, const int64_t *shape,
+              moon_tensor **out);     /* or MOON_E_SHAPE */
+int moon_reshape(moon_ctx *ctx, moon_tensor *x, int ndim,
+                 const int64_t *shape, moon_tensor **out);  /* may copy */
+int moon_permute(moon_ctx *ctx, moon_tensor *x, const int32_t *dims,
+                 moon_tensor **out);
+int moon_narrow(moon_ctx *ctx, moon_tensor *x, int dim, int64_t start,
+                int64_t length, moon_tensor **out);
+int moon_select(moon_ctx *ctx, moon_tensor *x, int dim, int64_t index,
+                moon_tensor **out);   /* narrow by one, dimension dropped */
+int moon_expand(moon_ctx *ctx, moon_tensor *x, int ndim, const int64_t *shape,
+                moon_tensor **out);   /* PyTorch's rules */
+
+/* --- elementwise: broadcasting as in NumPy; no promotion ------------------- */
+enum {
+  MOON_U_NEG, MOON_U_RELU, MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_ABS,
+  MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_RDIV, MOON_U_POW,  /* with s */
+  MOON_U_EQ, MOON_U_NE, MOON_U_LT, MOON_U_LE, MOON_U_GT, MOON_U_GE /* bool */
+};
+/* y = f(x) or f(x, s): x + s, x * s, s - x, s / x, x ^ s, x == s, ... */
+int moon_unary(moon_ctx *ctx, int kind, moon_tensor *x, double s,
+               moon_tensor **out);
+enum {
+  MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_DIV, MOON_B_POW,
+  MOON_B_EQ, MOON_B_NE, MOON_B_LT, MOON_B_LE, MOON_B_GT, MOON_B_GE /* bool */
+};
+int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
+                moon_tensor **out);
+int moon_cast(moon_ctx *ctx, moon_tensor *x, int dtype, moon_tensor **out);
+int moon_to_device(moon_ctx *ctx, moon_tensor *x, int device,
+                   moon_tensor **out);
+int moon_clone(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
+int moon_contiguous(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
+/* In place: all or nothing. y = x, y = value, y += alpha x (x broadcasts). */
+int moon_copy_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x);
+int moon_fill_into(moon_ctx *ctx, moon_tensor *y, double value);
+int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x, double alpha);
+
+/* --- reductions --------------------------------------------------------- */
+enum { MOON_R_SUM, MOON_R_MEAN, MOON_R_MAX, MOON_R_MIN, MOON_R_NORM,
+       MOON_R_VAR };
+/* Over `n` dimensions (0: all). norm is Euclidean, var unbiased. */
+int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
+                const int32_t *dims, int keepdim, moon_tensor **out);
+/* kind MAX or MIN over one dimension: values (may be NULL) and i64 indices,
+ * the first of equals. dim -1: over all, flattened. */
+int moon_arg_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int dim,
+                    int keepdim, moon_tensor **values, moon_tensor **indices);
+
+/* --- neural ------------------------------------------------------------- */
+enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU };
+typedef struct moon_conv2d_params {
+  int64_t stride[2], padding[2], dilation[2];
+  int64_t groups;
+  int32_t epilogue;
+} moon_conv2d_params;
+/* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
+int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
+                const moon_conv2d_params *p, moon_tensor **out);
+/* a [M,K], b [K,N] -> [M,N]. */
+int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+                moon_tensor **out);
+/* x [..., in], w [out, in], b [out] or NULL -> [..., out]. */
+int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
+                int epilogue, moon_tensor **out);
+int moon_softmax(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
+/* logits [N,C], labels i64 [N] in [0, C) -> mean loss, a scalar. */
+int moon_cross_entropy(moon_ctx *ctx, moon_tensor *logits, moon_tensor *labels,
+                       moon_tensor **out);
+typedef struct moon_pool2d_params {
+  int64_t kernel[2], stride[2], padding[2];
+} moon_pool2d_params;
+int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
+                    const moon_pool2d_params *p, moon_tensor **out);
+int moon_global_avg_pool2d(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
+typedef struct moon_batch_norm_params {
+  double eps, momentum;
+  int32_t training;  /* 1: batch statistics, running ones updated in place */
+} moon_batch_norm_params;
+/* weight and bias [C], or both NULL; running mean and variance [C]. */
+typedef struct moon_batch_norm_state {
+  moon_tensor *weight, *bias, *mean, *var;
+} moon_batch_norm_state;
+int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
+                    const moon_batch_norm_state *s,
+                    const moon_batch_norm_params *p, moon_tensor **out);
+int moon_dropout(moon_ctx *ctx, moon_tensor *x, double p, moon_tensor **out);
+
+/* --- joining and picking --------------------------------------------------- */
+int moon_cat(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
+             moon_tensor **out);
+int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
+               moon_tensor **out);
+/* index i64 [n] -> rows of x along dim. */
+int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
+                      moon_tensor *index, moon_tensor **out);
+/* index i64, as many dimensions as x (PyTorch's gather). */
+int moon_gather(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor *index,
+                moon_tensor **out);
+
+/* --- optimiser, gradients, data ------------------------------------------- */
+typedef struct moon_sgd_params {
+  double lr, momentum, weight_decay;
+  double max_norm;  /* > 0: scale all gradients to at most this norm first */
+  int32_t nesterov;
+} moon_sgd_params;
+/* One op over n parameters, all or nothing. velocity[i] may be NULL when
+ * momentum is 0. `norm` (may be NULL) receives the gradients' norm, f32. */
+int moon_sgd_step(moon_ctx *ctx, int n, moon_tensor *const *parameter,
+                  moon_tensor *const *gradient, moon_tensor *const *velocity,
+                  const moon_sgd_params *p, moon_tensor **norm);
+/* f32 [3]: Euclidean norm, share of zeros, count of non-finite values. */
+int moon_statistics(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
+typedef struct moon_batch_params {
+  uint64_t key;    /* of the augmentation's random numbers */
+  int32_t flip;    /* 1: mirror each image with probability 1/2 */
+  int32_t crop;    /* shift by up to +-crop pixels, zeros beyond the edge */
+} moon_batch_params;
+/* x [N,C,H,W] f32 or u8 (u8 is divided by 255), index i64 [B], position i64
+ * (the batch's first place in the epoch, for the random numbers)
+ * -> [B,C,H,W] f32, channels-last. */
+int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
+                      int64_t position, const moon_batch_params *p,
+                      moon_tensor **out);
+
+/* --- backward ----------------------------------------------------------- */
+/* Starts at a scalar, or at any tensor with `dy` of its shape. */
+int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
+                        moon_walk **out);
+/* 0: done. 1: a user-defined node wants its gradients, see below. */
+int moon_backward_step(moon_walk *walk);
+void moon_backward_end(moon_walk *walk);
+/* Makes `out` (computed under no-grad) the output of a user-defined node. */
+int moon_user_node(moon_ctx *ctx, moon_tensor *out, int n,
+                   moon_tensor *const *inputs, double id);
+/* Of the node that waits: its id and gradient (borrowed), then one answer per
+ * input (NULL: none), then step again. */
+double moon_walk_user_id(const moon_walk *walk);
+moon_tensor *moon_walk_user_gradient(const moon_walk *walk);
+int moon_walk_user_give(moon_walk *walk, int input, moon_tensor *dx);
+/* Ids of user nodes that died since the last call, so that Lua can drop what
+ * it holds for them; returns how many. */
+int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
+
+/* --- files ---------------------------------------------------------------- */
+/* Reads off the loop thread: idx (plain or gzip) or safetensors, told by
+ * content. `ticket` arrives when the job is done. */
+int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
+                   moon_job **out);
+int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */
+int moon_job_count(const moon_job *job);
+const char *moon_job_name(const moon_job *job, int i);
+int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
+void moon_job_release(moon_job *job);
+/* Writes a safetensors file off the loop thread: temporary name, sync, rename.
+ * An op like any other: later in-place writes wait for it. `out` is an i64
+ * scalar, the bytes written, or carries the error. */
+int moon_file_save(moon_ctx *ctx, const char *path, int n,
+                   const char *const *names, moon_tensor *const *tensors,
+                   moon_tensor **out);
+
+/* --- sim: the device that looks for races --------------------------------- */
+/* What a mutation breaks on purpose, so that a spec can be seen to fail. */
+enum {
+  MOON_MUTATE_NONE, MOON_MUTATE_SKIP_EDGE, MOON_MUTATE_REUSE_BLOCK,
+  MOON_MUTATE_RUN_ORDER, MOON_MUTATE_UNWAITED_EVENT, MOON_MUTATE_DROP_ERROR,
+  MOON_MUTATE_PARTIAL_WRITE, MOON_MUTATE_STALE_VERSION,
+  MOON_MUTATE_SERIALISE, MOON_MUTATE_COUNT
+};
+typedef struct moon_sim_options {
+  uint64_t rng_seed;     /* order and delays */
+  int64_t max_delay_ns;  /* before each op */
+  int64_t fail_op;       /* the k-th op from now fails in its worker; 0: none */
+  int32_t mutate;
+  int32_t check;         /* happens-before check at enqueue */
+  int32_t wrap;          /* device whose kernels run: index of cpu or ref */
+} moon_sim_options;
+int moon_sim_configure(moon_runtime *rt, const moon_sim_options *options);
+int64_t moon_sim_races(const moon_runtime *rt);  /* found by the check */
+
+#pragma GCC visibility pop
+#endif

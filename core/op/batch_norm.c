@@ -1,0 +1,181 @@
+/* Batch normalisation of each channel (Ioffe and Szegedy 2015):
+ *
+ *   y = w h + b     h = (x - m) r     r = 1 / sqrt(var + eps)
+ *
+ *   x [N,C,H,W], w and b [C] (or neither: 1 and 0), running mean and var [C]
+ *
+ * In training m and var (biased) are the batch's, and the running ones move
+ * in the same op: running = (1 - momentum) running + momentum batch, with the
+ * unbiased var. Otherwise the running ones are used, as constants.
+ *
+ *   dw = sum dy h    db = sum dy         over N, H, W
+ *   training:  dx = w r (dy - mean dy - h mean(dy h))
+ *   else:      dx = w r dy
+ *
+ * Memory is channels-last: another x is copied first. */
+#include <math.h>
+#include "shared.h"
+
+enum { X, W };                    /* saved */
+enum { M = 2, R };                /* in training */
+enum { MEAN = 2, VAR };           /* else */
+enum { NHW = 1 | 4 | 8 };         /* all dimensions but C */
+
+static int training_backward(moon__back *b) {
+  moon_tensor *x = moon__saved_at(b, X), *w = moon__saved_at(b, W);
+  moon_tensor *dw = NULL, *db = NULL;
+  moon__calc c = {.ctx = b->ctx};
+  moon__shape channels = {1, {x->shape[1]}};
+  moon_tensor *dy = moon__c_channels_last(&c, b->dy);
+  moon_tensor *dx = moon__c_like(&c, x, x->dtype);
+  int dtype = x->dtype;
+  if (moon__wants(b, 1)) dw = moon__c_new(&c, x, dtype, channels, MOON__ROWS);
+  if (moon__wants(b, 2)) db = moon__c_new(&c, x, dtype, channels, MOON__ROWS);
+  moon__arg args[] = {{dy, MOON__READ, NULL},
+                      {x, MOON__READ, NULL},
+                      {w, MOON__READ, NULL},
+                      {moon__saved_at(b, M), MOON__READ, NULL},
+                      {moon__saved_at(b, R), MOON__READ, NULL},
+                      {dx, MOON__WRITE, NULL},
+                      {dw, MOON__WRITE, NULL},
+                      {db, MOON__WRITE, NULL}};
+  moon__c_run(&c, "batch_norm backward", MOON_K_batch_norm_grad,
+              &b->node->params, args, 8);
+  if (moon__wants(b, 0)) moon__calc_give(&c, b, 0, dx);
+  if (dw) moon__calc_give(&c, b, 1, dw);
+  if (db) moon__calc_give(&c, b, 2, db);
+  return moon__calc_end(&c);
+}
+
+static int eval_backward(moon__back *b) {
+  moon_tensor *x = moon__saved_at(b, X), *w = moon__saved_at(b, W);
+  moon__calc c = {.ctx = b->ctx};
+  moon__shape row = {4, {1, x->shape[1], 1, 1}}, channels = {1, {row.dim[1]}};
+  moon_tensor *var = moon__c_reshape(&c, moon__saved_at(b, VAR), row);
+  moon_tensor *mean = moon__c_reshape(&c, moon__saved_at(b, MEAN), row);
+  moon_tensor *r =
+      moon__c_unary(&c, MOON_U_POW,
+                    moon__c_shift(&c, var, b->node->params.norm.eps), -0.5);
+  if (moon__wants(b, 0)) {
+    moon_tensor *scale = w ? moon__c_mul(&c, r, moon__c_reshape(&c, w, row))
+                           : r;
+    moon__calc_give(&c, b, 0, moon__c_mul(&c, b->dy, scale));
+  }
+  if (moon__wants(b, 1)) {
+    moon_tensor *h = moon__c_mul(&c, moon__c_sub(&c, x, mean), r);
+    moon_tensor *dw =
+        moon__c_reduce(&c, MOON_R_SUM, moon__c_mul(&c, b->dy, h), NHW);
+    moon__calc_give(&c, b, 1, moon__c_reshape(&c, dw, channels));
+  }
+  if (moon__wants(b, 2)) {
+    moon_tensor *db = moon__c_reduce(&c, MOON_R_SUM, b->dy, NHW);
+    moon__calc_give(&c, b, 2, moon__c_reshape(&c, db, channels));
+  }
+  return moon__calc_end(&c);
+}
+
+static const moon__rule training_rule = {"batch_norm", training_backward};
+static const moon__rule eval_rule = {"batch_norm", eval_backward};
+
+static int check_state(moon_ctx *ctx, const moon_tensor *x,
+                       const moon_batch_norm_state *s, bool training) {
+  const char *op = "batch_norm";
+  if (!s->weight != !s->bias) {
+    return moon__fail(MOON_E_VALUE, "%s: weight and bias, or neither", op);
+  }
+  const struct { const char *name; moon_tensor *t; } vector[] = {
+      {"weight", s->weight}, {"bias", s->bias},
+      {"running mean", s->mean}, {"running var", s->var}};
+  for (int i = 0; i < 4; i++) {
+    if (!vector[i].t) continue;
+    int status = moon__check_vector(op, vector[i].name, vector[i].t,
+                                    x->shape[1], x);
+    if (status >= 0 && training && i >= 2) {
+      status = moon__check_inplace(ctx, op, vector[i].t);
+    }
+    if (status < 0) return status;
+  }
+  return MOON_OK;
+}
+
+static int check(moon_ctx *ctx, const moon_tensor *x,
+                 const moon_batch_norm_state *s,
+                 const moon_batch_norm_params *p) {
+  const char *op = "batch_norm";
+  int status = moon__check_ndim(op, "x", x, 4);
+  if (status >= 0) status = moon__check_float(op, x);
+  if (status >= 0) status = check_state(ctx, x, s, p->training);
+  if (status < 0) return status;
+  if (!(p->eps >= 0) || !isfinite(p->eps)) {
+    return moon__fail(MOON_E_VALUE, "%s: eps %g", op, p->eps);
+  }
+  if (!(p->momentum >= 0 && p->momentum <= 1)) {
+    return moon__fail(MOON_E_VALUE, "%s: momentum %g is outside [0, 1]", op,
+                      p->momentum);
+  }
+  int64_t n = x->shape[1] ? x->numel / x->shape[1] : 2;
+  if (n > 1 || !p->training) return MOON_OK;
+  return moon__fail(MOON_E_SHAPE, "%s: %lld values per channel, training "
+                    "needs 2 or more (x %s)", op, (long long)n,
+                    moon__text(x));
+}
+
+/* The training kernel; m and r are what the gradient keeps. */
+static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
+                         const moon_batch_norm_state *s,
+                         const moon_params *params, moon_tensor *kept[2]) {
+  moon__shape channels = {1, {x->shape[1]}};
+  kept[0] = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
+  kept[1] = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
+  moon__arg args[] = {{x, MOON__READ, NULL},
+                      {s->weight, MOON__READ, NULL},
+                      {s->bias, MOON__READ, NULL},
+                      {s->mean, MOON__UPDATE, NULL},
+                      {s->var, MOON__UPDATE, NULL},
+                      {y, MOON__WRITE, NULL},
+                      {kept[0], MOON__WRITE, NULL},
+                      {kept[1], MOON__WRITE, NULL}};
+  moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 8);
+}
+
+static void run_eval(moon__calc *c, moon_tensor *x, moon_tensor *y,
+                     const moon_batch_norm_state *s,
+                     const moon_params *params, moon_tensor *kept[2]) {
+  kept[0] = s->mean;
+  kept[1] = s->var;
+  moon__arg args[] = {{x, MOON__READ, NULL},
+                      {s->weight, MOON__READ, NULL},
+                      {s->bias, MOON__READ, NULL},
+                      {s->mean, MOON__READ, NULL},
+                      {s->var, MOON__READ, NULL},
+                      {y, MOON__WRITE, NULL}};
+  moon__c_run(c, "batch_norm", MOON_K_batch_norm_eval, params, args, 6);
+}
+
+int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
+                    const moon_batch_norm_state *s,
+                    const moon_batch_norm_params *p, moon_tensor **out) {
+  int status = check(ctx, x, s, p);
+  if (status < 0) return status;
+  moon_ctx quiet = moon__quiet(ctx);
+  moon__calc c = {.ctx = &quiet};
+  moon_params params = {.norm = {p->eps, p->momentum}};
+  moon_tensor *inputs[] = {x, s->weight, s->bias}, *kept[2] = {NULL};
+  moon_tensor *y =
+      moon__c_new(&c, x, x->dtype, moon__shape_of(x), MOON__CHANNELS_LAST);
+  x = moon__c_channels_last(&c, x);
+  if (c.status >= 0) {
+    (p->training ? run_training : run_eval)(&c, x, y, s, &params, kept);
+  }
+  moon__node *node =
+      moon__record(ctx, p->training ? &training_rule : &eval_rule, c.status,
+                   y, inputs, 3);
+  if (node) {
+    node->params = params;
+    moon__save(node, x);
+    moon__save(node, s->weight);
+    moon__save(node, kept[0]);
+    moon__save(node, kept[1]);
+  }
+  return moon__calc_finish(&c, y, out);
+}

@@ -1,0 +1,30 @@
+/* cast: the same values in another dtype, as C converts them.
+ *
+ *   y = (dtype)x      dx = dy cast back, between floating dtypes */
+#include "shared.h"
+
+static int backward(moon__back *b) {
+  moon__calc c = {.ctx = b->ctx};
+  int dtype = b->node->input_dtype[0];
+  moon__calc_give(&c, b, 0, moon__c_cast(&c, b->dy, dtype));
+  return moon__calc_end(&c);
+}
+
+static const moon__rule rule = {"cast", backward};
+
+int moon_cast(moon_ctx *ctx, moon_tensor *x, int dtype, moon_tensor **out) {
+  int status = moon__check_dtype("cast", dtype);
+  if (status >= 0) status = moon__check_live("cast", x);
+  if (status < 0) return status;
+  if (x->dtype == dtype) {
+    *out = moon_tensor_retain(x);
+    return MOON_OK;
+  }
+  moon_tensor *y;
+  status = moon__tensor_like(ctx, x, dtype, &y);
+  if (status < 0) return status;
+  moon__arg args[] = {{x, MOON__READ, NULL}, {y, MOON__WRITE, NULL}};
+  status = moon__run(ctx, "cast", MOON_K_copy, NULL, args, 2);
+  moon__record(ctx, &rule, status, y, &x, 1);
+  return moon__finish(status, y, out);
+}

@@ -1,0 +1,159 @@
+/* Convolution (cross-correlation, as everywhere in the field), with bias and
+ * ReLU in the same kernel:
+ *
+ *   y[n,k,i,j] = b[k] + sum over c, u, v of
+ *                w[k,c,u,v] x[n, g C/G + c, i s_h - p_h + u d_h,
+ *                                           j s_w - p_w + v d_w]
+ *
+ *   x [N,C,H,W], w [K,C/G,kH,kW], b [K] -> y [N,K,oH,oW]     g = k G / K
+ *   oH = floor((H + 2 p_h - d_h (kH - 1) - 1) / s_h) + 1     oW likewise
+ *
+ * (PyTorch's documentation of Conv2d). Kernels get x, y, dy and dx in
+ * channels-last memory, w and dw in rows: others are copied first. */
+#include "shared.h"
+
+enum { X, W, Y };  /* saved */
+
+/* dw and db come from one kernel: either both are added to what the leaves
+ * have, or both are fresh. */
+static void give_weight_gradients(moon__calc *c, moon__back *b,
+                                  moon_tensor *dz) {
+  bool wants_db = moon__wants(b, 2);
+  moon_params params = b->node->params;
+  moon_tensor *dw = moon__accumulate_into(b, 1);
+  moon_tensor *db = wants_db ? moon__accumulate_into(b, 2) : NULL;
+  bool add = dw && moon__is_contiguous(dw) && (db || !wants_db);
+  if (!add) {
+    const moon__shape *s = b->node->input_shape;
+    int dtype = b->node->dtype;
+    dw = moon__c_new(c, b->dy, dtype, s[1], MOON__ROWS);
+    db = wants_db ? moon__c_new(c, b->dy, dtype, s[2], MOON__ROWS) : NULL;
+  }
+  params.conv.accumulate = add;
+  moon__mode mode = add ? MOON__UPDATE : MOON__WRITE;
+  moon__arg args[] = {{dz, MOON__READ, NULL},
+                      {moon__saved_at(b, X), MOON__READ, NULL},
+                      {dw, mode, NULL},
+                      {db, mode, NULL}};
+  moon__c_run(c, "conv2d backward (w)", MOON_K_conv2d_grad_w, &params, args,
+              wants_db ? 4 : 3);
+  moon__calc_give(c, b, 1, dw);
+  if (wants_db) moon__calc_give(c, b, 2, db);
+}
+
+static int backward(moon__back *b) {
+  moon_tensor *y = moon__saved_at(b, Y);
+  moon__calc c = {.ctx = b->ctx};
+  moon_tensor *dz = y ? moon__c_relu_grad(&c, b->dy, y, NULL)
+                      : moon__c_channels_last(&c, b->dy);
+  if (moon__wants(b, 0)) {
+    moon_tensor *dx =
+        moon__c_new(&c, b->dy, b->node->dtype, b->node->input_shape[0],
+                    MOON__CHANNELS_LAST);
+    moon__arg args[] = {{dz, MOON__READ, NULL},
+                        {moon__saved_at(b, W), MOON__READ, NULL},
+                        {dx, MOON__WRITE, NULL}};
+    moon__c_run(&c, "conv2d backward (x)", MOON_K_conv2d_grad_x,
+                &b->node->params, args, 3);
+    moon__calc_give(&c, b, 0, dx);
+  }
+  if (moon__wants(b, 1)) {
+    give_weight_gradients(&c, b, dz);
+  } else if (moon__wants(b, 2)) {
+    moon_tensor *db = moon__c_reduce(&c, MOON_R_SUM, dz, 1 | 4 | 8);
+    moon__shape s = b->node->input_shape[2];
+    moon__calc_give(&c, b, 2, moon__c_reshape(&c, db, s));
+  }
+  return moon__calc_end(&c);
+}
+
+static const moon__rule rule = {"conv2d", backward};
+
+static int check_channels(const moon_tensor *x, const moon_tensor *w,
+                          int64_t groups) {
+  int64_t channels = x->shape[1], filters = w->shape[0];
+  if (groups < 1 || channels % groups || filters % groups) {
+    return moon__fail(MOON_E_VALUE, "conv2d: %lld groups do not divide %lld "
+                      "input and %lld output channels (x %s, w %s)",
+                      (long long)groups, (long long)channels,
+                      (long long)filters, moon__text(x), moon__text(w));
+  }
+  if (channels < 1 || filters < 1) {
+    return moon__fail(MOON_E_SHAPE, "conv2d: no channels (x %s, w %s)",
+                      moon__text(x), moon__text(w));
+  }
+  if (channels / groups == w->shape[1]) return MOON_OK;
+  if (groups == 1) {
+    return moon__fail(MOON_E_SHAPE, "conv2d: w expects %lld input channels, "
+                      "x has %lld (x %s, w %s)", (long long)w->shape[1],
+                      (long long)channels, moon__text(x), moon__text(w));
+  }
+  return moon__fail(MOON_E_SHAPE, "conv2d: w expects %lld input channels in "
+                    "each of %lld groups, x has %lld (x %s, w %s)",
+                    (long long)w->shape[1], (long long)groups,
+                    (long long)(channels / groups), moon__text(x),
+                    moon__text(w));
+}
+
+static int check(const moon_tensor *x, const moon_tensor *w,
+                 const moon_tensor *b, const moon_conv2d_params *p,
+                 moon__shape *s) {
+  int status = moon__check_ndim("conv2d", "x", x, 4);
+  if (status >= 0) status = moon__check_ndim("conv2d", "w", w, 4);
+  if (status >= 0) status = moon__check_same_dtype("conv2d", x, w);
+  if (status >= 0) status = moon__check_float("conv2d", x);
+  if (status >= 0) status = check_channels(x, w, p->groups);
+  if (status >= 0 && b) {
+    status = moon__check_vector("conv2d", "b", b, w->shape[0], x);
+  }
+  if (status >= 0) status = moon__check_pair("conv2d", "stride", p->stride, 1);
+  if (status >= 0) {
+    status = moon__check_pair("conv2d", "padding", p->padding, 0);
+  }
+  if (status >= 0) {
+    status = moon__check_pair("conv2d", "dilation", p->dilation, 1);
+  }
+  if (status >= 0) status = moon__check_epilogue("conv2d", p->epilogue);
+  *s = (moon__shape){4, {x->shape[0], w->shape[0]}};
+  for (int i = 0; i < 2 && status >= 0; i++) {
+    moon__window window = {x->shape[2 + i], w->shape[2 + i], p->stride[i],
+                           p->padding[i], p->dilation[i]};
+    status = moon__check_window("conv2d", i, window, &s->dim[2 + i]);
+  }
+  return status < 0 ? status : moon__check_size("conv2d", *s);
+}
+
+static moon_params kernel_params(const moon_conv2d_params *p) {
+  return (moon_params){
+      .conv = {.stride = {p->stride[0], p->stride[1]},
+               .padding = {p->padding[0], p->padding[1]},
+               .dilation = {p->dilation[0], p->dilation[1]},
+               .groups = p->groups, .epilogue = p->epilogue}};
+}
+
+int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
+                const moon_conv2d_params *p, moon_tensor **out) {
+  moon__shape s;
+  int status = check(x, w, b, p, &s);
+  if (status < 0) return status;
+  moon_ctx quiet = moon__quiet(ctx);
+  moon__calc c = {.ctx = &quiet};
+  moon_params params = kernel_params(p);
+  moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
+  moon_tensor *inputs[] = {x, w, b};
+  x = moon__c_channels_last(&c, x);
+  w = moon__c_rows(&c, w);
+  moon__arg args[] = {{x, MOON__READ, NULL},
+                      {w, MOON__READ, NULL},
+                      {y, MOON__WRITE, NULL},
+                      {b ? moon__c_rows(&c, b) : NULL, MOON__READ, NULL}};
+  moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, b ? 4 : 3);
+  moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 3);
+  if (node) {
+    node->params = params;
+    moon__save(node, moon_tensor_needs_grad(inputs[1]) ? x : NULL);
+    moon__save(node, moon_tensor_needs_grad(inputs[0]) ? w : NULL);
+    moon__save(node, p->epilogue == MOON_EPILOGUE_RELU ? y : NULL);
+  }
+  return moon__calc_finish(&c, y, out);
+}

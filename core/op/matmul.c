@@ -1,0 +1,72 @@
+/* Matrix product of two matrices, which may lie in memory as they like:
+ *
+ *   y = a b                    a [M,K], b [K,N] -> y [M,N]
+ *   da = dy b^T   db = a^T dy
+ *
+ * The gradient of a leaf that has one already is added to it in the kernel. */
+#include "shared.h"
+
+void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
+                     moon_tensor *y, bool accumulate) {
+  moon_params params = {.matmul = {MOON_EPILOGUE_NONE, accumulate}};
+  moon__arg args[] = {{a, MOON__READ, NULL},
+                      {b, MOON__READ, NULL},
+                      {y, accumulate ? MOON__UPDATE : MOON__WRITE, NULL}};
+  moon__c_run(c, "matmul", MOON_K_matmul, &params, args, 3);
+}
+
+void moon__give_product(moon__calc *c, moon__back *b, int input,
+                        moon_tensor *left, moon_tensor *right) {
+  moon_tensor *sum = moon__accumulate_into(b, input);
+  if (sum && !moon__is_contiguous(sum)) sum = NULL;
+  moon_tensor *y = sum ? sum
+                       : moon__c_new(c, b->dy, b->node->dtype,
+                                     b->node->input_shape[input], MOON__ROWS);
+  moon__c_product(c, left, right, y, sum != NULL);
+  moon__calc_give(c, b, input, y);
+}
+
+static int backward(moon__back *b) {
+  moon_tensor *a = moon__saved_at(b, 0), *w = moon__saved_at(b, 1);
+  moon__calc c = {.ctx = b->ctx};
+  if (moon__wants(b, 0)) {
+    moon__give_product(&c, b, 0, b->dy, moon__c_swap(&c, w));
+  }
+  if (moon__wants(b, 1)) {
+    moon__give_product(&c, b, 1, moon__c_swap(&c, a), b->dy);
+  }
+  return moon__calc_end(&c);
+}
+
+static const moon__rule rule = {"matmul", backward};
+
+static int check(const moon_tensor *a, const moon_tensor *b) {
+  int status = moon__check_ndim("matmul", "a", a, 2);
+  if (status >= 0) status = moon__check_ndim("matmul", "b", b, 2);
+  if (status >= 0) status = moon__check_same_dtype("matmul", a, b);
+  if (status >= 0) status = moon__check_float("matmul", a);
+  if (status < 0 || a->shape[1] == b->shape[0]) return status;
+  return moon__fail(MOON_E_SHAPE, "matmul: %lld columns and %lld rows "
+                    "(a %s, b %s)", (long long)a->shape[1],
+                    (long long)b->shape[0], moon__text(a), moon__text(b));
+}
+
+int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+                moon_tensor **out) {
+  int status = check(a, b);
+  if (status < 0) return status;
+  moon__shape s = {2, {a->shape[0], b->shape[1]}};
+  status = moon__check_size("matmul", s);
+  if (status < 0) return status;
+  moon_ctx quiet = moon__quiet(ctx);
+  moon__calc c = {.ctx = &quiet};
+  moon_tensor *y = moon__c_new(&c, a, a->dtype, s, MOON__ROWS);
+  moon__c_product(&c, a, b, y, false);
+  moon_tensor *inputs[] = {a, b};
+  moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 2);
+  if (node) {
+    moon__save(node, moon_tensor_needs_grad(b) ? a : NULL);
+    moon__save(node, moon_tensor_needs_grad(a) ? b : NULL);
+  }
+  return moon__calc_finish(&c, y, out);
+}

@@ -1,0 +1,138 @@
+/* What ops share beyond op.h: checks of plain arguments, layouts, views, and
+ * calculations, the way gradient rules are written. */
+#ifndef MOON_OP_SHARED_H
+#define MOON_OP_SHARED_H
+#include "op.h"
+
+/* --- arguments.c: what is not a tensor ------------------------------------ */
+/* Makes *s of a shape that a user gave: dimensions, extents, product. */
+int moon__check_shape(const char *op, int ndim, const int64_t *dim,
+                      moon__shape *s);
+/* An output of this shape is not too large. */
+int moon__check_size(const char *op, moon__shape s);
+/* As moon__check_shape, where one extent may be -1: what is left of `numel`. */
+int moon__check_reshape(const char *op, const moon_tensor *x, int ndim,
+                        const int64_t *dim, moon__shape *s);
+int moon__check_dtype(const char *op, int dtype);
+/* `value` can be an element: whole and in range for integer dtypes. */
+int moon__check_number(const char *op, int dtype, double value);
+/* t is a vector of n elements of x's dtype. */
+int moon__check_vector(const char *op, const char *arg, const moon_tensor *t,
+                       int64_t n, const moon_tensor *x);
+int moon__check_index(const char *op, const char *arg, const moon_tensor *t);
+int moon__check_live(const char *op, const moon_tensor *t);
+/* A pair of 2-D options lies in [least, 2^31). */
+int moon__check_pair(const char *op, const char *option,
+                     const int64_t pair[2], int64_t least);
+int moon__check_epilogue(const char *op, int epilogue);
+/* Places a window of `kernel` can take along H (axis 0) or W (axis 1):
+ * floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1. */
+typedef struct moon__window {
+  int64_t size, kernel, stride, padding, dilation;
+} moon__window;
+int moon__check_window(const char *op, int axis, moon__window w,
+                       int64_t *places);
+
+/* --- view.c -------------------------------------------------------------- */
+/* The output of a view op on x: stride and offset as moon__tensor_view takes
+ * them. `params` (may be NULL) is kept for the rule. */
+typedef struct moon__seen {
+  moon__shape shape;
+  int64_t stride[MOON_MAX_DIMS], offset;
+} moon__seen;
+int moon__view_as(moon_ctx *ctx, const moon__rule *rule, moon_tensor *x,
+                  const moon__seen *seen, const moon_params *params,
+                  moon_tensor **out);
+
+/* --- calc.c: calculations --------------------------------------------------
+ * A calculation owns the tensors its steps give, until moon__calc_end. After
+ * the first failure its steps do nothing and give NULL, so they nest:
+ *
+ *   moon__calc c = {.ctx = b->ctx};
+ *   moon__calc_give(&c, b, 0, moon__c_mul(&c, dy, moon__c_scale(&c, x, 2)));
+ *   return moon__calc_end(&c);
+ *
+ * Inside a forward, ctx is moon__quiet(ctx): steps record no graph. */
+enum { MOON_CALC_STEPS = 40 };
+typedef struct moon__calc {
+  moon_ctx *ctx;
+  int status, n;
+  moon_tensor *owned[MOON_CALC_STEPS];
+} moon__calc;
+
+moon_ctx moon__quiet(const moon_ctx *ctx);
+/* Takes over a step's result: *t when status is 0. A pointer, because C
+ * leaves open whether the call that fills t or the argument t comes first. */
+moon_tensor *moon__calc_own(moon__calc *c, int status,
+                            moon_tensor *const *t);
+/* Makes t the gradient of an input. */
+void moon__calc_give(moon__calc *c, moon__back *b, int input, moon_tensor *t);
+/* Hands t out (a new reference), then ends. */
+int moon__calc_finish(moon__calc *c, moon_tensor *t, moon_tensor **out);
+int moon__calc_end(moon__calc *c);
+
+/* New tensors on the device of `x`, not yet written. */
+moon_tensor *moon__c_new(moon__calc *c, const moon_tensor *x, int dtype,
+                         moon__shape s, moon__layout layout);
+moon_tensor *moon__c_like(moon__calc *c, const moon_tensor *x, int dtype);
+moon_tensor *moon__c_zeros(moon__calc *c, const moon_tensor *x, int dtype,
+                           moon__shape s);
+void moon__c_run(moon__calc *c, const char *name, int kernel,
+                 const moon_params *params, const moon__arg *args, int n);
+/* x itself where it lies so already, else a copy. */
+moon_tensor *moon__c_rows(moon__calc *c, moon_tensor *x);
+moon_tensor *moon__c_channels_last(moon__calc *c, moon_tensor *x);
+moon_tensor *moon__c_unary(moon__calc *c, int kind, moon_tensor *x, double s);
+moon_tensor *moon__c_binary(moon__calc *c, int kind, moon_tensor *a,
+                            moon_tensor *b);
+moon_tensor *moon__c_neg(moon__calc *c, moon_tensor *x);
+moon_tensor *moon__c_scale(moon__calc *c, moon_tensor *x, double s);
+moon_tensor *moon__c_shift(moon__calc *c, moon_tensor *x, double s);
+moon_tensor *moon__c_add(moon__calc *c, moon_tensor *a, moon_tensor *b);
+moon_tensor *moon__c_sub(moon__calc *c, moon_tensor *a, moon_tensor *b);
+moon_tensor *moon__c_mul(moon__calc *c, moon_tensor *a, moon_tensor *b);
+moon_tensor *moon__c_div(moon__calc *c, moon_tensor *a, moon_tensor *b);
+/* x `kind` s as ones and zeros of dtype. */
+moon_tensor *moon__c_where(moon__calc *c, int kind, moon_tensor *x, double s,
+                           int dtype);
+moon_tensor *moon__c_cast(moon__calc *c, moon_tensor *x, int dtype);
+moon_tensor *moon__c_copy(moon__calc *c, moon_tensor *x);
+/* Over the dimensions whose bits are set (all if none is), which stay with
+ * size 1. */
+moon_tensor *moon__c_reduce(moon__calc *c, int kind, moon_tensor *x,
+                            uint32_t dims);
+moon_tensor *moon__c_reshape(moon__calc *c, moon_tensor *x, moon__shape s);
+moon_tensor *moon__c_expand(moon__calc *c, moon_tensor *x, moon__shape s);
+moon_tensor *moon__c_swap(moon__calc *c, moon_tensor *x);  /* 2-D: x^T */
+moon_tensor *moon__c_narrow(moon__calc *c, moon_tensor *x, int dim,
+                            int64_t start, int64_t length);
+/* g summed over what broadcasting repeated. */
+moon_tensor *moon__c_sum_to(moon__calc *c, moon_tensor *g, moon__shape s);
+
+/* --- relu.c: also the epilogue of conv2d and linear ----------------------- */
+/* y > 0 ? dy : 0; with db (may be NULL) also its sum over all dimensions but
+ * the second, [C]. */
+moon_tensor *moon__c_relu_grad(moon__calc *c, moon_tensor *dy, moon_tensor *y,
+                               moon_tensor **db);
+
+/* --- matmul.c ------------------------------------------------------------ */
+/* y = a b, or y += a b. */
+void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
+                     moon_tensor *y, bool accumulate);
+/* Makes left right the gradient of an input, added to what a leaf has. */
+void moon__give_product(moon__calc *c, moon__back *b, int input,
+                        moon_tensor *left, moon_tensor *right);
+
+/* --- inplace.c ----------------------------------------------------------- */
+/* Before y is written in place from x (NULL: from nothing): the target, and
+ * whether the graph can follow. */
+int moon__inplace_check(moon_ctx *ctx, const char *op, moon_tensor *y,
+                        moon_tensor *x);
+/* After: y's node becomes a new one whose inputs are what y was and x. */
+moon__node *moon__inplace_record(moon_ctx *ctx, const moon__rule *rule,
+                                 int status, moon_tensor *y, moon_tensor *x);
+/* x, or a copy of it where it lies partly over y. */
+moon_tensor *moon__c_apart(moon__calc *c, moon_tensor *x,
+                           const moon_tensor *y);
+
+#endif

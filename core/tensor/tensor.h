@@ -1,0 +1,85 @@
+/* Tensors: a shape and strides on a storage. Loop thread only. */
+#ifndef MOON_TENSOR_H
+#define MOON_TENSOR_H
+#include "../device/device.h"
+
+/* Memory and what it is known by. One region until it is split. */
+typedef struct moon__storage {
+  int refs, device, n_regions;
+  bool disposed;
+  size_t nbytes;
+  int64_t version;           /* raised by every in-place op */
+  moon__block *block;
+  moon__region **region, *only;
+} moon__storage;
+
+struct moon__node;
+
+struct moon_tensor {
+  _Atomic int refs;
+  int32_t dtype, ndim;
+  bool requires_grad;        /* a leaf that wants its gradient */
+  bool ghost;                /* a disposed stand-in, not counted */
+  int64_t shape[MOON_MAX_DIMS], stride[MOON_MAX_DIMS], offset, numel;
+  moon__storage *storage;
+  moon_runtime *rt;
+  struct moon__node *node;   /* what made it, or a leaf's own; or NULL */
+  moon_tensor *grad;
+  int64_t id;
+  moon_tensor *next_released;
+};
+
+typedef struct moon__shape { int ndim; int64_t dim[MOON_MAX_DIMS]; }
+    moon__shape;
+
+/* --- shape.c ---------------------------------------------------------- */
+moon__shape moon__shape_of(const moon_tensor *t);
+bool moon__shape_equal(moon__shape a, moon__shape b);
+/* Product of extents, or MOON_E_SHAPE when negative or past 2^48 elements. */
+int moon__shape_numel(const char *op, moon__shape s, int64_t *numel);
+/* NumPy broadcasting of two shapes. */
+int moon__shape_broadcast(const char *op, const moon_tensor *a,
+                          const moon_tensor *b, moon__shape *out);
+/* "8x16x32x32"; "scalar" without dimensions. Eight static buffers in turn. */
+const char *moon__shape_text(moon__shape s);
+const char *moon__text(const moon_tensor *t);  /* of its shape */
+const char *moon__dtype_name(int dtype);
+bool moon__dtype_is_float(int dtype);
+bool moon__is_contiguous(const moon_tensor *t);     /* row-major, dense */
+bool moon__is_channels_last(const moon_tensor *t);  /* 4-D, NHWC, dense */
+bool moon__is_dense(const moon_tensor *t);  /* some order without holes */
+
+/* --- tensor.c --------------------------------------------------------- */
+typedef enum moon__layout { MOON__ROWS, MOON__CHANNELS_LAST } moon__layout;
+int moon__tensor_new(moon_ctx *ctx, int device, int dtype, moon__shape s,
+                     moon__layout layout, moon_tensor **out);
+/* Same shape and, where x is dense, same order of dimensions in memory. */
+int moon__tensor_like(moon_ctx *ctx, const moon_tensor *x, int dtype,
+                      moon_tensor **out);
+/* Another tensor on x's storage, no graph; offset in elements. */
+moon_tensor *moon__tensor_alias(const moon_tensor *x);
+moon_tensor *moon__tensor_view(const moon_tensor *x, moon__shape s,
+                               const int64_t *stride, int64_t offset);
+moon_operand moon__operand(const moon_tensor *t);
+/* t seen with shape `s`, repeated by stride 0 where it has size 1. */
+moon_operand moon__operand_as(const moon_tensor *t, moon__shape s);
+/* Refuses dtypes, devices and numbers of dimensions that there are not. */
+int moon__check_creation(moon_ctx *ctx, const char *op, int dtype, int ndim);
+/* Immediate release, from the loop thread. NULL is allowed. */
+void moon__unref(moon_tensor *t);
+/* storage.c */
+void moon__storage_retain(moon__storage *s);
+void moon__storage_release(moon_runtime *rt, moon__storage *s);
+int moon__storage_new(moon_ctx *ctx, int device, size_t nbytes,
+                      moon__storage **out);
+/* Memory that nothing in flight touches, for writing from the host. */
+int moon__storage_new_idle(moon_ctx *ctx, int device, size_t nbytes,
+                           moon__storage **out);
+void moon__storage_dispose(moon_runtime *rt, moon__storage *s);
+moon__storage *moon__storage_ghost(int device);  /* disposed from birth */
+/* Whether t covers all bytes of the regions it overlaps. */
+bool moon__covers_regions(const moon_tensor *t);
+/* The regions that t overlaps: first and count. */
+void moon__storage_regions(const moon_tensor *t, int *first, int *count);
+
+#endif

@@ -1,0 +1,69 @@
+/* exp and log of one f32, without branches, so that loops over them become
+ * vectors. Relative error below 2^-22; NaN, infinities, zeros and subnormal
+ * numbers as in C's library.
+ */
+#ifndef MOON_SIMD_ELEMENTARY_H
+#define MOON_SIMD_ELEMENTARY_H
+#include "simd.h"
+
+static inline float simd_from_bits(int32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+static inline int32_t simd_bits(float x) {
+  int32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+/* ln 2 = LN2_HIGH + LN2_LOW; the high part has few bits, so whole multiples
+ * of it are exact. */
+#define SIMD_LN2_HIGH 0x1.62e4p-1f
+#define SIMD_LN2_LOW 0x1.7f7d1cp-20f
+
+/* x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by Taylor's series to r^7. 2^n is
+ * multiplied in two steps, which reach infinity and the subnormal numbers. */
+static inline float simd_exp(float x) {
+  x = x > 89.0f ? 89.0f : x;
+  x = x < -104.0f ? -104.0f : x;
+  float shifted = x * 0x1.715476p+0f + 0x1.8p23f;  /* rounds x / ln 2 */
+  float n = shifted - 0x1.8p23f;
+  float r = SIMD_MADD(n, -SIMD_LN2_HIGH, x);
+  r = SIMD_MADD(n, -SIMD_LN2_LOW, r);
+  float p = 1.0f / 5040;
+  p = SIMD_MADD(p, r, 1.0f / 720);
+  p = SIMD_MADD(p, r, 1.0f / 120);
+  p = SIMD_MADD(p, r, 1.0f / 24);
+  p = SIMD_MADD(p, r, 1.0f / 6);
+  p = SIMD_MADD(p, r, 0.5f);
+  p = SIMD_MADD(p, r, 1.0f);
+  p = SIMD_MADD(p, r, 1.0f);
+  int32_t whole = simd_bits(shifted) - 0x4B400000;
+  int32_t half = whole >> 1;
+  float first = simd_from_bits((half + 127) << 23);
+  return p * first * simd_from_bits((whole - half + 127) << 23);
+}
+
+/* x = 2^n m, m in [sqrt(1/2), sqrt(2)) (0x3F3504F3 is sqrt(1/2)); log m = 2 artanh(s) with
+ * s = (m - 1) / (m + 1), by its series to s^9. */
+static inline float simd_log(float x) {
+  bool tiny = x < 0x1p-126f;
+  int32_t bits = simd_bits(x * (tiny ? 0x1p23f : 1.0f)) - 0x3F3504F3;
+  int32_t n = (bits >> 23) - (tiny ? 23 : 0);
+  float m = simd_from_bits((bits & 0x7FFFFF) + 0x3F3504F3);
+  float s = (m - 1.0f) / (m + 1.0f), z = s * s;
+  float p = 2.0f / 9;
+  p = SIMD_MADD(p, z, 2.0f / 7);
+  p = SIMD_MADD(p, z, 2.0f / 5);
+  p = SIMD_MADD(p, z, 2.0f / 3);
+  p = p * z * s;
+  float y = SIMD_MADD((float)n, SIMD_LN2_LOW, p);
+  y = SIMD_MADD((float)n, SIMD_LN2_HIGH, y + 2.0f * s);
+  y = x == INFINITY ? x : y;
+  y = x == 0.0f ? -INFINITY : y;
+  return x >= 0.0f ? y : NAN;
+}
+
+#endif

@@ -1,0 +1,167 @@
+/* What a kernel is: arithmetic on pointers, extents and strides.
+ *
+ * A kernel knows no tensor, stream or thread. `plan` looks at a call's shapes
+ * and says how it is cut; `run` does one part. Parts of a phase may run at the
+ * same time on any threads; a phase begins when the one before is complete.
+ * How a call is cut depends on its shapes, dtypes and params alone, and parts
+ * are reduced in index order, so every schedule gives the same bits.
+ *
+ * All or nothing: a kernel that can fail on values (labels, indices) checks
+ * them in a phase that writes nothing but scratch.
+ */
+#ifndef MOON_KERNEL_H
+#define MOON_KERNEL_H
+#include "../core/moonseed.h"
+
+enum { MOON_MAX_PHASES = 4, MOON_FAIL_TEXT = 200 };
+
+/* An operand: strides count elements; stride 0 repeats. Sizes may be 0. */
+typedef struct moon_operand {
+  void *data;
+  int32_t dtype, ndim;
+  int64_t shape[MOON_MAX_DIMS], stride[MOON_MAX_DIMS];
+} moon_operand;
+
+/* The operands of each kernel, in order; `y+` is read and written, [x] may
+ * be absent (then n is smaller, or its data is NULL).
+ *
+ * fill          y                  params.fill
+ * arange        y                  params.arange  y[i] = start + i step
+ * copy          x, y               same shape; casts when dtypes differ
+ * unary         x, y               params.unary; comparisons give bool
+ * binary        a, b, y            params.binary; all of y's shape (stride 0)
+ * add_into      x, y+              params.scale   y += alpha x
+ * relu_grad     dy, y, dx, [db]    dx = y > 0 ? dy : 0; db[C] sums dx over
+ *                                  all dimensions but 1
+ * reduce        x, y               params.reduce; y has x's ndim, reduced
+ *                                  dimensions of size 1
+ * arg_reduce    x, [y], i          params.reduce, one dimension; i is i64
+ * softmax       x, y               params.dim
+ * softmax_grad  dy, y, dx          params.dim
+ * cross_entropy x[N,C], l[N], loss[], lse[N]
+ * cross_entropy_grad dloss[], x, l, lse, dx
+ * matmul        a[M,K], b[K,N], y[M,N], [bias[N]]   params.matmul; any strides
+ * conv2d        x, w, y, [b]       params.conv
+ * conv2d_grad_x dy, w, dx          params.conv
+ * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
+ * max_pool2d    x, y, i            params.pool; i i32, h * W + w of the maximum
+ * max_pool2d_grad dy, i, dx        params.pool
+ * batch_norm    x, [w], [b], mean+, var+, y, m, r   params.norm; m and r are
+ *                                  the batch's mean and 1/sqrt(var + eps), [C]
+ * batch_norm_eval x, [w], [b], mean, var, y         params.norm
+ * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.norm
+ * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
+ * random        y                  params.random
+ * randperm      y                  params.random
+ * index_select  x, i, y            params.dim
+ * index_add     dy, i, dx          params.dim; dx = 0, then rows added
+ * gather        x, i, y            params.dim
+ * scatter_add   dy, i, dx          params.dim; dx = 0, then elements added
+ * sgd           n times p+, g, [v+]; then norm[1] when wanted   params.sgd
+ * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
+ * batch_images  x, i, y            params.batch
+ * save          n tensors, y[]     params.save (core/file/save.c; io thread)
+ * load          y                  params.save (core/file/load.c; io thread)
+ *
+ * In sgd every triple has three operands (data NULL where v is absent).
+ */
+#define MOON_KERNELS(X)                                                     \
+  X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
+  X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
+  X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
+  X(conv2d_grad_w) X(max_pool2d) X(max_pool2d_grad) X(batch_norm)           \
+  X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random) X(randperm)    \
+  X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
+  X(statistics) X(batch_images) X(save) X(load)
+
+#define MOON_KERNEL_ENUM(name) MOON_K_##name,
+enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
+
+typedef union moon_params {
+  struct { double value; } fill;
+  struct { double start, step; } arange;
+  struct { int32_t kind; double s; } unary;    /* MOON_U_* */
+  struct { int32_t kind; } binary;             /* MOON_B_* */
+  struct { double alpha; } scale;
+  struct { int32_t kind; uint32_t dims; } reduce;  /* MOON_R_*; bit d: dim d */
+  struct { int32_t dim; } dim;
+  struct { int32_t epilogue, accumulate; } matmul;
+  struct {
+    int64_t stride[2], padding[2], dilation[2], groups;
+    int32_t epilogue, accumulate;
+  } conv;
+  moon_pool2d_params pool;
+  struct { double eps, momentum; } norm;
+  /* Element i of draw `counter` of generator `key`: philox.h says how. For
+   * randperm and dropout (p) likewise. */
+  struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
+  struct { moon_sgd_params p; int32_t n, wants_norm; } sgd;
+  struct { moon_batch_params p; int64_t position; } batch;
+  struct { void *plan; } save;
+  /* No kernel's: what the gradient rule of a view keeps (core/op). */
+  struct { int32_t dim, order[MOON_MAX_DIMS]; int64_t start; } view;
+} moon_params;
+
+typedef struct moon_call {
+  int32_t kernel, n;       /* MOON_K_*, operands */
+  moon_operand *arg;
+  moon_params params;
+} moon_call;
+
+typedef struct moon_plan {
+  int32_t phases;                  /* 1 to MOON_MAX_PHASES */
+  int32_t parts[MOON_MAX_PHASES];  /* at least 1 each */
+  size_t scratch;                  /* bytes, 64-aligned, shared by all parts */
+  double cost_ns;                  /* a rough estimate of the whole call */
+  const void *state;               /* the kernel's own, cached, never freed
+                                      before the runtime closes */
+} moon_plan;
+
+typedef struct moon_fail { char text[MOON_FAIL_TEXT]; } moon_fail;
+
+/* plan: fills a zeroed plan. Any thread. With may_create 0 it must be quick
+ * (no code generation): MOON_E_BUSY says "ask again on a worker".
+ * run: one part. On failure a status and a text with the numbers, without the
+ * kernel's name. */
+typedef struct moon_kernel {
+  const char *name;
+  int (*plan)(const moon_call *call, moon_plan *plan, int may_create,
+              moon_fail *fail);
+  int (*run)(const moon_call *call, const moon_plan *plan, void *scratch,
+             int phase, int part, moon_fail *fail);
+} moon_kernel;
+
+/* A backend's kernels by number; NULL: it has none. */
+typedef struct moon_kernel_table {
+  const char *name;
+  const moon_kernel *kernel[MOON_KERNEL_COUNT];
+} moon_kernel_table;
+
+extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */
+/* kernels/cpu/table.c: the vectorised ones; holes are taken from ref. The
+ * function picks by what the processor can do, once. */
+const moon_kernel_table *moon_cpu_table(void);
+
+/* The half-open range of `total` that part `part` of `parts` covers; the
+ * borders are multiples of `grain` but for the last. */
+static inline void moon_part_range(int64_t total, int parts, int part,
+                                   int64_t grain, int64_t *lo, int64_t *hi) {
+  int64_t units = (total + grain - 1) / grain;
+  int64_t a = units * part / parts * grain;
+  int64_t b = units * (part + 1) / parts * grain;
+  *lo = a < total ? a : total;
+  *hi = b < total ? b : total;
+}
+
+static inline int64_t moon_operand_numel(const moon_operand *o) {
+  int64_t n = 1;
+  for (int d = 0; d < o->ndim; d++) n *= o->shape[d];
+  return n;
+}
+
+static inline size_t moon_dtype_size(int dtype) {
+  static const uint8_t size[MOON_DTYPES] = {4, 8, 8, 4, 1, 1};
+  return size[dtype];
+}
+
+#endif

@@ -1,0 +1,111 @@
+/* The largest element of each window, and where it was:
+ *
+ *   y[n,c,i,j] = max over u,v of x[n,c, i s0 - p0 + u, j s1 - p1 + v]
+ *   i[n,c,i,j] = h W + w of it in x's plane
+ *   dx[n,c,h,w] = sum of the dy whose index is h W + w
+ *
+ * Padding never wins; NaN does; the first of equals. A window that lies wholly
+ * in the padding gives minus infinity and index -1.
+ */
+#include <math.h>
+#include "walk.h"
+
+enum { X, Y, I };
+enum { G_DY, G_I, G_DX };
+
+REF_PLAN(plan_pool) {
+  const moon_operand *y = &call->arg[Y];
+  const int64_t *k = call->params.pool.kernel;
+  double n = (double)moon_operand_numel(y);
+  ref_phase(plan, moon_operand_numel(y), n * (double)(k[0] * k[1]));
+  return MOON_OK;
+}
+
+/* h W + w of the largest element of window (i, j), or -1. */
+static int64_t largest(const moon_call *call, int64_t n, int64_t c, int64_t i,
+                       int64_t j) {
+  const moon_operand *x = &call->arg[X];
+  const moon_pool2d_params *p = &call->params.pool;
+  int64_t best = -1;
+  double max = -INFINITY;
+  for (int64_t u = 0; u < p->kernel[0]; u++) {
+    int64_t h = i * p->stride[0] - p->padding[0] + u;
+    if (h < 0 || h >= x->shape[2]) continue;
+    for (int64_t v = 0; v < p->kernel[1]; v++) {
+      int64_t w = j * p->stride[1] - p->padding[1] + v;
+      if (w < 0 || w >= x->shape[3]) continue;
+      double value = ref_load(x, ref_at4(x, n, c, h, w));
+      bool wins = value > max || (isnan(value) && !isnan(max));
+      if (best >= 0 && !wins) continue;
+      best = h * x->shape[3] + w;
+      max = value;
+    }
+  }
+  return best;
+}
+
+REF_RUN(run_pool) {
+  const moon_operand *x = &call->arg[X], *y = &call->arg[Y];
+  const moon_operand *o[] = {y, &call->arg[I]};
+  ref_walk w = ref_walk_part(o, 2, plan, phase, part);
+  for (; w.left > 0; ref_next(&w)) {
+    const int64_t *at = w.index;
+    int64_t best = largest(call, at[0], at[1], at[2], at[3]);
+    ref_store_int(&call->arg[I], w.at[1], best);
+    if (best < 0) {
+      ref_store(y, w.at[0], -INFINITY);
+    } else {
+      int64_t h = best / x->shape[3], column = best % x->shape[3];
+      ref_move(x, ref_at4(x, at[0], at[1], h, column), y, w.at[0]);
+    }
+  }
+  return MOON_OK;
+}
+
+REF_PLAN(plan_grad) {
+  const moon_operand *dy = &call->arg[G_DY], *dx = &call->arg[G_DX];
+  const int64_t *k = call->params.pool.kernel;
+  double windows = (double)moon_operand_numel(dy) * (double)(k[0] * k[1]);
+  int64_t n = moon_operand_numel(dx);
+  ref_phase(plan, n, (double)n + windows);
+  return MOON_OK;
+}
+
+/* The windows along one axis that hold place h: from *lo to *hi inclusive. */
+static void windows_over(const moon_pool2d_params *p, int axis, int64_t h,
+                         int64_t size, int64_t *lo, int64_t *hi) {
+  int64_t last = h + p->padding[axis], first = last - p->kernel[axis] + 1;
+  *lo = first > 0 ? (first + p->stride[axis] - 1) / p->stride[axis] : 0;
+  *hi = last / p->stride[axis];
+  if (*hi > size - 1) *hi = size - 1;
+}
+
+static double pull_back(const moon_call *call, const int64_t *at) {
+  const moon_operand *dy = &call->arg[G_DY], *index = &call->arg[G_I];
+  int64_t place = at[2] * call->arg[G_DX].shape[3] + at[3];
+  int64_t i_lo, i_hi, j_lo, j_hi;
+  windows_over(&call->params.pool, 0, at[2], dy->shape[2], &i_lo, &i_hi);
+  windows_over(&call->params.pool, 1, at[3], dy->shape[3], &j_lo, &j_hi);
+  double sum = 0;
+  for (int64_t i = i_lo; i <= i_hi; i++) {
+    for (int64_t j = j_lo; j <= j_hi; j++) {
+      int64_t best = ref_load_int(index, ref_at4(index, at[0], at[1], i, j));
+      if (best != place) continue;
+      sum += ref_load(dy, ref_at4(dy, at[0], at[1], i, j));
+    }
+  }
+  return sum;
+}
+
+REF_RUN(run_grad) {
+  const moon_operand *dx = &call->arg[G_DX];
+  ref_walk w = ref_walk_part(&dx, 1, plan, phase, part);
+  for (; w.left > 0; ref_next(&w)) {
+    ref_store(dx, w.at[0], pull_back(call, w.index));
+  }
+  return MOON_OK;
+}
+
+const moon_kernel moon_ref_max_pool2d = {"max_pool2d", plan_pool, run_pool};
+const moon_kernel moon_ref_max_pool2d_grad = {"max_pool2d_grad", plan_grad,
+                                              run_grad};

@@ -1,0 +1,36 @@
+--- The net under the collector, which does not see the bytes of tensors: new
+-- bytes drive it.
+--
+-- Looked at when a step or batch ends (moonseed.pace) and after every so many
+-- new tensors.
+
+local runtime = require "moonseed.runtime"
+
+local M = {}
+
+local LEAST = 64 * 2 ^ 20  -- bytes of new tensors worth a collection
+local SMALL_HEAP = 8192    -- KiB of Lua heap that is collected at once
+local STEP = 1024          -- else in steps of this size (collectgarbage "step")
+
+local collected = 0        -- bytes ever allocated at the last collection
+local sweeping = false     -- a collection in steps is under way
+
+--- Collects, or takes a step, if enough was allocated since the last time.
+function M.look()
+  local allocated, live = runtime.bytes()
+  if not sweeping then
+    if allocated - collected < math.max(LEAST, live / 2) then return end
+    if collectgarbage "count" < SMALL_HEAP then
+      collectgarbage()
+      collected = allocated
+      return
+    end
+    sweeping = true
+  end
+  if collectgarbage("step", STEP) then
+    sweeping = false
+    collected = allocated
+  end
+end
+
+return M

@@ -1,0 +1,212 @@
+--- What an op needs to know of its caller: device, stream, gradient mode,
+-- generator. One per coroutine.
+--
+-- Ops read the one live context, `M.live`, whose address never changes, so
+-- that compiled Lua holds it as a constant. The scheduler swaps its contents:
+-- a *fiber* keeps those of a coroutine that does not run.
+
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local runtime = require "moonseed.runtime"
+local C, ffi = core.C, core.ffi
+
+local M = {}
+
+local live = ffi.new "moon_ctx"
+local nbytes = ffi.sizeof "moon_ctx"
+
+--- The context that ops are given.
+M.live = live
+
+--- What else belongs to the running coroutine, in Lua:
+---   tidy        the innermost open moon.tidy, or nil
+---   grad_scope  the innermost open moon.grad_scope, or nil
+---   anchor      keeps live.task alive
+--- and, for all: sites, whether moon.debug wants the callers' lines.
+local state = { sites = false }
+M.state = state
+
+---@class Fiber  the context of a coroutine that does not run
+---@field ctx userdata    a moon_ctx
+---@field task boolean    whether the scheduler runs it, as a task
+---@field inside boolean  whether moonseed's coroutine.resume runs it now
+
+--- The fiber of the main chunk.
+M.main = { ctx = ffi.new "moon_ctx" }
+local current = M.main
+
+-- Fibers by coroutine.
+local fibers = setmetatable({}, { __mode = "k" })
+
+--- A fiber that starts with a copy of the live context. `moon.tidy` scopes
+--- are inherited only if `tidy`.
+---@param tidy boolean
+---@return Fiber
+function M.fork(tidy)
+  return { ctx = ffi.new("moon_ctx", live), anchor = state.anchor,
+           tidy = tidy and state.tidy or nil, grad_scope = state.grad_scope }
+end
+
+--- Makes `fiber` the live context.
+---@param fiber Fiber
+function M.enter(fiber)
+  current = fiber
+  ffi.copy(live, fiber.ctx, nbytes)
+  state.anchor = fiber.anchor
+  state.tidy = fiber.tidy
+  state.grad_scope = fiber.grad_scope
+end
+
+--- Keeps the live context in `fiber`.
+---@param fiber Fiber
+function M.leave(fiber)
+  ffi.copy(fiber.ctx, live, nbytes)
+  fiber.anchor = state.anchor
+  fiber.tidy = state.tidy
+  fiber.grad_scope = state.grad_scope
+end
+
+--- The fiber whose contents are live.
+---@return Fiber
+function M.current()
+  return current
+end
+
+--- The fiber of a coroutine: made with a copy of the live context when first
+--- asked for.
+---@param co thread
+---@return Fiber
+function M.generator(co)
+  local fiber = fibers[co]
+  if not fiber then
+    fiber = M.fork(true)
+    fibers[co] = fiber
+  end
+  return fiber
+end
+
+--- Gives a task's coroutine its fiber.
+---@param co thread
+---@param fiber Fiber
+function M.adopt(co, fiber)
+  fiber.task = true
+  fibers[co] = fiber
+end
+
+--- Whether a wait inside `co` can be passed on to the task: it runs, and
+--- moonseed's coroutine.resume runs it.
+---@param co thread
+---@return boolean
+function M.managed(co)
+  local fiber = fibers[co]
+  return fiber ~= nil and fiber.inside == true
+end
+
+-- Traceback of the last error that passed a scope or ended a task. Scopes
+-- raise errors again as they are, which would lose where they came from.
+local noted_error, noted_trace
+
+--- Message handler that remembers the traceback of `e` and changes nothing.
+function M.note(e)
+  if not (noted_trace and rawequal(noted_error, e)) then
+    noted_error, noted_trace = e, debug.traceback("", 2):sub(2)
+  end
+  return e
+end
+
+--- Where the error `e` came from, as far as known.
+---@return string|nil
+function M.trace_of(e)
+  if rawequal(noted_error, e) then return noted_trace end
+end
+
+--- Notes a traceback taken elsewhere (of a task that has ended).
+function M.note_trace(e, trace)
+  if trace then noted_error, noted_trace = e, trace end
+end
+
+local function restore_stream(stream, device, ok, ...)
+  live.stream, live.device = stream, device
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Runs `fn(...)` with another stream and device; restores them, also on error.
+---@param number integer   the core's number of the stream
+---@param device integer
+---@param fn function
+---@return any ...  what `fn` returned
+function M.with_stream(number, device, fn, ...)
+  local old_stream, old_device = live.stream, live.device
+  live.stream, live.device = number, device
+  return restore_stream(old_stream, old_device, xpcall(fn, M.note, ...))
+end
+
+local function restore_grad_mode(mode, ok, ...)
+  live.grad_mode = mode
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Runs `fn(...)` with gradient recording on or off; restores it.
+---@param mode integer  1: record
+---@param fn function
+---@return any ...  what `fn` returned
+function M.with_grad_mode(mode, fn, ...)
+  local old = live.grad_mode
+  live.grad_mode = mode
+  return restore_grad_mode(old, xpcall(fn, M.note, ...))
+end
+
+--- Runs `fn` without recording a graph.
+---@param fn function
+---@return any ...  what `fn` returned
+function M.no_grad(fn)
+  check.callable("no_grad", "its argument", fn)
+  return M.with_grad_mode(0, fn)
+end
+
+--- The current device: where creators put tensors.
+---@return string  "cpu", "cuda:0", ...
+function M.device()
+  return ffi.string(C.moon_device_name(live.rt, live.device))
+end
+
+--- Makes `name` the current task's device; later tasks inherit it.
+---@param name string
+function M.set_device(name)
+  check.text("set_device", "the device", name)
+  local device = check.status(C.moon_device_find(live.rt, name))
+  live.stream = check.status(C.moon_stream_default(live.rt, device))
+  live.device = device
+end
+
+--- The device's number; the current device without a name.
+---@param name string|nil
+---@return integer
+function M.find_device(name)
+  if name == nil then return live.device end
+  check.text("device", "the device", name)
+  return check.status(C.moon_device_find(live.rt, name))
+end
+
+--- Starts the current task's random numbers at `rng_seed`.
+---@param rng_seed integer
+function M.manual_seed(rng_seed)
+  check.count("manual_seed", "the seed", rng_seed)
+  C.moon_task_seed(live.task, rng_seed)
+end
+
+--- Gives the main chunk its context. Called once, by init.lua.
+function M.open()
+  live.rt = runtime.handle
+  live.grad_mode = 1
+  state.anchor = ffi.gc(C.moon_task_new(live.rt, nil), C.moon_task_release)
+  live.task = state.anchor
+  local wanted = os.getenv "MOONSEED_DEVICE"
+  if wanted and wanted ~= "" then return M.set_device(wanted) end
+  M.set_device(C.moon_device_find(live.rt, "cuda:0") >= 0 and "cuda:0"
+               or "cpu")
+end
+
+return M

@@ -1,0 +1,244 @@
+--- Tensors from values, numbers and randomness.
+--
+-- A shape is given as numbers or as one list: zeros(2, 3), zeros{ 2, 3 }. The
+-- last argument may be a table of options: `dtype` (f32 unless said otherwise)
+-- and `device` (the current one).
+
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local tensor = require "moonseed.tensor"
+local C, ffi = core.C, core.ffi
+
+local live, out, call = context.live, tensor.out, tensor.call
+
+local M = {}
+
+local MAX_DIMS = tonumber(C.MOON_MAX_DIMS)
+local known = { dtype = check.optional, device = check.optional }
+
+local function read_options(op, options, dtype)
+  local o = check.options(op, options, {}, known)
+  return check.dtype(op, o.dtype or dtype), o.device
+end
+
+-- call(fn, ...) with `device` as the current one.
+local function call_on(device, fn, ...)
+  if device == nil then return call(fn, ...) end
+  return context.with_stream(live.stream, context.find_device(device), call,
+                             fn, ...)
+end
+
+local function fill_shape(op, list)
+  if #list > MAX_DIMS then
+    check.fail(op, "%d dimensions, at most %d", #list, MAX_DIMS)
+  end
+  local shape = ffi.new("int64_t[?]", MAX_DIMS)
+  for i, extent in ipairs(list) do
+    shape[i - 1] = check.count(op, "extent " .. i, extent)
+  end
+  return #list, shape
+end
+
+-- A list of extents and the options, from the arguments after the first `n`.
+local function read_shape(op, ...)
+  local list, n = { ... }, select("#", ...)
+  local options
+  if n > 1 and type(list[n]) == "table" then
+    options, list[n] = list[n], nil
+  end
+  if type(list[1]) == "table" and #list == 1 then
+    if #list[1] == 0 and next(list[1]) ~= nil then  -- options alone
+      return {}, list[1]
+    end
+    list = list[1]
+  end
+  return list, options
+end
+
+-- --- one value everywhere ----------------------------------------------------------
+
+local function full(op, value, ...)
+  local list, options = read_shape(op, ...)
+  local dtype, device = read_options(op, options, "f32")
+  local ndim, shape = fill_shape(op, list)
+  return call_on(device, C.moon_full, dtype, ndim, shape, value, out)
+end
+
+function M.zeros(...) return full("zeros", 0, ...) end
+function M.ones(...) return full("ones", 1, ...) end
+
+--- full({ 2, 3 }, value, options)
+---@param list integer[]|integer  the shape
+---@param value number|boolean
+function M.full(list, value, options)
+  if type(value) == "boolean" then
+    options = options or { dtype = "bool" }
+    value = value and 1 or 0
+  end
+  check.number("full", "the value", value)
+  if type(list) == "number" then list = { list } end
+  return full("full", value, check.table("full", "the shape", list),
+              options or {})
+end
+
+--- Memory of unknown contents.
+function M.empty(...)
+  local list, options = read_shape("empty", ...)
+  local dtype, device = read_options("empty", options, "f32")
+  local ndim, shape = fill_shape("empty", list)
+  return call_on(device, C.moon_empty, dtype, ndim, shape, out)
+end
+
+--- arange(n): 0 to n - 1. arange(start, stop, step): up to, without, stop.
+function M.arange(start, stop, step, options)
+  if type(stop) == "table" then stop, options = nil, stop end
+  if type(step) == "table" then step, options = nil, step end
+  if stop == nil then start, stop = 0, start end
+  local dtype, device = read_options("arange", options, "f32")
+  return call_on(device, C.moon_arange, dtype,
+                 check.number("arange", "start", start),
+                 check.number("arange", "stop", stop),
+                 check.number("arange", "step", step or 1), out)
+end
+
+-- --- random ---------------------------------------------------------------------------
+
+local function random(op, kind, a, b, dtype, ...)
+  local list, options = read_shape(op, ...)
+  local code, device = read_options(op, options, dtype)
+  local ndim, shape = fill_shape(op, list)
+  return call_on(device, C.moon_random, code, kind, a, b, ndim, shape, out)
+end
+
+--- Uniform in [0, 1).
+function M.rand(...)
+  return random("rand", C.MOON_RAND_UNIFORM, 0, 1, "f32", ...)
+end
+
+--- Normal, mean 0 and deviation 1.
+function M.randn(...)
+  return random("randn", C.MOON_RAND_NORMAL, 0, 1, "f32", ...)
+end
+
+--- Whole numbers in [low, high): randint(low, high, shape...); i64.
+function M.randint(low, high, ...)
+  check.number("randint", "low", low)
+  check.number("randint", "high", high)
+  return random("randint", C.MOON_RAND_INT, low, high, "i64", ...)
+end
+
+--- The numbers from 0 to n - 1 in random order, i64.
+function M.randperm(n)
+  return call(C.moon_randperm, check.count("randperm", "n", n), out)
+end
+
+-- --- from Lua values -------------------------------------------------------------------
+
+local c_types = { f32 = "float[?]", f64 = "double[?]", i64 = "int64_t[?]",
+                  i32 = "int32_t[?]", u8 = "uint8_t[?]", bool = "uint8_t[?]" }
+local sizes = { f32 = 4, f64 = 8, i64 = 8, i32 = 4, u8 = 1, bool = 1 }
+local ranges = { i64 = { -2 ^ 53, 2 ^ 53 }, i32 = { -2 ^ 31, 2 ^ 31 - 1 },
+                 u8 = { 0, 255 }, bool = { 0, 1 } }
+
+-- The shape that the first elements have, and the first value.
+local function measure(value)
+  local list = {}
+  while type(value) == "table" do
+    list[#list + 1] = #value
+    if #list > MAX_DIMS then
+      check.fail("tensor", "tables nested more than %d deep", MAX_DIMS)
+    end
+    value = value[1]
+  end
+  return list, value
+end
+
+local function refuse_value(value, dtype)
+  if type(value) == "table" then
+    check.fail("tensor", "ragged: a table where others have a value")
+  elseif type(value) ~= "number" then
+    check.fail("tensor", "a value is a %s, not a number", type(value))
+  end
+  check.fail("tensor", "%.14g is no %s", value, dtype)
+end
+
+local function element(value, dtype, range)
+  if type(value) == "boolean" then return value and 1 or 0 end
+  if type(value) ~= "number" or
+      (range and (value % 1 ~= 0 or value < range[1] or value > range[2])) then
+    refuse_value(value, dtype)
+  end
+  return value
+end
+
+---@class Filling  what `fill` writes to
+---@field data userdata   buffer
+---@field n integer       values written
+---@field shape integer[]
+---@field dtype string
+
+local function fill(into, value, depth)
+  local extent = into.shape[depth]
+  if type(value) ~= "table" then
+    check.fail("tensor", "ragged: a value where others have a table of %d",
+               extent)
+  elseif #value ~= extent then
+    check.fail("tensor", "ragged: a table of %d values where others have %d",
+               #value, extent)
+  end
+  if depth < #into.shape then
+    for i = 1, extent do fill(into, value[i], depth + 1) end
+    return
+  end
+  local data, at, dtype, range = into.data, into.n, into.dtype, into.range
+  for i = 1, extent do data[at + i - 1] = element(value[i], dtype, range) end
+  into.n = at + extent
+end
+
+--- A tensor of the values of a number, a boolean or nested tables.
+---@param value number|boolean|table
+---@param options table|nil  dtype: f32, or bool if the first value is one
+function M.tensor(value, options)
+  local list, first = measure(value)
+  local default = type(first) == "boolean" and "bool" or "f32"
+  local code, device = read_options("tensor", options, default)
+  local dtype = check.dtype_names[code]
+  local ndim, shape = fill_shape("tensor", list)
+  local n = 1
+  for _, extent in ipairs(list) do n = n * extent end
+  local data = ffi.new(c_types[dtype], math.max(n, 1))
+  if ndim == 0 then
+    data[0] = element(value, dtype, ranges[dtype])
+  else
+    fill({ data = data, n = 0, shape = list, dtype = dtype,
+           range = ranges[dtype] }, value, 1)
+  end
+  return call_on(device, C.moon_from_host, code, ndim, shape, data,
+                 n * sizes[dtype], out)
+end
+
+-- --- joining ----------------------------------------------------------------------------
+
+local function join(op, fn, list, dim, extra)
+  check.table(op, "its first argument", list)
+  if #list == 0 then check.fail(op, "no tensors") end
+  local pointers = ffi.new("moon_tensor *[?]", #list)
+  for i, t in ipairs(list) do
+    pointers[i - 1] = tensor.pointer(op, "tensor " .. i, t)
+  end
+  local ndim = C.moon_tensor_ndim(list[1].p) + extra
+  return call(fn, #list, pointers, check.dim(op, dim or 1, ndim), out)
+end
+
+--- Joins tensors along a dimension (the first unless given).
+---@param list table  of tensors
+---@param dim integer|nil
+function M.cat(list, dim) return join("cat", C.moon_cat, list, dim, 0) end
+
+--- Joins tensors of one shape along a new dimension (the first unless given).
+---@param list table  of tensors
+---@param dim integer|nil
+function M.stack(list, dim) return join("stack", C.moon_stack, list, dim, 1) end
+
+return M

@@ -1,0 +1,108 @@
+--- Batches of one epoch, assembled ahead of time on a stream of their own.
+--
+--   for x, y in train:batches{ 128, shuffle = true } do ... end
+--
+-- Each call is a new epoch, with another order and other augmentation. Which,
+-- the running task's generator says (moon.manual_seed); or, with rng_seed,
+-- that number and how many epochs of this data set used it before (or the
+-- option `epoch`, from 1).
+local check = require "moonseed.check"
+local core = require "moonseed.ffi"
+local moon = require "moonseed"
+local pace = require "moonseed.pace"
+local rows = require "moonseed.data.rows"
+local ffi = core.ffi
+
+local known = {
+  shuffle = false,   -- a random order
+  flip = false,      -- mirror each image with probability 1/2
+  crop = 0,          -- shift each image by up to so many pixels
+  drop_last = false, -- leave out a last batch that is not full
+  rng_seed = check.optional,
+  epoch = check.optional,
+  ahead = 2,         -- batches under way beyond the one handed out
+}
+
+local function read_options(dataset, options)
+  local o = check.options("batches", options, { "size" }, known)
+  check.count("batches", "size", o.size, 1)
+  check.count("batches", "crop", o.crop)
+  check.count("batches", "ahead", o.ahead)
+  check.boolean("batches", "shuffle", o.shuffle)
+  check.boolean("batches", "flip", o.flip)
+  check.boolean("batches", "drop_last", o.drop_last)
+  if o.rng_seed then check.count("batches", "rng_seed", o.rng_seed) end
+  if o.epoch then
+    check.count("batches", "epoch", o.epoch, 1)
+    if not o.rng_seed then
+      check.fail("batches", "epoch means nothing without rng_seed")
+    end
+  end
+  local source = dataset.source_x
+  if (o.flip or o.crop > 0) and not rows.is_images(source) then
+    check.fail("batches", "flip and crop are for images N x C x H x W in f32 "
+               .. "or u8, x is %s %s", table.concat(source:shape(), "x"),
+               source:dtype())
+  end
+  return o
+end
+
+local function generator(dataset, o)
+  if not o.rng_seed then return rows.fresh_generator() end
+  local epochs = dataset.epochs
+  local epoch = o.epoch or (epochs[o.rng_seed] or 0) + 1
+  epochs[o.rng_seed] = epoch
+  return rows.generator(o.rng_seed, epoch)
+end
+
+-- The rows of the source in this epoch's order, i64 [n].
+local function order(dataset, o)
+  local n = dataset.n
+  if o.shuffle then return rows.of(dataset, moon.randperm(n)) end
+  return dataset.index or moon.arange(0, n, { dtype = "i64" })
+end
+
+local function assemble(epoch, start)
+  local length = math.min(epoch.size, epoch.n - start)
+  local index = epoch.order:narrow(1, start + 1, length)
+  return { rows.x(epoch.dataset, index, epoch.params, start),
+           rows.y(epoch.dataset, index) }
+end
+
+local function open(dataset, o)
+  local task = generator(dataset, o)
+  local params = ffi.new("moon_batch_params", {
+    key = rows.key(task), flip = o.flip and 1 or 0, crop = o.crop,
+  })
+  local n = dataset.n
+  if o.drop_last then n = n - n % o.size end
+  return { dataset = dataset, task = task, params = params, n = n,
+           size = o.size, stream = rows.stream(),
+           order = rows.apart(task, rows.stream(), order, dataset, o) }
+end
+
+--- batches{ size, shuffle = false, flip = false, crop = 0, drop_last = false,
+---          rng_seed, epoch, ahead = 2 }
+---@param dataset userdata
+---@param options table
+---@return fun(): ffi.cdata*?, ffi.cdata*? x and y of the next batch
+return function(dataset, options)
+  local o = read_options(dataset, options)
+  local epoch = open(dataset, o)
+  local ready, first, last = {}, 1, 0  -- a queue
+  local start = 0                      -- of the next batch to assemble
+  return function()
+    pace.pause()
+    while start < epoch.n and last - first < o.ahead do
+      last = last + 1
+      ready[last] = rows.apart(epoch.task, epoch.stream, assemble, epoch,
+                               start)
+      start = start + epoch.size
+    end
+    local batch = ready[first]
+    if not batch then return nil end
+    ready[first] = nil
+    first = first + 1
+    return batch[1], batch[2]
+  end
+end

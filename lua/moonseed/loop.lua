@@ -1,0 +1,349 @@
+--- The loop: which task runs next, and what the others wait for.
+--
+-- The main chunk drives it (`run`): it resumes the tasks that are ready, looks
+-- at the core's completion ring, and gives luv a turn. Tasks therefore never
+-- run inside a luv callback; a callback only wakes them.
+--
+-- A wait is a *ticket*: a number handed to the core, which comes back on its
+-- completion ring. A task waits for one thing at a time, so its ticket is a
+-- field of the task.
+
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local runtime = require "moonseed.runtime"
+local C, ffi, uv = core.C, core.ffi, core.uv
+
+local resume, yield = coroutine.resume, coroutine.yield
+local status, isyieldable = coroutine.status, coroutine.isyieldable
+local running_coroutine = coroutine.running
+
+local M = {}
+
+--- What a coroutine yields to say: resume me once the task is woken.
+local AWAIT = setmetatable({}, { __tostring = function() return "await" end })
+M.AWAIT = AWAIT
+
+--- The main chunk, as something that waits; not a task.
+local root = { children = {}, unread = {}, fiber = context.main }
+M.root = root
+--- The task that runs, or `root`.
+M.running = root
+--- The task of moon.main, or nil.
+M.main = nil
+--- Tasks that have not ended.
+M.tasks = {}
+
+local HOLD_NS = 2e6  -- a task gives way after this long
+local RING = 256     -- tickets taken from the core at once
+local MAX_SPIN_NS, MIN_SPIN_NS = 50e3, 3e3
+
+-- Monotonic nanoseconds.
+local function now()
+  return tonumber(C.moon_now())
+end
+
+-- --- what is ready ----------------------------------------------------------
+
+local queue, head, tail = {}, 1, 0  -- empty: head > tail
+local turned = 0                    -- when luv last had its turn
+
+--- Wakes a task (or the main chunk) that is parked or has not run yet.
+function M.wake(task)
+  if task == root then
+    task.woken = true
+  elseif not task.queued then
+    task.queued = true
+    tail = tail + 1
+    queue[tail] = task
+  end
+end
+
+local function run_task(task)
+  task.queued = false
+  task.woken = true
+  M.running = task
+  context.enter(task.fiber)
+  local ok, signal = resume(task.co, task)
+  context.leave(task.fiber)
+  if not ok then
+    task:abandon(signal)
+  elseif signal ~= AWAIT and status(task.co) ~= "dead" then
+    task:abandon("coroutine.yield in a task itself, outside a generator; "
+                 .. "moon.yield() gives way")
+  end
+end
+
+-- At most what was ready when it began, and for at most HOLD_NS.
+local function run_ready()
+  context.leave(root.fiber)
+  local last = tail
+  while head <= last do
+    local task = queue[head]
+    queue[head] = nil
+    head = head + 1
+    if task.queued then run_task(task) end
+    if now() - turned > HOLD_NS then break end
+  end
+  if head > tail then head, tail = 1, 0 end
+  M.running = root
+  context.enter(root.fiber)
+end
+
+--- Whether luv has been kept waiting for longer than a task should.
+---@return boolean
+function M.overdue()
+  return now() - turned > HOLD_NS
+end
+
+-- --- tickets -----------------------------------------------------------------
+
+local waiting, n_waiting, last_ticket = {}, 0, 0
+local tickets = ffi.new("double[?]", RING)
+local fresh, spin_ns = false, MAX_SPIN_NS
+
+--- A number that the core can hand back.
+---@return number
+function M.ticket()
+  last_ticket = last_ticket + 1
+  return last_ticket
+end
+
+local function expect(task, ticket)
+  task.ticket = ticket
+  waiting[ticket] = task
+  n_waiting = n_waiting + 1
+  fresh = true
+end
+
+local function forget(task)
+  local ticket = task.ticket
+  if ticket and waiting[ticket] then
+    waiting[ticket] = nil
+    n_waiting = n_waiting - 1
+  end
+  task.ticket = nil
+end
+
+local function drain(for_ns)
+  local n = C.moon_completion_drain(runtime.handle, tickets, RING, for_ns)
+  for i = 0, n - 1 do
+    local task = waiting[tickets[i]]
+    if task then
+      forget(task)
+      M.wake(task)
+    end
+  end
+  return n
+end
+
+-- A short look at the ring before the loop sleeps, once per batch of new
+-- waits: what is nearly complete costs no wake-up of this thread. Shorter and
+-- shorter while it finds nothing.
+local function look()
+  if not fresh then return end
+  fresh = false
+  if drain(spin_ns) > 0 then
+    spin_ns = MAX_SPIN_NS
+  else
+    spin_ns = math.max(MIN_SPIN_NS, spin_ns / 2)
+  end
+end
+
+-- --- luv -----------------------------------------------------------------------
+
+local function report(e)
+  io.stderr:write("moonseed: ", debug.traceback(tostring(e), 2), "\n")
+end
+
+--- `fn` as a luv callback: an error is printed, not the end of the process.
+---@param fn function
+---@return function
+function M.guard(fn)
+  return function(...) return xpcall(fn, report, ...) end
+end
+
+local poll, referenced
+
+-- Once per process, when the loop first runs.
+local function open()
+  poll = uv.new_poll(C.moon_completion_fd(runtime.handle))
+  poll:start("r", M.guard(function() drain(0) end))
+  poll:unref()
+  referenced = false
+  check.status(C.moon_interrupt_install(runtime.handle))
+end
+
+-- The ring's handle keeps luv's loop alive just while a ticket is due.
+local function turn(mode)
+  local wanted = n_waiting > 0
+  if wanted ~= referenced then
+    referenced = wanted
+    if wanted then poll:ref() else poll:unref() end
+  end
+  uv.run(mode)
+  turned = now()
+end
+
+--- Ends the wait of a task (or the main chunk) with an error, raised where it
+--- waits or, if it runs, at its next wait. Of several the first is raised.
+---@param e any
+function M.stop(task, e)
+  if task.stopped == nil then task.stopped = e end
+  if task.parked then
+    forget(task)
+    M.wake(task)
+  end
+end
+
+--- Takes Ctrl-C to moon.main's task, or to the main chunk.
+function M.interrupt()
+  M.stop(M.main or root, "interrupted")
+end
+
+local function deadlock()
+  local lines = {}
+  for task in pairs(M.tasks) do lines[#lines + 1] = task:describe() end
+  table.sort(lines)
+  local text = "deadlock: all tasks wait and nothing is in flight"
+  if #lines > 0 then text = text .. ": " .. table.concat(lines, "; ") end
+  M.stop(M.main or root, text)
+end
+
+-- One round: tasks, ring, luv.
+local function round()
+  run_ready()
+  if root.woken then return end
+  if head > tail then look() end
+  if root.woken then return end
+  if head <= tail then
+    turn "nowait"
+  elseif n_waiting > 0 or uv.loop_alive() then
+    turn "once"
+  else
+    deadlock()
+  end
+  if C.moon_interrupt_take(runtime.handle) == 1 then M.interrupt() end
+end
+
+-- Until the main chunk is woken.
+local function run()
+  if not poll then open() end
+  if M.overdue() then turn "nowait" end
+  while not root.woken do round() end
+end
+
+-- --- waiting -------------------------------------------------------------------
+
+--- How each kind of wait is done where Lua cannot yield: on this thread.
+---@type table<string, fun(object: any)>
+M.blockers = {}
+
+-- Inside a C function, or in a coroutine that moonseed does not know.
+local function block(task)
+  forget(task)
+  task.woken = true
+  local blocker = M.blockers[task.kind]
+  if not blocker then
+    check.raise("waiting for " .. task.kind .. " inside a C function (require,"
+                .. " table.sort, string.gsub, ...), which cannot be suspended")
+  end
+  if task ~= root then C.moon_count_blocked_wait(runtime.handle) end
+  blocker(task.object)
+end
+
+--- Holds the running code, which may be the task's own or a generator's, until
+--- the task is woken.
+function M.hold()
+  local task = M.running
+  local co = running_coroutine()
+  while not task.woken do
+    if not co and task == root then
+      run()
+    elseif isyieldable() and (co == task.co or context.managed(co)) then
+      yield(AWAIT)
+    else
+      block(task)
+    end
+  end
+end
+
+--- Raises if this is a luv callback: waiting there would stop the loop.
+---@param kind string  what is to be waited for
+function M.refuse_callback(kind)
+  if M.running == root and uv.loop_mode() then
+    check.raise("waiting for " .. kind .. " in a luv callback, which is no "
+                .. "task; use moon.spawn(function() ... end) there")
+  end
+end
+
+--- Parks the running task until it is woken, whatever else there is to say.
+---@param kind string    what is waited for
+---@param object any     the thing
+---@param ticket number|nil  that wakes it; without one, M.wake does
+function M.rest(kind, object, ticket)
+  local task = M.running
+  task.kind, task.object = kind, object
+  task.woken, task.parked = false, true
+  if ticket then expect(task, ticket) end
+  M.hold()
+  task.parked, task.kind, task.object = false, nil, nil
+end
+
+-- What ended a wait, or should have ended it. Cancelling lasts.
+local function take_stop(task)
+  local e = task.stopped
+  if not task.cancelled then task.stopped = nil end
+  return e
+end
+
+--- As M.rest, but returns what ended the wait instead (cancelled, interrupted,
+--- deadlock), and does not begin when that is known.
+---@return any|nil
+function M.park(kind, object, ticket)
+  M.refuse_callback(kind)
+  local task = M.running
+  if task.stopped == nil then M.rest(kind, object, ticket) end
+  return take_stop(task)
+end
+
+--- Raises what M.park returned, at the user's line.
+function M.raise_stop(e)
+  if type(e) == "string" then check.raise(e) end
+  error(e, 0)
+end
+
+--- As M.park, but raises.
+function M.wait(kind, object, ticket)
+  local e = M.park(kind, object, ticket)
+  if e ~= nil then M.raise_stop(e) end
+end
+
+-- From the main chunk: one round of everything else.
+local function give_root_turn()
+  if not poll then open() end
+  root.woken = false
+  run_ready()
+  if not root.woken then turn "nowait" end
+  root.woken = true
+end
+
+--- Lets luv and the other tasks have a turn. Does nothing where Lua cannot
+--- yield.
+function M.yield()
+  local task = M.running
+  local co = running_coroutine()
+  if task == root then
+    if co or uv.loop_mode() then return end
+    give_root_turn()
+  elseif isyieldable() and (co == task.co or context.managed(co)) then
+    if task.stopped == nil then
+      M.wake(task)
+      M.rest("a turn")
+    end
+  end
+  local e = take_stop(task)
+  if e ~= nil then M.raise_stop(e) end
+end
+
+return M

@@ -1,0 +1,172 @@
+--- The functions that layers are made of.
+--
+-- Options are given as a table, or, where a call is made again and again, as
+-- the core's struct that `conv2d_params` or `max_pool2d_params` makes of one.
+
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local retry = require "moonseed.retry"
+local tensor = require "moonseed.tensor"
+local C, ffi = core.C, core.ffi
+
+local live, state = context.live, context.state
+local out, wrap, pointer = tensor.out, tensor.wrap, tensor.pointer
+local call, methods = tensor.call, tensor.methods
+
+local M = {}
+
+local epilogues = { none = tonumber(C.MOON_EPILOGUE_NONE),
+                    relu = tonumber(C.MOON_EPILOGUE_RELU) }
+
+local function epilogue_of(op, name)
+  local code = epilogues[name]
+  if not code then
+    check.fail(op, "no epilogue '%s' (none, relu)", tostring(name))
+  end
+  return code
+end
+
+local function optional(op, name, t)
+  if t then return pointer(op, name, t) end
+end
+
+-- --- convolution ------------------------------------------------------------------
+
+local conv2d_type = ffi.typeof "moon_conv2d_params"
+local conv2d_known = { stride = 1, padding = 0, dilation = 1, groups = 1,
+                       epilogue = "none" }
+
+--- The options of conv2d as the core takes them.
+---@param options table|nil  stride, padding, dilation (a number, or { height,
+---                          width }), groups, epilogue ("none" or "relu")
+---@return userdata  moon_conv2d_params
+function M.conv2d_params(options)
+  local o = check.options("conv2d", options, {}, conv2d_known)
+  local p = conv2d_type()
+  p.stride[0], p.stride[1] = check.pair("conv2d", "stride", o.stride, 1)
+  p.padding[0], p.padding[1] = check.pair("conv2d", "padding", o.padding)
+  p.dilation[0], p.dilation[1] =
+    check.pair("conv2d", "dilation", o.dilation, 1)
+  p.groups = check.count("conv2d", "groups", o.groups, 1)
+  p.epilogue = epilogue_of("conv2d", o.epilogue)
+  return p
+end
+
+local plain_conv2d = M.conv2d_params()
+
+--- Convolution: x [N, C, H, W], w [K, C / groups, kH, kW], b [K] or nil
+--- -> [N, K, oH, oW].
+---@param options table|userdata|nil  see conv2d_params
+function M.conv2d(x, w, b, options)
+  local px, pw = pointer("conv2d", "x", x), pointer("conv2d", "w", w)
+  local pb = optional("conv2d", "b", b)
+  local params = plain_conv2d
+  if ffi.istype(conv2d_type, options) then
+    params = options
+  elseif options then
+    params = M.conv2d_params(options)
+  end
+  if state.sites then tensor.trace_site() end
+  local status = C.moon_conv2d(live, px, pw, pb, params, out)
+  if status < 0 then
+    retry.call(status, C.moon_conv2d, live, px, pw, pb, params, out)
+  end
+  return wrap(out[0])
+end
+
+--- x [..., inputs] times w [outputs, inputs], plus b [outputs] or nil
+--- -> [..., outputs].
+---@param options table|nil  epilogue ("none" or "relu")
+function M.linear(x, w, b, options)
+  local px, pw = pointer("linear", "x", x), pointer("linear", "w", w)
+  local pb, epilogue = optional("linear", "b", b), 0
+  if options then
+    local o = check.options("linear", options, {}, { epilogue = "none" })
+    epilogue = epilogue_of("linear", o.epilogue)
+  end
+  return call(C.moon_linear, px, pw, pb, epilogue, out)
+end
+
+-- --- pooling --------------------------------------------------------------------------
+
+local pool2d_type = ffi.typeof "moon_pool2d_params"
+
+--- The options of max_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding; each a
+---                      number or { height, width }
+---@return userdata  moon_pool2d_params
+function M.max_pool2d_params(options)
+  local o = check.options("max_pool2d", options, { "kernel" },
+                          { stride = check.optional, padding = 0 })
+  local p = pool2d_type()
+  p.kernel[0], p.kernel[1] = check.pair("max_pool2d", "kernel", o.kernel, 1)
+  p.stride[0], p.stride[1] =
+    check.pair("max_pool2d", "stride", o.stride or o.kernel, 1)
+  p.padding[0], p.padding[1] = check.pair("max_pool2d", "padding", o.padding)
+  return p
+end
+
+--- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param options table|userdata|integer  see max_pool2d_params; a number is
+---                                       the kernel
+function M.max_pool2d(x, options)
+  local p = pointer("max_pool2d", "x", x)
+  if type(options) == "number" then options = { options } end
+  local params = ffi.istype(pool2d_type, options) and options
+                 or M.max_pool2d_params(options)
+  return call(C.moon_max_pool2d, p, params, out)
+end
+
+--- The mean of each channel: x [N, C, H, W] -> [N, C].
+function M.global_avg_pool2d(x)
+  return call(C.moon_global_avg_pool2d, pointer("global_avg_pool2d", "x", x),
+              out)
+end
+
+-- --- norm, dropout, loss -----------------------------------------------------------------
+
+local norm_state = ffi.new "moon_batch_norm_state"
+local norm_params = ffi.new "moon_batch_norm_params"
+local norm_known = {
+  weight = check.optional, bias = check.optional, mean = check.required,
+  var = check.required, eps = 1e-5, momentum = 0.1, training = false,
+}
+
+--- Normalises each channel of x [N, C, H, W]: in training by the batch's
+--- statistics, which also move `mean` and `var` in place; else by those.
+---@param options table  weight, bias [C] or nil; mean, var [C]; eps, momentum,
+---                      training
+function M.batch_norm(x, options)
+  local op = "batch_norm"
+  local p = pointer(op, "x", x)
+  local o = check.options(op, options, {}, norm_known)
+  norm_state.weight = optional(op, "weight", o.weight)
+  norm_state.bias = optional(op, "bias", o.bias)
+  norm_state.mean = pointer(op, "mean", o.mean)
+  norm_state.var = pointer(op, "var", o.var)
+  norm_params.eps = check.number(op, "eps", o.eps)
+  norm_params.momentum = check.number(op, "momentum", o.momentum)
+  norm_params.training = check.boolean(op, "training", o.training) and 1 or 0
+  return call(C.moon_batch_norm, p, norm_state, norm_params, out)
+end
+
+--- Zeroes each value with probability `p`, scales the others by 1 / (1 - p).
+---@param p number  in [0, 1)
+function M.dropout(x, p)
+  return call(C.moon_dropout, pointer("dropout", "x", x),
+              check.number("dropout", "p", p), out)
+end
+
+--- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+function M.cross_entropy(logits, labels)
+  return call(C.moon_cross_entropy, pointer("cross_entropy", "logits", logits),
+              pointer("cross_entropy", "labels", labels), out)
+end
+
+-- Also methods, where the tensor comes first.
+methods.max_pool2d = M.max_pool2d
+methods.global_avg_pool2d = M.global_avg_pool2d
+methods.dropout = M.dropout
+
+return M

@@ -1,0 +1,8 @@
+--- x [N, ...] -> [N, the rest].
+local Module = require "moonseed.nn.module"
+
+local Flatten = Module:extend("Flatten")
+
+function Flatten.forward(_, x) return x:reshape(x:size(1), -1) end
+
+return Flatten

@@ -1,0 +1,17 @@
+--- `moon.nn`: layers, each read from its own file when first asked for.
+local file = {
+  Module = "module", Sequential = "sequential", Conv2d = "conv2d",
+  BatchNorm2d = "batch_norm2d", Linear = "linear", ReLU = "relu",
+  MaxPool2d = "max_pool2d", GlobalAvgPool2d = "global_avg_pool2d",
+  Dropout = "dropout", Flatten = "flatten",
+  cross_entropy = "cross_entropy",
+}
+
+return setmetatable({}, {
+  __index = function(nn, name)
+    if not file[name] then return nil end
+    local value = require("moonseed.nn." .. file[name])
+    nn[name] = value
+    return value
+  end,
+})

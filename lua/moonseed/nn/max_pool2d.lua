@@ -1,0 +1,16 @@
+--- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
+local Module = require "moonseed.nn.module"
+local neural = require "moonseed.neural"
+
+local MaxPool2d = Module:extend("MaxPool2d")
+
+--- nn.MaxPool2d{ kernel, stride = kernel, padding = 0 }
+--- Each a number, or { height, width }.
+---@param options table
+function MaxPool2d:init(options)
+  self.params = neural.max_pool2d_params(options)
+end
+
+function MaxPool2d:forward(x) return neural.max_pool2d(x, self.params) end
+
+return MaxPool2d

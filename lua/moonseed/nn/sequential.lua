@@ -1,0 +1,71 @@
+--- Modules one after another, numbered from 1 or under given names:
+--
+--   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
+--
+-- A Conv2d or Linear that a ReLU follows computes it in the same kernel; the
+-- numbers are those of the two calls.
+local check = require "moonseed.check"
+local Conv2d = require "moonseed.nn.conv2d"
+local Linear = require "moonseed.nn.linear"
+local Module = require "moonseed.nn.module"
+local ReLU = require "moonseed.nn.relu"
+
+local Sequential = Module:extend("Sequential")
+
+-- By the forward itself, so that a subclass with its own is left alone.
+local with_relu = {
+  [Conv2d.forward] = Conv2d.forward_relu,
+  [Linear.forward] = Linear.forward_relu,
+}
+
+---@param modules table a list of modules or `{ name, module }`
+function Sequential:init(modules)
+  local n = 0
+  for key in pairs(modules) do
+    n = n + 1
+    if type(key) ~= "number" then
+      check.fail("Sequential", "takes a list; { '%s', module } names a module",
+                 tostring(key))
+    end
+  end
+  for i = 1, n do
+    local entry, name = modules[i], tostring(i)
+    if not Module.is(entry) and type(entry) == "table" then
+      name, entry = entry[1], entry[2]
+    end
+    if not Module.is(entry) then
+      check.fail("Sequential", "entry %d of %d is a %s, not a module", i, n,
+                 type(entry))
+    end
+    self:add(name, entry)
+  end
+end
+
+-- Pairs of function and module, made again when any module has changed.
+local function plan(self)
+  local steps, modules = {}, {}
+  for _, module in self:children() do modules[#modules + 1] = module end
+  local i = 1
+  while i <= #modules do
+    local module, following = modules[i], modules[i + 1]
+    local fused = following and following.forward == ReLU.forward
+      and with_relu[module.forward]
+    steps[#steps + 1] = { fused or module.forward, module }
+    i = i + (fused and 2 or 1)
+  end
+  rawset(self, "steps", steps)
+  rawset(self, "planned", Module.generation())
+  return steps
+end
+
+function Sequential:forward(x)
+  local steps = self.planned == Module.generation() and self.steps
+    or plan(self)
+  for i = 1, #steps do
+    local step = steps[i]
+    x = step[1](step[2], x)
+  end
+  return x
+end
+
+return Sequential

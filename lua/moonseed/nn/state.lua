@@ -1,0 +1,115 @@
+--- What a module holds as a table of tensors, and moving it elsewhere.
+local check = require "moonseed.check"
+local moon = require "moonseed"
+
+local M = {}
+
+--- Parameters and buffers by name: the tensors themselves, not copies.
+---@param self table a module
+---@return table<string, ffi.cdata*>
+function M.state(self)
+  local t = {}
+  for name, p in self:parameters() do t[name] = p end
+  for name, b in self:buffers() do t[name] = b end
+  return t
+end
+
+local function shape_text(t)
+  local text = table.concat(t:shape(), "x")
+  return (text == "" and "scalar" or text) .. " " .. t:dtype()
+end
+
+-- "2.weight, 3.bias and 7 more"
+local function enumerate(names)
+  table.sort(names)
+  local n = #names
+  local text = table.concat(names, ", ", 1, math.min(n, 4))
+  return n > 4 and ("%s and %d more"):format(text, n - 4) or text
+end
+
+local function compare(own, given)
+  local missing, unexpected, different = {}, {}, {}
+  for name, t in pairs(own) do
+    if not given[name] then
+      missing[#missing + 1] = name
+    elseif not moon.is_tensor(given[name]) then
+      different[#different + 1] = ("%s is a %s"):format(name,
+                                                        type(given[name]))
+    elseif shape_text(given[name]) ~= shape_text(t) then
+      different[#different + 1] = ("%s is %s, given %s"):format(
+        name, shape_text(t), shape_text(given[name]))
+    end
+  end
+  for name in pairs(given) do
+    if not own[name] then unexpected[#unexpected + 1] = tostring(name) end
+  end
+  return missing, unexpected, different
+end
+
+--- Copies a table as `state` gives it into `own`, or raises and leaves all as
+--- it was. Suspends the task until the given tensors are complete.
+---@param op string who asks, for the error
+---@param own table<string, ffi.cdata*>
+---@param given table<string, ffi.cdata*>
+function M.copy(op, own, given)
+  local missing, unexpected, different = compare(own, given)
+  local faults = {}
+  local function add(text, names)
+    if #names > 0 then faults[#faults + 1] = text .. enumerate(names) end
+  end
+  add("missing ", missing)
+  add("unexpected ", unexpected)
+  add("", different)
+  if #faults > 0 then check.fail(op, "%s", table.concat(faults, "; ")) end
+  for name in pairs(own) do given[name]:await() end
+  moon.no_grad(function()
+    for name, t in pairs(own) do t:copy_(given[name]) end
+  end)
+end
+
+--- Copies a table as `state` gives it into this module's tensors. Missing and
+--- unexpected names and other shapes are an error, and nothing changes then.
+---@param self table a module
+---@param given table<string, ffi.cdata*>
+---@return table self
+function M.load_state(self, given)
+  M.copy("load_state", M.state(self), given)
+  return self
+end
+
+-- `target` is a device, or a dtype for what is floating.
+local function move(t, target)
+  local floating = t:dtype():sub(1, 1) == "f"
+  local is_dtype = target == "f32" or target == "f64"
+  if t:dtype() == target or t:device() == target
+     or (is_dtype and not floating) then
+    return t
+  end
+  local moved = t:detach():to(target)
+  return t.needs_grad and moved:requires_grad() or moved
+end
+
+--- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
+--- floating dtype ("f32", "f64"). They become new tensors without gradients:
+--- make the optimiser afterwards.
+---@param self table a module
+---@param target string
+---@return table self
+function M.to(self, target)
+  local moved = {}  -- by id, so that shared tensors stay shared
+  local function each(module)
+    for _, name in ipairs(module._names) do
+      local value = module._value[name]
+      if module._kind[name] ~= "child" then
+        local id = value:id()
+        moved[id] = moved[id] or move(value, target)
+        if not rawequal(moved[id], value) then module[name] = moved[id] end
+      end
+    end
+  end
+  each(self)
+  for _, child in self:modules() do each(child) end
+  return self
+end
+
+return M

@@ -1,0 +1,261 @@
+--- Elementwise operations and the products: methods, functions, operators.
+--
+-- Each is one call of the core. Compiled, such a call costs little more than
+-- the core's own work, so nothing here makes tables or closures.
+
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local retry = require "moonseed.retry"
+local tensor = require "moonseed.tensor"
+local C, ffi = core.C, core.ffi
+
+local live, state = context.live, context.state
+local out, wrap, pointer = tensor.out, tensor.wrap, tensor.pointer
+local is, call, methods = tensor.is, tensor.call, tensor.methods
+
+local M = {}
+
+local function unary(op, kind, x, s)
+  local p = pointer(op, "x", x)
+  if state.sites then tensor.trace_site() end
+  local status = C.moon_unary(live, kind, p, s, out)
+  if status < 0 then
+    retry.call(status, C.moon_unary, live, kind, p, s, out)
+  end
+  return wrap(out[0])
+end
+
+local function binary(op, kind, a, b)
+  local pa, pb = pointer(op, "a", a), pointer(op, "b", b)
+  if state.sites then tensor.trace_site() end
+  local status = C.moon_binary(live, kind, pa, pb, out)
+  if status < 0 then
+    retry.call(status, C.moon_binary, live, kind, pa, pb, out)
+  end
+  return wrap(out[0])
+end
+
+local one = ffi.new("int64_t[1]")
+
+-- A scalar of x's dtype, where x is.
+local function scalar_like(x, s)
+  local device = live.device
+  live.device = C.moon_tensor_device(x.p)
+  local dtype = C.moon_tensor_dtype(x.p)
+  local status = C.moon_full(live, dtype, 0, one, s, out)
+  live.device = device
+  if status < 0 then check.status(status) end
+  return wrap(out[0])
+end
+
+-- Powers of two and their inverses: to divide by one is to multiply by the
+-- other, exactly.
+local inverse = {}
+for e = -60, 60 do
+  inverse[2 ^ e], inverse[-2 ^ e] = 2 ^ -e, -2 ^ -e
+end
+
+local function is_float(x)
+  return C.moon_tensor_dtype(x.p) <= C.MOON_F64
+end
+
+-- --- arithmetic; one side may be a number --------------------------------------------
+
+local function add(a, b)
+  if type(b) == "number" then return unary("add", C.MOON_U_ADD, a, b) end
+  if type(a) == "number" then return unary("add", C.MOON_U_ADD, b, a) end
+  return binary("add", C.MOON_B_ADD, a, b)
+end
+
+local function sub(a, b)
+  if type(b) == "number" then
+    pointer("sub", "a", a)
+    if C.moon_tensor_dtype(a.p) == C.MOON_U8 then  -- has no -b
+      return binary("sub", C.MOON_B_SUB, a, scalar_like(a, b))
+    end
+    return unary("sub", C.MOON_U_ADD, a, -b)
+  end
+  if type(a) == "number" then return unary("sub", C.MOON_U_RSUB, b, a) end
+  return binary("sub", C.MOON_B_SUB, a, b)
+end
+
+local function mul(a, b)
+  if type(b) == "number" then return unary("mul", C.MOON_U_MUL, a, b) end
+  if type(a) == "number" then return unary("mul", C.MOON_U_MUL, b, a) end
+  return binary("mul", C.MOON_B_MUL, a, b)
+end
+
+local function div(a, b)
+  if type(b) == "number" then
+    pointer("div", "a", a)
+    local factor = inverse[b]
+    if factor and is_float(a) then
+      return unary("div", C.MOON_U_MUL, a, factor)
+    end
+    return binary("div", C.MOON_B_DIV, a, scalar_like(a, b))
+  end
+  if type(a) == "number" then return unary("div", C.MOON_U_RDIV, b, a) end
+  return binary("div", C.MOON_B_DIV, a, b)
+end
+
+local function pow(a, b)
+  if type(b) == "number" then return unary("pow", C.MOON_U_POW, a, b) end
+  if type(a) == "number" then
+    pointer("pow", "b", b)
+    return binary("pow", C.MOON_B_POW, scalar_like(b, a), b)
+  end
+  return binary("pow", C.MOON_B_POW, a, b)
+end
+
+local function neg(x) return unary("neg", C.MOON_U_NEG, x, 0) end
+
+methods.add, methods.sub, methods.mul, methods.div = add, sub, mul, div
+methods.pow, methods.neg = pow, neg
+
+--- Operators of the metatype.
+M.operators = { __add = add, __sub = sub, __mul = mul, __div = div,
+                __pow = pow, __unm = neg }
+
+-- --- functions of one tensor --------------------------------------------------------
+
+function methods.relu(x) return unary("relu", C.MOON_U_RELU, x, 0) end
+function methods.exp(x) return unary("exp", C.MOON_U_EXP, x, 0) end
+function methods.log(x) return unary("log", C.MOON_U_LOG, x, 0) end
+function methods.sqrt(x) return unary("sqrt", C.MOON_U_SQRT, x, 0) end
+function methods.abs(x) return unary("abs", C.MOON_U_ABS, x, 0) end
+
+-- --- comparisons with a tensor or a number, to bool ------------------------------------
+
+local function compare(op, unary_kind, binary_kind)
+  unary_kind, binary_kind = tonumber(unary_kind), tonumber(binary_kind)
+  methods[op] = function(a, b)
+    if type(b) == "number" then return unary(op, unary_kind, a, b) end
+    return binary(op, binary_kind, a, b)
+  end
+end
+
+compare("eq", C.MOON_U_EQ, C.MOON_B_EQ)
+compare("ne", C.MOON_U_NE, C.MOON_B_NE)
+compare("lt", C.MOON_U_LT, C.MOON_B_LT)
+compare("le", C.MOON_U_LE, C.MOON_B_LE)
+compare("gt", C.MOON_U_GT, C.MOON_B_GT)
+compare("ge", C.MOON_U_GE, C.MOON_B_GE)
+
+-- --- products, softmax ---------------------------------------------------------------
+
+--- a [M, K] times b [K, N] -> [M, N].
+function methods.matmul(a, b)
+  local pa, pb = pointer("matmul", "a", a), pointer("matmul", "b", b)
+  if state.sites then tensor.trace_site() end
+  local status = C.moon_matmul(live, pa, pb, out)
+  if status < 0 then retry.call(status, C.moon_matmul, live, pa, pb, out) end
+  return wrap(out[0])
+end
+
+--- exp(x) over its sum along `dim` (the last unless given).
+---@param dim integer|nil
+function methods.softmax(x, dim)
+  local p = pointer("softmax", "x", x)
+  dim = check.dim("softmax", dim or -1, C.moon_tensor_ndim(p))
+  return call(C.moon_softmax, p, dim, out)
+end
+
+-- --- copies and casts ------------------------------------------------------------------
+
+--- The tensor as another dtype or on another device; itself if it is that.
+---@param what string  a dtype or a device
+function methods.to(x, what)
+  local p = pointer("to", "x", x)
+  local dtype = check.dtypes[what]
+  if dtype then
+    if C.moon_tensor_dtype(p) == dtype then return x end
+    return call(C.moon_cast, p, dtype, out)
+  end
+  local device = context.find_device(check.text("to", "its argument", what))
+  if C.moon_tensor_device(p) == device then return x end
+  return call(C.moon_to_device, p, device, out)
+end
+
+--- A copy.
+function methods.clone(x)
+  return call(C.moon_clone, pointer("clone", "x", x), out)
+end
+
+--- The same values without the graph; shares the memory.
+function methods.detach(x)
+  return call(C.moon_detach, pointer("detach", "x", x), out)
+end
+
+--- The tensor in row-major order: itself, or a copy.
+function methods.contiguous(x)
+  return call(C.moon_contiguous, pointer("contiguous", "x", x), out)
+end
+
+-- --- in place: all or nothing -------------------------------------------------------------
+
+local function done(status, fn, ...)
+  if status < 0 then retry.call(status, fn, ...) end
+end
+
+--- y = x, which is repeated to y's shape.
+---@return userdata  y
+function methods.copy_(y, x)
+  local py, px = pointer("copy_", "y", y), pointer("copy_", "x", x)
+  if state.sites then tensor.trace_site() end
+  done(C.moon_copy_into(live, py, px), C.moon_copy_into, live, py, px)
+  return y
+end
+
+--- y = value everywhere.
+---@param value number
+---@return userdata  y
+function methods.fill_(y, value)
+  local p = pointer("fill_", "y", y)
+  check.number("fill_", "the value", value)
+  if state.sites then tensor.trace_site() end
+  done(C.moon_fill_into(live, p, value), C.moon_fill_into, live, p, value)
+  return y
+end
+
+--- y = y + alpha x; x is a tensor, repeated to y's shape, or a number.
+---@param alpha number|nil  1 unless given
+---@return userdata  y
+function methods.add_(y, x, alpha)
+  local py = pointer("add_", "y", y)
+  if type(x) == "number" then x = scalar_like(y, x) end
+  local px = pointer("add_", "x", x)
+  alpha = alpha and check.number("add_", "alpha", alpha) or 1
+  if state.sites then tensor.trace_site() end
+  done(C.moon_add_into(live, py, px, alpha), C.moon_add_into, live, py, px,
+       alpha)
+  return y
+end
+
+--- Device-side statistics: f32 [3], Euclidean norm, share of zeros, count of
+--- values that are not finite.
+function methods.statistics(x)
+  return call(C.moon_statistics, pointer("statistics", "x", x), out)
+end
+
+--- The statistics of the tensor's gradient; nil without one.
+function methods.grad_stats(x)
+  local grad = x.grad
+  return grad and methods.statistics(grad)
+end
+
+--- Whether all |a - b| <= atol + rtol |b|. Reads, so it waits.
+---@param options table|nil  rtol (1e-5), atol (1e-8)
+---@return boolean
+function M.allclose(a, b, options)
+  local o = check.options("allclose", options, {},
+                          { rtol = 1e-5, atol = 1e-8 })
+  return context.no_grad(function()
+    if methods.numel(a) == 0 and methods.numel(b) == 0 then return true end
+    local near = (a - b):abs():le(b:abs() * o.rtol + o.atol)
+    local same = a:eq(b)  -- infinities
+    return (near:to "u8" + same:to "u8"):min():item() > 0
+  end)
+end
+
+return M

@@ -1,0 +1,200 @@
+--- Stochastic gradient descent with momentum (Sutskever et al. 2013, in the
+--- form of PyTorch's SGD):
+--
+--   g = gradient + weight_decay * p
+--   v = momentum * v + g           (v starts at zero)
+--   p = p - lr * (nesterov and g + momentum * v or v)
+--
+-- A step is one op over all parameters that have a gradient, all or nothing.
+-- Velocities belong to parameters, not to positions: when the model gains or
+-- loses parameters, new ones start without and the others keep theirs.
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local core = require "moonseed.ffi"
+local moon = require "moonseed"
+local pace = require "moonseed.pace"
+local retry = require "moonseed.retry"
+local state = require "moonseed.nn.state"
+local tensor = require "moonseed.tensor"
+local C, ffi = core.C, core.ffi
+local Module = moon.nn.Module
+
+local SGD = {}
+SGD.__index = SGD
+
+-- Names and tensors of a module, or of a list of tensors.
+local function list(source)
+  local names, tensors = {}, {}
+  if Module.is(source) then
+    for name, p in source:parameters() do
+      names[#names + 1], tensors[#tensors + 1] = name, p
+    end
+  else
+    for i, p in ipairs(source) do names[i], tensors[i] = tostring(i), p end
+  end
+  return names, tensors
+end
+
+local function check_source(source)
+  if Module.is(source) then return end
+  if type(source) ~= "table" then
+    check.fail("SGD", "expects a module or a list of tensors, not a %s",
+               type(source))
+  end
+  for i, p in ipairs(source) do
+    if not (moon.is_tensor(p) and p.needs_grad) then
+      check.fail("SGD", "entry %d of %d is no tensor that requires its "
+                 .. "gradient", i, #source)
+    end
+  end
+end
+
+-- Reads the parameters again and forgets velocities of those that left.
+local function follow(self)
+  local names, tensors = list(self.source)
+  local velocity, ids = {}, {}
+  for i, p in ipairs(tensors) do
+    ids[i] = p:id()
+    velocity[ids[i]] = self.velocity[ids[i]]
+  end
+  self.names, self.tensors, self.ids, self.velocity =
+    names, tensors, ids, velocity
+  local n = math.max(#tensors, 1)
+  self.p = ffi.new("moon_tensor *[?]", n)
+  self.g = ffi.new("moon_tensor *[?]", n)
+  self.v = ffi.new("moon_tensor *[?]", n)
+  self.generation = Module.generation()
+end
+
+--- optim.SGD{ model, lr =, momentum = 0, nesterov = false, weight_decay = 0,
+---            max_norm = 0 }
+--- model: a module, or a list of tensors. max_norm: if positive, all gradients
+--- together are first scaled to at most this norm. The options are fields that
+--- may be assigned between steps.
+---@param options table
+---@return table optimiser
+local function new(_, options)
+  local o = check.options("SGD", options, { "model" }, {
+    lr = check.required, momentum = 0, nesterov = false, weight_decay = 0,
+    max_norm = 0,
+  })
+  check_source(o.model)
+  check.boolean("SGD", "nesterov", o.nesterov)
+  if o.nesterov and o.momentum == 0 then
+    check.fail("SGD", "nesterov needs a momentum above 0")
+  end
+  local self = setmetatable({
+    source = o.model, lr = o.lr, momentum = o.momentum,
+    nesterov = o.nesterov, weight_decay = o.weight_decay,
+    max_norm = o.max_norm, velocity = {},
+    params = ffi.new "moon_sgd_params",
+  }, SGD)
+  follow(self)
+  return self
+end
+
+local function set_params(self)
+  local params = self.params
+  for _, name in ipairs{ "lr", "momentum", "weight_decay", "max_norm" } do
+    local value = check.number("SGD", name, self[name])
+    if not (value >= 0 and value < math.huge) then
+      check.fail("SGD", "%s is %.14g, expected a finite number of at least 0",
+                 name, value)
+    end
+    params[name] = value
+  end
+  params.nesterov = self.nesterov and 1 or 0
+end
+
+-- Zero, of p's shape, in no moon.tidy scope.
+local function zeros_like(p)
+  local options = { dtype = p:dtype(), device = p:device() }
+  return moon.zeros(p:shape(), options):keep()
+end
+
+-- For parameters with their first gradient.
+local function add_velocities(self)
+  if self.momentum == 0 then return end
+  for i, id in ipairs(self.ids) do
+    local p = self.tensors[i]
+    if not self.velocity[id] and p.grad then
+      self.velocity[id] = zeros_like(p)
+    end
+  end
+end
+
+-- Fills the pointer arrays with the parameters that have a gradient.
+local function gather(self)
+  local n, tensors = 0, self.tensors
+  for i = 1, #tensors do
+    local p = tensors[i].p
+    local gradient = C.moon_tensor_grad(p)
+    if gradient ~= nil then
+      self.p[n], self.g[n] = p, gradient
+      self.v[n] = self.momentum ~= 0 and self.velocity[self.ids[i]].p or nil
+      n = n + 1
+    end
+  end
+  return n
+end
+
+--- One step along the gradients there are; enqueues and returns. Suspends the
+--- task while it is too far ahead of the device.
+---@return ffi.cdata*? norm of all gradients before clipping, with max_norm
+function SGD:step()
+  if self.generation ~= Module.generation() then follow(self) end
+  set_params(self)
+  add_velocities(self)
+  local n = gather(self)
+  if n == 0 then return pace.pause() end
+  local out = self.max_norm > 0 and tensor.out or nil
+  tensor.trace_site()
+  local ok, e = pcall(retry.result, C.moon_sgd_step, context.live, n, self.p,
+                      self.g, self.v, self.params, out)
+  for i = 0, n - 1 do C.moon_tensor_release(self.g[i]) end
+  if not ok then error(e, 0) end
+  local norm = out and tensor.wrap(out[0])
+  pace.step()
+  return norm
+end
+
+--- Clears the gradients of all parameters: they become nil.
+function SGD:zero_grad()
+  if self.generation ~= Module.generation() then follow(self) end
+  local tensors = self.tensors
+  for i = 1, #tensors do C.moon_tensor_set_grad(tensors[i].p, nil) end
+end
+
+--- What a checkpoint needs: velocities by the names of their parameters (the
+--- tensors themselves) and `lr`.
+---@return table<string, ffi.cdata*>
+function SGD:state()
+  if self.generation ~= Module.generation() then follow(self) end
+  local t = { lr = moon.tensor({ self.lr }, { dtype = "f64" }) }
+  for i, name in ipairs(self.names) do
+    t["velocity." .. name] = self.velocity[self.ids[i]]
+  end
+  return t
+end
+
+--- Takes a table as `state` gives it. Names of parameters that there are not,
+--- and other shapes, are an error, and nothing changes then.
+---@param given table<string, ffi.cdata*>
+function SGD:load_state(given)
+  if self.generation ~= Module.generation() then follow(self) end
+  local velocity, own, wanted = {}, {}, {}
+  for i, name in ipairs(self.names) do
+    local key = "velocity." .. name
+    if given[key] then
+      own[key] = zeros_like(self.tensors[i])
+      velocity[self.ids[i]] = own[key]
+    end
+  end
+  own.lr = moon.zeros(1, { dtype = "f64" })
+  for key, value in pairs(given) do wanted[key] = value end
+  state.copy("SGD: load_state", own, wanted)
+  self.lr = own.lr:item()
+  self.velocity = velocity
+end
+
+return setmetatable(SGD, { __call = new })

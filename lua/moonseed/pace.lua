@@ -1,0 +1,68 @@
+--- Back-pressure and fairness: the only places where a task is suspended
+-- without waiting for a value.
+--
+-- `pace.pause()` is called by backward and by the batch iterator, `pace.step()`
+-- by opt:step once its op is submitted. Each gives way to the loop when the
+-- task has held it for 2 ms. A task that is more than four steps ahead of the
+-- device, or whose unfinished steps took more than a quarter of the memory
+-- limit, waits for the oldest of them. Errors of in-place ops of earlier steps
+-- are raised here.
+
+local core = require "moonseed.ffi"
+local collect = require "moonseed.collect"
+local context = require "moonseed.context"
+local loop = require "moonseed.loop"
+local runtime = require "moonseed.runtime"
+local wait = require "moonseed.wait"
+local C, uv = core.C, core.uv
+
+local live = context.live
+
+local M = {}
+
+local AHEAD = 4
+
+-- In a luv callback nothing can be waited for.
+local function in_callback()
+  return loop.running == loop.root and uv.loop_mode() ~= nil
+end
+
+--- Gives way if the loop was held for long; collects if enough was allocated.
+function M.pause()
+  collect.look()
+  if in_callback() then return end
+  if loop.overdue() or loop.running.stopped ~= nil then loop.yield() end
+end
+
+-- The steps of a task that may be unfinished: { event, bytes }, oldest first.
+local function steps_of(task)
+  if not task.steps then task.steps = { first = 1, last = 0 } end
+  return task.steps
+end
+
+local function wait_for_oldest(steps)
+  local oldest = steps[steps.first]
+  steps[steps.first] = nil
+  steps.first = steps.first + 1
+  wait.event(oldest.event)
+end
+
+--- Ends a step: notes the point on the current stream, waits for older steps.
+function M.step()
+  if in_callback() then return collect.look() end
+  local steps = steps_of(loop.running)
+  local allocated = runtime.bytes()
+  steps.last = steps.last + 1
+  steps[steps.last] = {
+    event = C.moon_stream_event(live.rt, live.stream), bytes = allocated,
+  }
+  local most = runtime.memory_limit() / 4
+  while steps.last - steps.first >= AHEAD or
+      (steps.first < steps.last
+       and allocated - steps[steps.first].bytes > most) do
+    wait_for_oldest(steps)
+  end
+  M.pause()
+end
+
+return M

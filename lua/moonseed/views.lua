@@ -1,0 +1,129 @@
+--- Views and picking: other shapes, parts and orders of a tensor.
+--
+-- Dimensions and positions count from 1, or from -1 (the last) down. Values
+-- *in* index tensors count from 0.
+
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local tensor = require "moonseed.tensor"
+local C, ffi = core.C, core.ffi
+
+local out, pointer, call = tensor.out, tensor.pointer, tensor.call
+local methods = tensor.methods
+
+local extents = ffi.new("int64_t[?]", C.MOON_MAX_DIMS)
+local order = ffi.new("int32_t[?]", C.MOON_MAX_DIMS)
+
+local function put_extent(op, i, extent)
+  if type(extent) ~= "number" or extent % 1 ~= 0 then
+    check.fail(op, "extent %d is a whole number, not %s", i + 1,
+               tostring(extent))
+  end
+  extents[i] = extent
+end
+
+-- Extents as numbers or as one list; returns how many.
+local function read_extents(op, first, ...)
+  if type(first) == "table" then return read_extents(op, unpack(first)) end
+  local n = first == nil and 0 or 1 + select("#", ...)
+  if n > C.MOON_MAX_DIMS then
+    check.fail(op, "%d dimensions, at most %d", n, tonumber(C.MOON_MAX_DIMS))
+  end
+  if n > 0 then put_extent(op, 0, first) end
+  for i = 1, n - 1 do put_extent(op, i, (select(i, ...))) end
+  return n
+end
+
+--- The same elements under another shape; copies when it must. One extent may
+--- be -1: what is left.
+function methods.reshape(x, ...)
+  local p = pointer("reshape", "x", x)
+  return call(C.moon_reshape, p, read_extents("reshape", ...), extents, out)
+end
+
+--- As reshape, but raises where that would copy.
+function methods.view(x, ...)
+  local p = pointer("view", "x", x)
+  return call(C.moon_view, p, read_extents("view", ...), extents, out)
+end
+
+--- Repeats dimensions of size 1 without copying; -1 keeps an extent.
+function methods.expand(x, ...)
+  local p = pointer("expand", "x", x)
+  return call(C.moon_expand, p, read_extents("expand", ...), extents, out)
+end
+
+--- The dimensions in another order: each once, as numbers or one list.
+function methods.permute(x, ...)
+  local p = pointer("permute", "x", x)
+  local dims = type((...)) == "table" and (...) or { ... }
+  local ndim = C.moon_tensor_ndim(p)
+  if #dims ~= ndim then
+    check.fail("permute", "%d dimensions for a tensor with %d", #dims, ndim)
+  end
+  for i = 1, ndim do order[i - 1] = check.dim("permute", dims[i], ndim) end
+  return call(C.moon_permute, p, order, out)
+end
+
+--- The transpose of a matrix.
+function methods.t(x)
+  local ndim = C.moon_tensor_ndim(pointer("t", "x", x))
+  if ndim ~= 2 then
+    check.fail("t", "a tensor with %d dimensions; permute reorders any", ndim)
+  end
+  return methods.permute(x, 2, 1)
+end
+
+local function extent_of(p, dim)
+  return tonumber(C.moon_tensor_shape(p)[dim])
+end
+
+--- `length` positions along `dim` from `start` on.
+---@param dim integer
+---@param start integer
+---@param length integer
+function methods.narrow(x, dim, start, length)
+  local p = pointer("narrow", "x", x)
+  local at = check.dim("narrow", dim, C.moon_tensor_ndim(p))
+  local n = extent_of(p, at)
+  check.count("narrow", "length", length)
+  -- Nothing may be taken from behind the last position.
+  local from = start == n + 1 and n or check.position("narrow", start, n)
+  if from + length > n then
+    check.fail("narrow", "%d positions from %d of %d", length, start, n)
+  end
+  return call(C.moon_narrow, p, at, from, length, out)
+end
+
+--- The part at one position along `dim`, without that dimension.
+---@param dim integer
+---@param position integer
+function methods.select(x, dim, position)
+  local p = pointer("select", "x", x)
+  local at = check.dim("select", dim, C.moon_tensor_ndim(p))
+  local index = check.position("select", position, extent_of(p, at))
+  return call(C.moon_select, p, at, index, out)
+end
+
+--- The parts along `dim` that an i64 [n] tensor names.
+---@param dim integer
+---@param index userdata  a tensor
+function methods.index_select(x, dim, index)
+  local p = pointer("index_select", "x", x)
+  local pi = pointer("index_select", "index", index)
+  local at = check.dim("index_select", dim, C.moon_tensor_ndim(p))
+  return call(C.moon_index_select, p, at, pi, out)
+end
+
+--- One element per element of an i64 tensor of as many dimensions, which names
+--- its place along `dim`.
+---@param dim integer
+---@param index userdata  a tensor
+function methods.gather(x, dim, index)
+  local p = pointer("gather", "x", x)
+  local pi = pointer("gather", "index", index)
+  local at = check.dim("gather", dim, C.moon_tensor_ndim(p))
+  return call(C.moon_gather, p, at, pi, out)
+end
+
+return methods

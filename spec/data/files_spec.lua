@@ -1,0 +1,133 @@
+-- Data sets in files: Fashion-MNIST, idx, csv.
+local task = require "support.task"
+local moon = require "moonseed"
+
+-- Calls fn(path) with a file of the given content.
+local function with_file(content, fn)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "wb"))
+  file:write(content)
+  file:close()
+  local ok, e = pcall(fn, path)
+  os.remove(path)
+  if not ok then error(e, 0) end
+end
+
+describe("moon.data.fashion_mnist", function()
+  it("has 10,000 test images in ten classes", task(function()
+    local test = moon.data.fashion_mnist{ "test" }
+    assert.equal(10000, #test)
+    local x, y = test:get(1)
+    assert.same({ 1, 28, 28 }, x:shape())
+    assert.equal("f32", x:dtype())
+    assert.equal(9, y:item())
+    assert.equal("ankle boot", test.classes[y:item() + 1])
+    assert.equal("i64", test.y:dtype())
+    assert.equal(9, test.y:max():item())
+    local small = test:narrow(1, 100).x
+    assert.equal(0, small:min():item())
+    assert.equal(1, small:max():item())
+  end))
+
+  it("has 60,000 training images, split as asked", task(function()
+    local all = moon.data.fashion_mnist{ "train" }
+    local train, valid = all:split{ 5000, rng_seed = 1 }
+    assert.equal(60000, #all)
+    assert.equal(55000, #train)
+    assert.equal(5000, #valid)
+  end))
+
+  it("says where it looked", task(function()
+    assert.error_matches(function()
+      moon.data.fashion_mnist{ "test", folder = "/nowhere" }
+    end, "t10k%-images%-idx3%-ubyte.gz in /nowhere; install")
+    assert.error_matches(function() moon.data.fashion_mnist{ "tset" } end,
+                         'the part is "train" or "test", not tset')
+  end))
+
+  it("leaves the loop alone while it opens", task(function()
+    local before = moon.stats().blocked_waits
+    local ticks, done = 0, false
+    moon.spawn(function()
+      while not done do
+        moon.sleep(1)
+        ticks = ticks + 1
+      end
+    end)
+    moon.data.fashion_mnist{ "train" }.y:await()
+    done = true
+    assert.is_true(ticks > 0)
+    assert.equal(before, moon.stats().blocked_waits)
+  end))
+end)
+
+describe("moon.data.idx", function()
+  it("reads a tensor", task(function()
+    with_file("\0\0\8\2\0\0\0\2\0\0\0\3\1\2\3\4\5\6", function(path)
+      local t = moon.data.idx(path)
+      assert.equal("u8", t:dtype())
+      assert.same({ { 1, 2, 3 }, { 4, 5, 6 } }, t:totable())
+    end)
+  end))
+
+  it("names the file that is missing", task(function()
+    assert.error_matches(function() moon.data.idx("/nowhere/x") end,
+                         "/nowhere/x")
+  end))
+
+  it("refuses a file cut short", task(function()
+    with_file("\0\0\8\2\0\0\0\2\0\0\0\3\1\2", function(path)
+      assert.has_error(function() moon.data.idx(path):await() end)
+    end)
+  end))
+end)
+
+describe("moon.data.csv", function()
+  it("reads columns of numbers", task(function()
+    with_file("1,2\n3,4.5\n\n", function(path)
+      local data = moon.data.csv{ path }
+      assert.equal(2, #data)
+      assert.same({ { 1, 2 }, { 3, 4.5 } }, data.x:totable())
+      assert.is_nil(data.y)
+    end)
+  end))
+
+  it("takes a label column by name or position", task(function()
+    with_file("a, kind ,b\n1,0,2\n3,1,4\n", function(path)
+      for _, label in ipairs{ "kind", 2 } do
+        local data = moon.data.csv{ path, label = label }
+        assert.same({ { 1, 2 }, { 3, 4 } }, data.x:totable())
+        assert.same({ 0, 1 }, data.y:totable())
+        assert.equal("i64", data.y:dtype())
+      end
+    end)
+  end))
+
+  it("numbers labels that are words", task(function()
+    with_file('1;"cat"\r\n2;dog\r\n3;cat\r\n', function(path)
+      local data = moon.data.csv{ path, label = 2, separator = ";" }
+      assert.same({ 0, 1, 0 }, data.y:totable())
+      assert.same({ "cat", "dog" }, data.classes)
+    end)
+  end))
+
+  it("names file and line of what is wrong", task(function()
+    with_file("a,b\n1,2\n3,x\n", function(path)
+      assert.error_matches(function() moon.data.csv{ path } end,
+                           path .. ":3: column 2 (b): 'x' is not a number", 1,
+                           true)
+      assert.error_matches(function() moon.data.csv{ path, label = "c" } end,
+                           "no column 'c' (a, b)", 1, true)
+    end)
+    with_file("1,2\n3\n", function(path)
+      assert.error_matches(function() moon.data.csv{ path } end,
+                           path .. ":2: 1 columns, the first line has 2", 1,
+                           true)
+    end)
+    with_file("", function(path)
+      assert.error_matches(function() moon.data.csv{ path } end, "has no rows")
+    end)
+    assert.error_matches(function() moon.data.csv{ "/nowhere.csv" } end,
+                         "/nowhere.csv")
+  end))
+end)
