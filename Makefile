@@ -53,7 +53,7 @@ setup-dev:
 
 demo: setup
 	@$(ALL) build
-	@scripts/moonseed scripts/train_fashion.lua --epochs 3
+	@scripts/moonseed scripts/train_fashion.lua --quick
 
 bench: setup
 	@$(ALL) build

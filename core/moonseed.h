@@ -167,7 +167,7 @@ int moon_stream_stats_read(moon_runtime *rt, int stream,
 /* Newest first; returns how many were written. */
 int moon_stream_recent(moon_runtime *rt, int stream, moon_op_span *out, int n);
 
-/* --- tasks: program order, generator, errors nobody read ----------------- */
+/* --- tasks: program order, generator, errors nobody read -------------- */
 /* A task is a path in the program: its parent, the parent's sequence when it
  * was made, its number among the children made there. NULL parent: a root. */
 moon_task *moon_task_new(moon_runtime *rt, moon_task *parent);
@@ -228,7 +228,7 @@ moon_tensor *moon_tensor_grad(moon_tensor *t);  /* new reference, or NULL */
 int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad);  /* NULL clears */
 int moon_detach(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 
-/* --- views: no copy; gradients flow through ----------------------------- */
+/* --- views: no copy; gradients flow through --------------------------- */
 int moon_view(moon_ctx *ctx, moon_tensor *x, int ndim, const int64_t *shape,
               moon_tensor **out);     /* or MOON_E_SHAPE */
 int moon_reshape(moon_ctx *ctx, moon_tensor *x, int ndim,
@@ -242,7 +242,7 @@ int moon_select(moon_ctx *ctx, moon_tensor *x, int dim, int64_t index,
 int moon_expand(moon_ctx *ctx, moon_tensor *x, int ndim, const int64_t *shape,
                 moon_tensor **out);   /* PyTorch's rules */
 
-/* --- elementwise: broadcasting as in NumPy; no promotion ------------------- */
+/* --- elementwise: broadcasting as in NumPy; no promotion -------------- */
 enum {
   MOON_U_NEG, MOON_U_RELU, MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_ABS,
   MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_RDIV, MOON_U_POW,  /* with s */
@@ -267,7 +267,7 @@ int moon_copy_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x);
 int moon_fill_into(moon_ctx *ctx, moon_tensor *y, double value);
 int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x, double alpha);
 
-/* --- reductions --------------------------------------------------------- */
+/* --- reductions ------------------------------------------------------- */
 enum { MOON_R_SUM, MOON_R_MEAN, MOON_R_MAX, MOON_R_MIN, MOON_R_NORM,
        MOON_R_VAR };
 /* Over `n` dimensions (0: all). norm is Euclidean, var unbiased. */
@@ -278,7 +278,7 @@ int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
 int moon_arg_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int dim,
                     int keepdim, moon_tensor **values, moon_tensor **indices);
 
-/* --- neural ------------------------------------------------------------- */
+/* --- neural ----------------------------------------------------------- */
 enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU };
 typedef struct moon_conv2d_params {
   int64_t stride[2], padding[2], dilation[2];
@@ -317,7 +317,7 @@ int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
                     const moon_batch_norm_params *p, moon_tensor **out);
 int moon_dropout(moon_ctx *ctx, moon_tensor *x, double p, moon_tensor **out);
 
-/* --- joining and picking --------------------------------------------------- */
+/* --- joining and picking ---------------------------------------------- */
 int moon_cat(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
              moon_tensor **out);
 int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
@@ -329,7 +329,7 @@ int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
 int moon_gather(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor *index,
                 moon_tensor **out);
 
-/* --- optimiser, gradients, data ------------------------------------------- */
+/* --- optimiser, gradients, data --------------------------------------- */
 typedef struct moon_sgd_params {
   double lr, momentum, weight_decay;
   double max_norm;  /* > 0: scale all gradients to at most this norm first */
@@ -354,7 +354,7 @@ int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
                       int64_t position, const moon_batch_params *p,
                       moon_tensor **out);
 
-/* --- backward ----------------------------------------------------------- */
+/* --- backward --------------------------------------------------------- */
 /* Starts at a scalar, or at any tensor with `dy` of its shape. */
 int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
                         moon_walk **out);
@@ -373,7 +373,7 @@ int moon_walk_user_give(moon_walk *walk, int input, moon_tensor *dx);
  * it holds for them; returns how many. */
 int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
-/* --- files ---------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------ */
 /* Reads off the loop thread: idx (plain or gzip) or safetensors, told by
  * content. `ticket` arrives when the job is done. */
 int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
@@ -390,7 +390,7 @@ int moon_file_save(moon_ctx *ctx, const char *path, int n,
                    const char *const *names, moon_tensor *const *tensors,
                    moon_tensor **out);
 
-/* --- sim: the device that looks for races --------------------------------- */
+/* --- sim: the device that looks for races ----------------------------- */
 /* What a mutation breaks on purpose, so that a spec can be seen to fail. */
 enum {
   MOON_MUTATE_NONE, MOON_MUTATE_SKIP_EDGE, MOON_MUTATE_REUSE_BLOCK,

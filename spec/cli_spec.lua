@@ -119,7 +119,7 @@ describe("moonseed", function()
     assert.equal(0, status)
     output, status = moonseed("--wrong")
     assert.equal(2, status)
-    assert.matches("no option --wrong", output)
+    assert.matches("no option --wrong", output, 1, true)
   end)
 
   it("says what it found", function()

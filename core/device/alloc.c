@@ -194,7 +194,7 @@ void moon__memory_close(moon_runtime *rt) {
   free(rt->memory.free);
 }
 
-/* --- scratch: kernels' working memory, by worker threads; L ------------------ */
+/* --- scratch: kernels' working memory, by worker threads; L ----------- */
 typedef struct moon__scratch {
   struct moon__scratch *next;
   size_t nbytes;

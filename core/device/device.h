@@ -62,7 +62,7 @@ void moon__task_note_error(moon_task *task, moon__error *e); /* L */
 /* A fresh (key, counter) for one draw. */
 void moon__task_draw(moon_task *task, uint64_t *key, uint64_t *counter);
 
-/* --- regions: the unit of dependency --------------------------------------- */
+/* --- regions: the unit of dependency ---------------------------------- */
 typedef struct moon__use { int32_t stream; int64_t sequence; } moon__use;
 
 enum { MOON_REGION_INLINE = 4 };
@@ -99,7 +99,7 @@ typedef struct moon__touch {  /* one region an op uses */
   int32_t arg;
 } moon__touch;
 
-/* --- ops --------------------------------------------------------------------- */
+/* --- ops -------------------------------------------------------------- */
 typedef struct moon__edge { struct moon__op *op; struct moon__edge *next; }
     moon__edge;
 typedef struct moon__waiter { double ticket; struct moon__waiter *next; }
@@ -149,7 +149,7 @@ void moon__op_drop(moon_runtime *rt, moon__op *op);  /* not submitted */
 void moon__op_recycle(moon_runtime *rt, moon__op *op);  /* L */
 bool moon__op_is_io(const moon__op *op);  /* waits for disks: save, load */
 
-/* --- streams ------------------------------------------------------------------ */
+/* --- streams ---------------------------------------------------------- */
 typedef struct moon__stream {
   int32_t device;
   bool leased, compute;
@@ -164,7 +164,7 @@ typedef struct moon__stream {
   moon_op_span recent[MOON_RECENT];          /* L */
 } moon__stream;
 
-/* --- devices ------------------------------------------------------------------- */
+/* --- devices ---------------------------------------------------------- */
 typedef struct moon__device {
   const char *name;
   const moon_kernel_table *table;  /* first choice */
@@ -181,7 +181,7 @@ const moon_kernel *moon__device_kernel(const moon__device *d, int kernel);
 /* Why there is no CUDA device here; NULL if there is one. */
 const char *moon__cuda_absent(void);
 
-/* --- memory (alloc.c); loop thread only, but for scratch ------------------------ */
+/* --- memory (alloc.c); loop thread only, but for scratch -------------- */
 typedef struct moon__block {
   void *data;
   size_t nbytes;                   /* of its size class */
@@ -219,7 +219,7 @@ size_t moon__memory_default_limit(void);  /* limit.c */
 void moon__memory_open(moon_runtime *rt);
 void moon__memory_close(moon_runtime *rt);
 
-/* --- sim ------------------------------------------------------------------------- */
+/* --- sim -------------------------------------------------------------- */
 typedef struct moon__access {      /* what the checker remembers of memory */
   const char *lo, *hi;
   moon__use use;
@@ -239,13 +239,13 @@ typedef struct moon__sim {
   int n_access, capacity;
 } moon__sim;
 
-/* --- io: jobs, core/file's begin with this ------------------------------------------ */
+/* --- io: jobs, core/file's begin with this ---------------------------- */
 struct moon_job {
   struct moon_job *next;  /* L: in the io thread's queue */
   double ticket;          /* pushed when it was run */
 };
 
-/* --- the runtime ------------------------------------------------------------------- */
+/* --- the runtime ------------------------------------------------------ */
 struct moon_runtime {
   pthread_mutex_t lock;
   pthread_cond_t work;             /* a sleeping worker may wake */

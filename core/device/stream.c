@@ -122,7 +122,7 @@ int moon_stream_stats_read(moon_runtime *rt, int stream,
   int device = moon_stream_device(rt, stream);
   if (device < 0) return device;
   moon__stream *s = rt->stream[stream];
-  int64_t queue[MOON_RECENT], run[MOON_RECENT];
+  int64_t queue[MOON_RECENT] = {0}, run[MOON_RECENT] = {0};
   pthread_mutex_lock(&rt->lock);
   int n = s->ops < MOON_RECENT ? (int)s->ops : MOON_RECENT;
   for (int i = 0; i < n; i++) {

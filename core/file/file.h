@@ -24,7 +24,7 @@ int moon__file_fail(moon_fail *fail, const char *path, const char *format,
 
 char *moon__text_copy(const char *text);  /* the caller frees it */
 
-/* --- source.c: an open file, and reading it forwards ---------------------- */
+/* --- source.c: an open file, and reading it forwards ------------------ */
 typedef struct moon__source {
   _Atomic int refs;
   int fd;
@@ -57,7 +57,7 @@ int moon__reader_read(moon__reader *r, void *out, size_t n, moon_fail *fail);
 int moon__reader_end(moon__reader *r, moon_fail *fail);
 void moon__reader_close(moon__reader *r);
 
-/* --- inflate.c: gzip ------------------------------------------------------ */
+/* --- inflate.c: gzip -------------------------------------------------- */
 struct moon__inflate *moon__inflate_new(void);
 void moon__inflate_free(struct moon__inflate *z);
 /* Up to n bytes into `out`; the count, 0 at the end of the content, or
@@ -65,7 +65,7 @@ void moon__inflate_free(struct moon__inflate *z);
 int64_t moon__inflate_read(struct moon__inflate *z, moon__source *source,
                            void *out, size_t n, moon_fail *fail);
 
-/* --- listing.c: what a file says it holds --------------------------------- */
+/* --- listing.c: what a file says it holds ----------------------------- */
 /* How the file's numbers become ours. */
 typedef enum moon__stored {
   MOON__AS_IS,     /* little-endian, as in memory */
@@ -101,7 +101,7 @@ int moon__idx_list(moon__source *source, moon__listing *list,
 int moon__safetensors_list(moon__source *source, moon__listing *list,
                            moon_fail *fail);
 
-/* --- json.c: as much JSON as a safetensors header needs ------------------- */
+/* --- json.c: as much JSON as a safetensors header needs --------------- */
 typedef struct moon__json {
   const char *text, *at, *end;
   const char *error;  /* what was expected at `at`; NULL: all well so far */
@@ -117,7 +117,7 @@ bool moon__json_count(moon__json *j, int64_t *out);
 /* The length of one UTF-8 character in [s, end), 0 if it is none. */
 int moon__utf8_length(const char *s, const char *end);
 
-/* --- load.c, save.c ------------------------------------------------------- */
+/* --- load.c, save.c --------------------------------------------------- */
 /* The bytes of an entry, turned into our dtype, into `out`. */
 int moon__entry_load(moon__source *source, const moon__entry *e, void *out,
                      moon_fail *fail);
@@ -132,7 +132,7 @@ typedef struct moon__file_plan {
   char **name;
 } moon__file_plan;
 
-/* --- header.c ------------------------------------------------------------- */
+/* --- header.c --------------------------------------------------------- */
 /* One tensor as the writer sees it. */
 typedef struct moon__piece {
   const char *name;
@@ -147,7 +147,7 @@ char *moon__header_write(moon__piece *piece, int n, size_t *nbytes);
 /* MOON_E_VALUE unless all names are UTF-8, different, and free to use. */
 int moon__header_check_names(int n, const char *const *names);
 
-/* --- job.c ---------------------------------------------------------------- */
+/* --- job.c ------------------------------------------------------------ */
 typedef struct moon__file_job {
   moon_job head;
   _Atomic int refs;   /* the owner's and the queue's */

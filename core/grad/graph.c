@@ -69,6 +69,12 @@ void moon__node_release(moon__node *node) {
   }
 }
 
+void moon__node_leave(moon_tensor *t) {
+  if (t->node->leaf == t) t->node->leaf = NULL;
+  moon__node_release(t->node);
+  t->node = NULL;
+}
+
 moon__node *moon__leaf_node(moon_tensor *t) {
   if (!t->node) {
     t->node = moon__node_new(t->rt, NULL, 0);

@@ -12,11 +12,7 @@ int moon_tensor_set_requires_grad(moon_tensor *t, int on) {
                            "output of %s; detach it", t->node->rule->name);
   }
   t->requires_grad = on != 0;
-  if (!on && t->node) {
-    t->node->leaf = NULL;
-    moon__node_release(t->node);
-    t->node = NULL;
-  }
+  if (!on && t->node) moon__node_leave(t);
   return MOON_OK;
 }
 

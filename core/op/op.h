@@ -36,7 +36,7 @@ int moon__run(moon_ctx *ctx, const char *name, int kernel,
 /* Hands `y` out, or releases it when status is negative; returns status. */
 int moon__finish(int status, moon_tensor *y, moon_tensor **out);
 
-/* --- the graph: a node is held by its output and holds its inputs' ------- */
+/* --- the graph: a node is held by its output and holds its inputs' ---- */
 struct moon__back;
 typedef struct moon__rule {
   const char *name;
@@ -100,7 +100,7 @@ moon_tensor *moon__accumulate_into(const moon__back *b, int input);
 int moon__sum_to_shape(moon_ctx *ctx, moon_tensor *g, moon__shape s,
                        moon_tensor **out);
 
-/* --- checks that ops share; each fails with the op's name and numbers ---- */
+/* --- checks that ops share; each fails with the op's name and numbers -- */
 int moon__check_float(const char *op, const moon_tensor *t);  /* f32, f64 */
 int moon__check_same_dtype(const char *op, const moon_tensor *a,
                            const moon_tensor *b);

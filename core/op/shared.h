@@ -4,7 +4,7 @@
 #define MOON_OP_SHARED_H
 #include "op.h"
 
-/* --- arguments.c: what is not a tensor ------------------------------------ */
+/* --- arguments.c: what is not a tensor -------------------------------- */
 /* Makes *s of a shape that a user gave: dimensions, extents, product. */
 int moon__check_shape(const char *op, int ndim, const int64_t *dim,
                       moon__shape *s);
@@ -33,7 +33,7 @@ typedef struct moon__window {
 int moon__check_window(const char *op, int axis, moon__window w,
                        int64_t *places);
 
-/* --- view.c -------------------------------------------------------------- */
+/* --- view.c ----------------------------------------------------------- */
 /* The output of a view op on x: stride and offset as moon__tensor_view takes
  * them. `params` (may be NULL) is kept for the rule. */
 typedef struct moon__seen {
@@ -44,7 +44,7 @@ int moon__view_as(moon_ctx *ctx, const moon__rule *rule, moon_tensor *x,
                   const moon__seen *seen, const moon_params *params,
                   moon_tensor **out);
 
-/* --- calc.c: calculations --------------------------------------------------
+/* --- calc.c: calculations ------------------------------------------------
  * A calculation owns the tensors its steps give, until moon__calc_end. After
  * the first failure its steps do nothing and give NULL, so they nest:
  *
@@ -109,13 +109,13 @@ moon_tensor *moon__c_narrow(moon__calc *c, moon_tensor *x, int dim,
 /* g summed over what broadcasting repeated. */
 moon_tensor *moon__c_sum_to(moon__calc *c, moon_tensor *g, moon__shape s);
 
-/* --- relu.c: also the epilogue of conv2d and linear ----------------------- */
+/* --- relu.c: also the epilogue of conv2d and linear ------------------- */
 /* y > 0 ? dy : 0; with db (may be NULL) also its sum over all dimensions but
  * the second, [C]. */
 moon_tensor *moon__c_relu_grad(moon__calc *c, moon_tensor *dy, moon_tensor *y,
                                moon_tensor **db);
 
-/* --- matmul.c ------------------------------------------------------------ */
+/* --- matmul.c --------------------------------------------------------- */
 /* y = a b, or y += a b. */
 void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
                      moon_tensor *y, bool accumulate);
@@ -123,7 +123,7 @@ void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
 void moon__give_product(moon__calc *c, moon__back *b, int input,
                         moon_tensor *left, moon_tensor *right);
 
-/* --- inplace.c ----------------------------------------------------------- */
+/* --- inplace.c -------------------------------------------------------- */
 /* Before y is written in place from x (NULL: from nothing): the target, and
  * whether the graph can follow. */
 int moon__inplace_check(moon_ctx *ctx, const char *op, moon_tensor *y,

@@ -1,6 +1,5 @@
 /* References: finalisers push on a list, the loop thread drains it. */
 #include <stdlib.h>
-#include "../op/op.h"
 #include "tensor.h"
 
 moon_tensor *moon_tensor_retain(moon_tensor *t) {
@@ -11,10 +10,7 @@ moon_tensor *moon_tensor_retain(moon_tensor *t) {
 static void tensor_free(moon_tensor *t) {
   moon_runtime *rt = t->rt;
   moon__storage_release(rt, t->storage);
-  if (t->node) {
-    if (t->node->leaf == t) t->node->leaf = NULL;
-    moon__node_release(t->node);
-  }
+  if (t->node) moon__node_leave(t);
   if (t->grad) moon__unref(t->grad);
   if (!t->ghost) rt->live_tensors--;
   free(t);

@@ -67,6 +67,8 @@ moon_operand moon__operand_as(const moon_tensor *t, moon__shape s);
 int moon__check_creation(moon_ctx *ctx, const char *op, int dtype, int ndim);
 /* Immediate release, from the loop thread. NULL is allowed. */
 void moon__unref(moon_tensor *t);
+/* Of core/grad: the tensor goes, its node may stay for others. */
+void moon__node_leave(moon_tensor *t);
 /* storage.c */
 void moon__storage_retain(moon__storage *s);
 void moon__storage_release(moon_runtime *rt, moon__storage *s);

@@ -26,7 +26,7 @@ static double at_or(const moon_operand *v, int64_t c, double otherwise) {
   return v ? ref_load(v, c * v->stride[0]) : otherwise;
 }
 
-/* --- training ------------------------------------------------------------ */
+/* --- training --------------------------------------------------------- */
 REF_PLAN(plan_batch_norm) {
   const moon_operand *x = &call->arg[X];
   int64_t channels = x->shape[1], n = moon_operand_numel(x);
@@ -102,7 +102,7 @@ REF_RUN(run_batch_norm) {
   return MOON_OK;
 }
 
-/* --- evaluation ---------------------------------------------------------- */
+/* --- evaluation ------------------------------------------------------- */
 REF_PLAN(plan_eval) {
   const moon_operand *x = &call->arg[X];
   ref_phase(plan, x->shape[1], 2 * (double)moon_operand_numel(x));
@@ -121,7 +121,7 @@ REF_RUN(run_eval) {
   return MOON_OK;
 }
 
-/* --- gradient ------------------------------------------------------------ */
+/* --- gradient --------------------------------------------------------- */
 REF_PLAN(plan_grad) {
   const moon_operand *x = &call->arg[G_X];
   ref_phase(plan, x->shape[1], 5 * (double)moon_operand_numel(x));

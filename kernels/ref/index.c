@@ -25,7 +25,7 @@ static moon_operand beside(const moon_operand *i, const moon_operand *o,
   return spread;
 }
 
-/* --- index_select and gather ---------------------------------------------- */
+/* --- index_select and gather ------------------------------------------ */
 REF_PLAN(plan_pick) {
   int64_t n = moon_operand_numel(&call->arg[Y]);
   ref_phase(plan, 1, (double)moon_operand_numel(&call->arg[I]));
@@ -56,7 +56,7 @@ REF_RUN(run_index_select) { return pick(call, plan, phase, part, true, fail); }
 
 REF_RUN(run_gather) { return pick(call, plan, phase, part, false, fail); }
 
-/* --- index_add and scatter_add -------------------------------------------- */
+/* --- index_add and scatter_add ---------------------------------------- */
 /* Each part sums one line of dx along d at a time, in its own piece of
  * scratch. */
 REF_PLAN(plan_add) {

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include "../kernel.h"
 
-/* --- the two functions of a kernel (see kernel.h) ------------------------ */
+/* --- the two functions of a kernel (see kernel.h) --------------------- */
 #define REF_UNUSED __attribute__((unused))
 #define REF_PLAN(name)                                                \
   static int name(REF_UNUSED const moon_call *call, moon_plan *plan,  \
@@ -36,7 +36,7 @@ static inline void ref_phase(moon_plan *plan, int64_t units, double work) {
   plan->cost_ns += 100 + work * REF_VISIT_NS;
 }
 
-/* --- elements ------------------------------------------------------------ */
+/* --- elements --------------------------------------------------------- */
 static inline bool ref_is_float(const moon_operand *o) {
   return o->dtype == MOON_F32 || o->dtype == MOON_F64;
 }
@@ -108,7 +108,7 @@ static inline double ref_scalar(const moon_operand *o, double s) {
   return o->dtype == MOON_F32 ? (double)(float)s : s;
 }
 
-/* --- walks --------------------------------------------------------------- */
+/* --- walks ------------------------------------------------------------ */
 enum { REF_OPERANDS = 4 };
 
 typedef struct ref_walk {
@@ -187,7 +187,7 @@ static inline int64_t ref_at4(const moon_operand *o, int64_t n, int64_t c,
   return n * s[0] + c * s[1] + h * s[2] + w * s[3];
 }
 
-/* --- values that say a place --------------------------------------------- */
+/* --- values that say a place ------------------------------------------ */
 /* Every element of `index` lies in [0, size), or MOON_E_INDEX with the first
  * that does not; `what` is what the text calls it. Writes nothing. */
 static inline int ref_check_index(const moon_operand *index, const char *what,

@@ -56,7 +56,7 @@ local function read_shape(op, ...)
   return list, options
 end
 
--- --- one value everywhere ----------------------------------------------------------
+-- --- one value everywhere ------------------------------------------------
 
 local function full(op, value, ...)
   local list, options = read_shape(op, ...)
@@ -102,7 +102,7 @@ function M.arange(start, stop, step, options)
                  check.number("arange", "step", step or 1), out)
 end
 
--- --- random ---------------------------------------------------------------------------
+-- --- random --------------------------------------------------------------
 
 local function random(op, kind, a, b, dtype, ...)
   local list, options = read_shape(op, ...)
@@ -133,7 +133,7 @@ function M.randperm(n)
   return call(C.moon_randperm, check.count("randperm", "n", n), out)
 end
 
--- --- from Lua values -------------------------------------------------------------------
+-- --- from Lua values -----------------------------------------------------
 
 local c_types = { f32 = "float[?]", f64 = "double[?]", i64 = "int64_t[?]",
                   i32 = "int32_t[?]", u8 = "uint8_t[?]", bool = "uint8_t[?]" }
@@ -218,7 +218,7 @@ function M.tensor(value, options)
                  n * sizes[dtype], out)
 end
 
--- --- joining ----------------------------------------------------------------------------
+-- --- joining -------------------------------------------------------------
 
 local function join(op, fn, list, dim, extra)
   check.table(op, "its first argument", list)

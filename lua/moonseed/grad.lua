@@ -17,7 +17,7 @@ local methods, is = tensor.methods, tensor.is
 
 local M = {}
 
--- --- user-defined operations ----------------------------------------------------------
+-- --- user-defined operations ---------------------------------------------
 
 --- What forward and backward share: fields of your own, and saved tensors.
 ---@class OpContext
@@ -117,7 +117,7 @@ function M.op(options)
   return function(...) return apply(op, ...) end
 end
 
--- --- the walk ----------------------------------------------------------------------------
+-- --- the walk ------------------------------------------------------------
 
 local walk_out = ffi.new "moon_walk *[1]"
 
@@ -183,7 +183,7 @@ function methods.backward(y, dy)
   if status < 0 then retry.refuse(status) end
 end
 
--- --- scopes -----------------------------------------------------------------------------------
+-- --- scopes --------------------------------------------------------------
 
 local function finish_scope(outer, scope, ok, ...)
   state.grad_scope = outer
@@ -209,7 +209,7 @@ function M.grad_scope(fn)
   return finish_scope(outer, scope, xpcall(fn, context.note))
 end
 
--- --- recomputation -----------------------------------------------------------------
+-- --- recomputation -------------------------------------------------------
 
 -- Inputs of the second forward: the same values, leaves of a graph of its own.
 local function fresh_leaves(...)

@@ -43,7 +43,7 @@ local function now()
   return tonumber(C.moon_now())
 end
 
--- --- what is ready ----------------------------------------------------------
+-- --- what is ready -------------------------------------------------------
 
 local queue, head, tail = {}, 1, 0  -- empty: head > tail
 local turned = 0                    -- when luv last had its turn
@@ -96,7 +96,7 @@ function M.overdue()
   return now() - turned > HOLD_NS
 end
 
--- --- tickets -----------------------------------------------------------------
+-- --- tickets -------------------------------------------------------------
 
 local waiting, n_waiting, last_ticket = {}, 0, 0
 local tickets = ffi.new("double[?]", RING)
@@ -150,7 +150,7 @@ local function look()
   end
 end
 
--- --- luv -----------------------------------------------------------------------
+-- --- luv -----------------------------------------------------------------
 
 local function report(e)
   io.stderr:write("moonseed: ", debug.traceback(tostring(e), 2), "\n")
@@ -233,7 +233,7 @@ local function run()
   while not root.woken do round() end
 end
 
--- --- waiting -------------------------------------------------------------------
+-- --- waiting -------------------------------------------------------------
 
 --- How each kind of wait is done where Lua cannot yield: on this thread.
 ---@type table<string, fun(object: any)>

@@ -31,7 +31,7 @@ local function optional(op, name, t)
   if t then return pointer(op, name, t) end
 end
 
--- --- convolution ------------------------------------------------------------------
+-- --- convolution ---------------------------------------------------------
 
 local conv2d_type = ffi.typeof "moon_conv2d_params"
 local conv2d_known = { stride = 1, padding = 0, dilation = 1, groups = 1,
@@ -88,7 +88,7 @@ function M.linear(x, w, b, options)
   return call(C.moon_linear, px, pw, pb, epilogue, out)
 end
 
--- --- pooling --------------------------------------------------------------------------
+-- --- pooling -------------------------------------------------------------
 
 local pool2d_type = ffi.typeof "moon_pool2d_params"
 
@@ -124,7 +124,7 @@ function M.global_avg_pool2d(x)
               out)
 end
 
--- --- norm, dropout, loss -----------------------------------------------------------------
+-- --- norm, dropout, loss -------------------------------------------------
 
 local norm_state = ffi.new "moon_batch_norm_state"
 local norm_params = ffi.new "moon_batch_norm_params"

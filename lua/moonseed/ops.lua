@@ -60,7 +60,7 @@ local function is_float(x)
   return C.moon_tensor_dtype(x.p) <= C.MOON_F64
 end
 
--- --- arithmetic; one side may be a number --------------------------------------------
+-- --- arithmetic; one side may be a number --------------------------------
 
 local function add(a, b)
   if type(b) == "number" then return unary("add", C.MOON_U_ADD, a, b) end
@@ -117,7 +117,7 @@ methods.pow, methods.neg = pow, neg
 M.operators = { __add = add, __sub = sub, __mul = mul, __div = div,
                 __pow = pow, __unm = neg }
 
--- --- functions of one tensor --------------------------------------------------------
+-- --- functions of one tensor ---------------------------------------------
 
 function methods.relu(x) return unary("relu", C.MOON_U_RELU, x, 0) end
 function methods.exp(x) return unary("exp", C.MOON_U_EXP, x, 0) end
@@ -125,7 +125,7 @@ function methods.log(x) return unary("log", C.MOON_U_LOG, x, 0) end
 function methods.sqrt(x) return unary("sqrt", C.MOON_U_SQRT, x, 0) end
 function methods.abs(x) return unary("abs", C.MOON_U_ABS, x, 0) end
 
--- --- comparisons with a tensor or a number, to bool ------------------------------------
+-- --- comparisons with a tensor or a number, to bool ----------------------
 
 local function compare(op, unary_kind, binary_kind)
   unary_kind, binary_kind = tonumber(unary_kind), tonumber(binary_kind)
@@ -142,7 +142,7 @@ compare("le", C.MOON_U_LE, C.MOON_B_LE)
 compare("gt", C.MOON_U_GT, C.MOON_B_GT)
 compare("ge", C.MOON_U_GE, C.MOON_B_GE)
 
--- --- products, softmax ---------------------------------------------------------------
+-- --- products, softmax ---------------------------------------------------
 
 --- a [M, K] times b [K, N] -> [M, N].
 function methods.matmul(a, b)
@@ -161,7 +161,7 @@ function methods.softmax(x, dim)
   return call(C.moon_softmax, p, dim, out)
 end
 
--- --- copies and casts ------------------------------------------------------------------
+-- --- copies and casts ----------------------------------------------------
 
 --- The tensor as another dtype or on another device; itself if it is that.
 ---@param what string  a dtype or a device
@@ -192,7 +192,7 @@ function methods.contiguous(x)
   return call(C.moon_contiguous, pointer("contiguous", "x", x), out)
 end
 
--- --- in place: all or nothing -------------------------------------------------------------
+-- --- in place: all or nothing --------------------------------------------
 
 local function done(status, fn, ...)
   if status < 0 then retry.call(status, fn, ...) end

@@ -40,7 +40,7 @@ local function each(view, depth, at, visit)
   end
 end
 
--- --- one number ---------------------------------------------------------------------
+-- --- one number ----------------------------------------------------------
 
 local function is_finite(v) return v == v and v ~= math.huge and v ~= -math.huge end
 
@@ -77,7 +77,7 @@ local function writer(view, dtype)
   end
 end
 
--- --- nested braces ----------------------------------------------------------------------
+-- --- nested braces -------------------------------------------------------
 
 -- One row: its numbers, broken where the line is full.
 local function row(view, at, indent)
@@ -136,7 +136,7 @@ local function make_view(t, data)
   return view
 end
 
--- --- text and print -----------------------------------------------------------------------
+-- --- text and print ------------------------------------------------------
 
 --- The tensor's values, shape, dtype and device.
 ---@return string

@@ -95,7 +95,7 @@ function M.current()
   return stream_of(live.stream)
 end
 
--- --- the streams of a device ---------------------------------------------------------
+-- --- the streams of a device ---------------------------------------------
 
 ---@class Streams
 ---@field device integer

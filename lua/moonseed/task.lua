@@ -26,7 +26,7 @@ local function pack(...)
   return { n = select("#", ...), ... }
 end
 
--- --- names, for reports ---------------------------------------------------------
+-- --- names, for reports --------------------------------------------------
 
 --- The task's name, or where its function is defined.
 ---@return string
@@ -56,7 +56,7 @@ function M.is_task(value)
   return getmetatable(value) == Task
 end
 
--- --- the end of a task ------------------------------------------------------------
+-- --- the end of a task ---------------------------------------------------
 
 local function print_unread(task)
   if task.awaited then return end
@@ -146,7 +146,7 @@ function Task:abandon(e)
   finish(self)
 end
 
--- --- making and ending ---------------------------------------------------------------
+-- --- making and ending ---------------------------------------------------
 
 ---@class TaskOptions
 ---@field name string|nil       for reports

@@ -1,7 +1,8 @@
 -- Every public Lua function says what it takes: a `---@param` per parameter,
 -- and a `---@return` where it returns something. Public is what a module or
 -- class of lua/ has under a name without a leading underscore. In a table called
--- `methods` the first parameter is the object.
+-- `methods` the first parameter is the object. `forward` of a layer is as
+-- nn/module.lua says.
 
 package.path = "scripts/checks/?.lua;" .. package.path
 local source = require "source"
@@ -43,8 +44,13 @@ local function public_head(line)
   if not name then
     name, list = line:match "^([%w_]+%.[%w_.]+)%s*=%s*function%s*(%b())"
   end
-  if not name or name:find "[.:]_" then return nil end
-  return name, list
+  if not name or name:find "[.:]_" or name:find "[.:]forward$" then
+    return nil
+  end
+  local owner = name:match "^[%w_]+"
+  if owner == "M" or owner == "methods" or owner:find "^%u" then
+    return name, list
+  end
 end
 
 for _, path in ipairs(source.files({ "lua" }, { "lua" })) do

@@ -48,7 +48,7 @@ void drop(moon_tensor *t) {
   if (t) moon_tensor_release(t);
 }
 
-/* --- shapes and slots ---------------------------------------------------- */
+/* --- shapes and slots ------------------------------------------------- */
 
 static const int64_t shapes[KINDS][4] = {
     {4, 8, 12, 12}, {8, 8, 3, 3}, {4, 8}, {8, 8}, {8}, {64, 1024}};
@@ -105,7 +105,7 @@ int settled(world *w, moon_tensor *t) {
   return moon_tensor_error(t);
 }
 
-/* --- where and when ------------------------------------------------------ */
+/* --- where and when --------------------------------------------------- */
 
 static void watch_something(world *w) {
   double ticket = (double)(w->watched + 1);
@@ -138,7 +138,7 @@ void drain_tickets(world *w) {
     w->arrived += n;
 }
 
-/* --- a run --------------------------------------------------------------- */
+/* --- a run ------------------------------------------------------------ */
 
 void world_open(world *w, const schedule *how, uint64_t seed) {
   memset(w, 0, sizeof *w);

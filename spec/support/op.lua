@@ -18,7 +18,7 @@ local M = {}
 --- Devices that are compared with ref.
 M.devices = { "cpu" }
 
--- --- numbers ------------------------------------------------------------------------
+-- --- numbers -------------------------------------------------------------
 
 --- A sequence of whole numbers: the same for the same start.
 ---@param start integer
@@ -99,7 +99,7 @@ local function reversed(t)
   return t:permute(order):contiguous():permute(order)
 end
 
--- --- forward and gradients -----------------------------------------------------------
+-- --- forward and gradients -----------------------------------------------
 
 --- The value of a case and the gradients of sum(y r), for a fixed r.
 ---@param case table      inputs, fn
@@ -187,7 +187,7 @@ function M.assert_same(expected, got, tolerance, what)
   end
 end
 
--- --- specs ------------------------------------------------------------------------------
+-- --- specs ---------------------------------------------------------------
 
 --- Declares what holds of every op with a gradient.
 ---@param case table  a name; inputs: shapes, see M.values; fn; tolerance: of
@@ -222,14 +222,18 @@ function M.refuses(name, text, fn)
   end))
 end
 
---- Declares values that hold on ref and every other device.
+--- Calls `fn` with ref and every other device.
+---@param fn fun(device: string)
+function M.on_each(fn)
+  fn "ref"
+  for _, device in ipairs(M.devices) do fn(device) end
+end
+
+--- Declares what holds on every device.
 ---@param name string
 ---@param fn fun(device: string)
 function M.everywhere(name, fn)
-  it(name, task(function()
-    fn "ref"
-    for _, device in ipairs(M.devices) do fn(device) end
-  end))
+  it(name, task(function() M.on_each(fn) end))
 end
 
 return M

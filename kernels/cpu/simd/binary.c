@@ -86,7 +86,7 @@ CPU_RUN(binary) {
   return MOON_OK;
 }
 
-/* --- add_into ------------------------------------------------------------------ */
+/* --- add_into --------------------------------------------------------- */
 static cpu_loop add_loop(const moon_call *call) {
   const moon_operand *o[] = {&call->arg[1], &call->arg[0]};
   return cpu_loop_of(o, 2);

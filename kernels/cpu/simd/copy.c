@@ -3,7 +3,7 @@
  * one, as between NCHW and channels-last, blocks of 16 x 16 are transposed in
  * registers. Casts are between contiguous rows.
  */
-#include "simd.h"
+#include "transpose.h"
 
 /* Between dtypes of one size a copy moves bits. */
 static cpu_loop loop_of(const moon_call *call) {
@@ -11,7 +11,7 @@ static cpu_loop loop_of(const moon_call *call) {
   return cpu_loop_of(o, 2);
 }
 
-/* --- casts ------------------------------------------------------------------------ */
+/* --- casts ------------------------------------------------------------ */
 typedef void cast_fn(int64_t n, const void *x, void *y);
 
 #define CAST(name, from, to, result)                              \
@@ -39,29 +39,16 @@ static cast_fn *const casts[MOON_DTYPES][MOON_DTYPES] = {
     [MOON_F64] = {[MOON_F32] = f64_f32},
     [MOON_F32] = {[MOON_F64] = f32_f64, [MOON_BOOL] = f32_bool}};
 
-/* --- transposes --------------------------------------------------------------------- */
-enum { BLOCK = 16 };
-typedef uint32_t row16
-    __attribute__((vector_size(64), aligned(4), may_alias));
+/* --- transposes ------------------------------------------------------- */
+enum { BLOCK = SIMD_BLOCK };
 
-/* y[j, i] = x[i, j] for i, j < 16; rows `xs` and `ys` apart. Four rounds that
- * each interleave rows i and i + 8. */
+/* y[j, i] = x[i, j] for i, j < 16; rows `xs` and `ys` apart. */
 static void transpose(const uint32_t *x, int64_t xs, uint32_t *y,
                       int64_t ys) {
-  static const row16 low = {0, 16, 1, 17, 2, 18, 3, 19,
-                            4, 20, 5, 21, 6, 22, 7, 23};
-  static const row16 high = {8,  24, 9,  25, 10, 26, 11, 27,
-                             12, 28, 13, 29, 14, 30, 15, 31};
-  row16 a[BLOCK], b[BLOCK];
-  for (int i = 0; i < BLOCK; i++) a[i] = *(const row16 *)(x + i * xs);
-  for (int round = 0; round < 4; round++) {
-    for (int i = 0; i < BLOCK / 2; i++) {
-      b[2 * i] = __builtin_shuffle(a[i], a[i + 8], low);
-      b[2 * i + 1] = __builtin_shuffle(a[i], a[i + 8], high);
-    }
-    memcpy(a, b, sizeof a);
-  }
-  for (int i = 0; i < BLOCK; i++) *(row16 *)(y + i * ys) = a[i];
+  simd_u16 a[BLOCK];
+  for (int i = 0; i < BLOCK; i++) a[i] = *(const simd_u16 *)(x + i * xs);
+  simd_transpose(a);
+  for (int i = 0; i < BLOCK; i++) *(simd_u16 *)(y + i * ys) = a[i];
 }
 
 /* y[j, i] = x[i, j] for i < n, j < m. */
@@ -117,7 +104,7 @@ static void copy_stripe(const moon_call *call, const cpu_loop *l, int t,
                 l->shape[l->ndim - 1], width);
 }
 
-/* --- the kernel ----------------------------------------------------------------------- */
+/* --- the kernel ------------------------------------------------------- */
 typedef enum way { ROWS, CASTS, TRANSPOSE, STRIDED, NONE } way;
 
 static way way_of(const moon_call *call, const cpu_loop *l) {

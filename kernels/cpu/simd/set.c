@@ -7,4 +7,6 @@
 KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &MOON_NAME(name),
-const cpu_simd MOON_NAME(simd) = {.kernel = {KERNELS(ROW)}};
+extern const cpu_weights_simd MOON_NAME(weights);
+const cpu_simd MOON_NAME(simd) = {.kernel = {KERNELS(ROW)},
+                                  .weights = &MOON_NAME(weights)};

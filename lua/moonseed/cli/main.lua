@@ -46,7 +46,7 @@ local function run(arguments)
   end
   if commands[first] then return commands[first](arguments) end
   if first:sub(1, 1) == "-" then
-    io.stderr:write("moonseed: no option ", first, "\n", usage)
+    io.stderr:write("moonseed: there is no option ", first, "\n", usage)
     return 2
   end
   return require("moonseed.cli.script").file(arguments)

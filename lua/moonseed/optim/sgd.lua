@@ -17,7 +17,7 @@ local retry = require "moonseed.retry"
 local state = require "moonseed.nn.state"
 local tensor = require "moonseed.tensor"
 local C, ffi = core.C, core.ffi
-local Module = moon.nn.Module
+local live, Module = context.live, moon.nn.Module
 
 local SGD = {}
 SGD.__index = SGD
@@ -138,6 +138,16 @@ local function gather(self)
   return n
 end
 
+local function submit(self, n, out)
+  tensor.trace_site()
+  local status = C.moon_sgd_step(live, n, self.p, self.g, self.v, self.params,
+                                 out)
+  if status < 0 then
+    retry.call(status, C.moon_sgd_step, live, n, self.p, self.g, self.v,
+               self.params, out)
+  end
+end
+
 --- One step along the gradients there are; enqueues and returns. Suspends the
 --- task while it is too far ahead of the device.
 ---@return ffi.cdata*? norm of all gradients before clipping, with max_norm
@@ -148,9 +158,7 @@ function SGD:step()
   local n = gather(self)
   if n == 0 then return pace.pause() end
   local out = self.max_norm > 0 and tensor.out or nil
-  tensor.trace_site()
-  local ok, e = pcall(retry.result, C.moon_sgd_step, context.live, n, self.p,
-                      self.g, self.v, self.params, out)
+  local ok, e = pcall(submit, self, n, out)
   for i = 0, n - 1 do C.moon_tensor_release(self.g[i]) end
   if not ok then error(e, 0) end
   local norm = out and tensor.wrap(out[0])

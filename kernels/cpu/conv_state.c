@@ -1,0 +1,154 @@
+/* The primitives, weights' order and tiles of one convolution, made once for
+ * each key. See convolution.h. */
+#include <stdlib.h>
+#include <string.h>
+#include "convolution.h"
+
+enum { FORMS = 8 };  /* different tiles of one convolution */
+
+typedef struct builder {
+  conv_state *state;
+  conv_problem p;
+  bool has_bias;
+  int n_forms;
+  conv_problem form[FORMS];
+  dnn_primitive *primitive[FORMS];
+  dnnl_memory_desc_t weights;  /* the first primitive's choice */
+} builder;
+
+/* --- primitives ----------------------------------------------------------------- */
+typedef struct layouts { dnnl_memory_desc_t x, w, y, b; } layouts;
+
+/* As oneDNN writes it: dimensions always N, C, H, W; the order in memory is
+ * channels-last; the weights' order is the first primitive's choice. */
+static layouts layouts_of(const builder *b, const conv_problem *p) {
+  layouts l;
+  dnnl_dims_t x = {p->n, p->c, p->h, p->w}, y = {p->n, p->k, p->oh, p->ow};
+  dnnl_dims_t w = {p->k, p->c, p->kh, p->kw}, bias = {p->k};
+  dnnl_dims_t grouped = {p->groups, p->k / p->groups, p->c / p->groups, p->kh,
+                         p->kw};
+  dnnl_memory_desc_init_by_tag(&l.x, 4, x, dnnl_f32, dnnl_nhwc);
+  dnnl_memory_desc_init_by_tag(&l.y, 4, y, dnnl_f32, dnnl_nhwc);
+  dnnl_memory_desc_init_by_tag(&l.b, 1, bias, dnnl_f32, dnnl_a);
+  bool groups = p->groups > 1;
+  dnnl_memory_desc_init_by_tag(&l.w, groups ? 5 : 4, groups ? grouped : w,
+                               dnnl_f32, dnnl_format_tag_any);
+  if (b->n_forms > 0) l.w = b->weights;
+  return l;
+}
+
+static dnn_primitive *new_primitive(const builder *b, const conv_problem *p) {
+  layouts l = layouts_of(b, p);
+  dnnl_dim_t dilation[2] = {p->dilation[0] - 1, p->dilation[1] - 1};
+  const dnnl_memory_desc_t *bias = b->has_bias ? &l.b : NULL;
+  dnnl_convolution_desc_t forward, backward;
+  if (dnnl_dilated_convolution_forward_desc_init(
+          &forward, dnnl_forward_training, dnnl_convolution_direct, &l.x, &l.w,
+          bias, &l.y, p->stride, dilation, p->padding, p->after)) {
+    return NULL;
+  }
+  int n = b->has_bias ? 4 : 3;
+  if (b->state->way == CONV_FORWARD) {
+    return dnn_new(&(dnn_recipe){
+        .desc = &forward, .n = n,
+        .arg = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS}});
+  }
+  if (b->state->way == CONV_BACKWARD_X) {
+    if (dnnl_dilated_convolution_backward_data_desc_init(
+            &backward, dnnl_convolution_direct, &l.x, &l.w, &l.y, p->stride,
+            dilation, p->padding, p->after)) {
+      return NULL;
+    }
+    return dnn_new(&(dnn_recipe){
+        .desc = &backward, .forward = &forward, .n = 3,
+        .arg = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST}});
+  }
+  if (dnnl_dilated_convolution_backward_weights_desc_init(
+          &backward, dnnl_convolution_direct, &l.x, &l.w, bias, &l.y,
+          p->stride, dilation, p->padding, p->after)) {
+    return NULL;
+  }
+  return dnn_new(&(dnn_recipe){
+      .desc = &backward, .forward = &forward, .n = n,
+      .arg = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST,
+              DNNL_ARG_DIFF_BIAS}});
+}
+
+/* The primitive for tiles of this form. */
+static dnn_primitive *primitive_for(builder *b, const conv_problem *form) {
+  for (int i = 0; i < b->n_forms; i++) {
+    if (!memcmp(&b->form[i], form, sizeof *form)) return b->primitive[i];
+  }
+  if (b->n_forms == FORMS) return NULL;
+  dnn_primitive *p = new_primitive(b, form);
+  if (!p) return NULL;
+  if (b->n_forms == 0) b->weights = *dnn_layout(p, 1);
+  b->form[b->n_forms] = *form;
+  b->primitive[b->n_forms++] = p;
+  size_t scratch = dnn_scratch(p);
+  if (scratch > b->state->scratch) b->state->scratch = scratch;
+  return p;
+}
+
+/* --- tiles ------------------------------------------------------------------------- */
+static bool add_tile(builder *b, int64_t n, int64_t n_end, int64_t i,
+                     int64_t i_end) {
+  conv_problem piece;
+  conv_tile *tile = &b->state->tile[b->state->n_tiles++];
+  if (!cpu_conv_piece(&b->p, n, n_end, i, i_end, &piece, tile)) return false;
+  tile->primitive = primitive_for(b, &piece);
+  return tile->primitive != NULL;
+}
+
+static bool tile(builder *b, conv_cut cut) {
+  conv_state *s = b->state;
+  int64_t columns = (b->p.n + cut.images - 1) / cut.images;
+  free(s->tile);
+  s->tile = calloc((size_t)(columns * cut.bands), sizeof *s->tile);
+  s->n_tiles = 0;
+  s->parts = (int)cut.parts;
+  if (!s->tile) return false;
+  for (int64_t n = 0; n < b->p.n; n += cut.images) {
+    int64_t n_end = n + cut.images < b->p.n ? n + cut.images : b->p.n;
+    for (int64_t band = 0; band < cut.bands; band++) {
+      int64_t i = b->p.oh * band / cut.bands;
+      int64_t i_end = b->p.oh * (band + 1) / cut.bands;
+      if (!add_tile(b, n, n_end, i, i_end)) return false;
+    }
+  }
+  return true;
+}
+
+/* --- the state ---------------------------------------------------------------------- */
+static cpu_weights weights_of(const conv_key *key, bool turned) {
+  const int64_t *s = key->w_stride;
+  int64_t group = key->p.k / key->p.groups * s[0];
+  if (turned) return (cpu_weights){{group, s[1], s[0], s[2], s[3]}, true};
+  return (cpu_weights){{group, s[0], s[1], s[2], s[3]}, false};
+}
+
+/* Where some tile has no primitive in the common order of the weights, the
+ * whole problem is one tile. */
+static const void *make(const void *key_) {
+  const conv_key *key = key_;
+  conv_state *s = calloc(1, sizeof *s);
+  if (!s) return NULL;
+  builder b = {.state = s, .p = key->p, .has_bias = key->has_bias};
+  s->way = cpu_conv_choose(key);
+  bool turned = key->kernel == MOON_K_conv2d_grad_x && s->way == CONV_FORWARD;
+  if (turned) b.p = cpu_conv_turned(&key->p);
+  s->ns = cpu_conv_ns(&b.p);
+  if (!tile(&b, cpu_conv_cut(&b.p, s->way))) {
+    b.n_forms = 0;
+    s->by_ref = !tile(&b, (conv_cut){b.p.n, 1, 1});
+  }
+  if (s->by_ref) return s;
+  cpu_weights w = weights_of(key, turned);
+  s->packing = cpu_packing_new(&b.weights, &w);
+  s->by_ref = s->packing == NULL;
+  return s;
+}
+
+const conv_state *cpu_conv_state(const conv_key *key, bool may_create) {
+  return dnn_find(key, sizeof *key, may_create, make);
+}

@@ -1,0 +1,73 @@
+/* Convolutions as oneDNN sees them, and how they are cut.
+ *
+ * A problem is y = x * w with everything a direct convolution needs to know.
+ * It is cut into tiles: some images, or some output rows of one image. A tile
+ * is one call of a primitive, sized so that what it reads and writes stays in
+ * the caches; a part is a run of tiles. Tiles of one form share a primitive.
+ */
+#ifndef MOON_CPU_CONVOLUTION_H
+#define MOON_CPU_CONVOLUTION_H
+#include "packing.h"
+
+/* x [n,c,h,w], w [k,c/groups,kh,kw] -> y [n,k,oh,ow], channels-last. Axis 0 is
+ * height. `padding` is before and `after` behind. */
+typedef struct conv_problem {
+  int64_t n, c, h, w, groups, k, kh, kw, oh, ow;
+  int64_t stride[2], padding[2], after[2], dilation[2];
+} conv_problem;
+
+/* Which of the three primitives computes a call. */
+typedef enum conv_way { CONV_FORWARD, CONV_BACKWARD_X, CONV_BACKWARD_W }
+    conv_way;
+
+typedef struct conv_key {  /* whole words only */
+  int64_t kernel;          /* MOON_K_* */
+  conv_problem p;
+  int64_t w_stride[4];
+  int64_t has_bias;
+} conv_key;
+
+typedef struct conv_tile {
+  dnn_primitive *primitive;
+  int64_t x, y;            /* first elements */
+  int64_t numel;           /* of y */
+} conv_tile;
+
+typedef struct conv_state {
+  conv_way way;
+  bool by_ref;             /* oneDNN has only plain loops: nothing below */
+  cpu_packing *packing;
+  int parts, n_tiles;
+  conv_tile *tile;
+  size_t scratch;          /* of one part */
+  double ns;               /* of all tiles */
+} conv_state;
+
+/* The problem of a call: x and y of the forward's shape, w and its places. */
+conv_problem cpu_conv_problem(const moon_operand *x, const moon_operand *w,
+                              const moon_operand *y, const moon_params *q);
+/* Where the call is one for oneDNN: f32, nothing empty, channels-last. */
+bool cpu_conv_fits(const moon_operand *x, const moon_operand *w,
+                   const moon_operand *y, const moon_operand *bias);
+conv_key cpu_conv_key(int kernel, const conv_problem *p, const moon_operand *w,
+                      bool has_bias);
+
+/* conv_choice.c: the algorithm, by shape alone. */
+conv_way cpu_conv_choose(const conv_key *key);
+/* The input gradient of p as a forward convolution. */
+conv_problem cpu_conv_turned(const conv_problem *p);
+
+/* conv_cut.c: nanoseconds on one core, roughly; images per tile, bands of rows
+ * per image, parts. */
+typedef struct conv_cut { int64_t images, bands, parts; } conv_cut;
+double cpu_conv_ns(const conv_problem *p);
+conv_cut cpu_conv_cut(const conv_problem *p, conv_way way);
+/* The piece of p from image n, output row i on; false if no input row meets
+ * it. `x` and `y`: its first elements. */
+bool cpu_conv_piece(const conv_problem *p, int64_t n, int64_t n_end, int64_t i,
+                    int64_t i_end, conv_problem *piece, conv_tile *tile);
+
+/* conv_state.c: the state of a key, found or made; NULL: see dnn_find. */
+const conv_state *cpu_conv_state(const conv_key *key, bool may_create);
+
+#endif

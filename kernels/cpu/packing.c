@@ -1,0 +1,103 @@
+/* Lists of places out of a layout of oneDNN's. See packing.h. */
+#include "packing.h"
+#include <stdlib.h>
+
+/* Where index i of dimension d lies: the innermost blocks first, then the
+ * stride between whole blocks. */
+static int64_t place(const dnnl_memory_desc_t *m, int d, int64_t i) {
+  const dnnl_blocking_desc_t *b = &m->format_desc.blocking;
+  int64_t at = 0, step = 1;
+  for (int k = b->inner_nblks - 1; k >= 0; k--) {
+    if (b->inner_idxs[k] == d) {
+      at += i % b->inner_blks[k] * step;
+      i /= b->inner_blks[k];
+    }
+    step *= b->inner_blks[k];
+  }
+  return at + i * b->strides[d];
+}
+
+static void list_rows(cpu_packing *p, const dnnl_memory_desc_t *m,
+                      const cpu_weights *w) {
+  int grouped = m->ndims == 5;
+  int64_t outputs = m->padded_dims[grouped];
+  for (int64_t r = 0; r < p->rows; r++) {
+    int64_t g = r / outputs, o = r % outputs;
+    bool real = o < m->dims[grouped] && (!grouped || g < m->dims[0]);
+    p->packed_row[r] =
+        place(m, grouped, o) + (grouped ? place(m, 0, g) : 0);
+    p->row[r] = real ? g * w->stride[0] + o * w->stride[1] : -1;
+  }
+}
+
+static void list_columns(cpu_packing *p, const dnnl_memory_desc_t *m,
+                         const cpu_weights *w) {
+  int input = m->ndims - 3, h = input + 1, v = input + 2;
+  int64_t height = m->dims[h], width = m->dims[v];
+  for (int64_t j = 0; j < p->columns; j++) {
+    int64_t c = j / (height * width);
+    int64_t y = j / width % height, x = j % width;
+    p->packed_column[j] = place(m, input, c) + place(m, h, y) +
+                          place(m, v, x);
+    if (w->flip) {
+      y = height - 1 - y;
+      x = width - 1 - x;
+    }
+    p->column[j] = c < m->dims[input] ? c * w->stride[2] + y * w->stride[3] +
+                                            x * w->stride[4]
+                                      : -1;
+  }
+}
+
+/* Whether 16 places from `i` on follow each other and are all real. */
+static bool is_block(const int64_t *places, const int64_t *real, int64_t i,
+                     int64_t end) {
+  if (i + PACKING_BLOCK > end) return false;
+  for (int64_t k = i; k < i + PACKING_BLOCK; k++) {
+    if (places[k] != places[i] + k - i || real[k] < 0) return false;
+  }
+  return true;
+}
+
+static int64_t blocks_in(int64_t n) {
+  return (n + PACKING_BLOCK - 1) / PACKING_BLOCK;
+}
+
+static cpu_packing *sized(int64_t rows, int64_t columns) {
+  size_t words = 2 * (size_t)(rows + columns);
+  size_t flags = (size_t)(blocks_in(rows) + blocks_in(columns));
+  cpu_packing *p = malloc(sizeof *p + words * sizeof(int64_t) + flags);
+  if (!p) return NULL;
+  p->rows = rows;
+  p->columns = columns;
+  p->packed_row = (int64_t *)(p + 1);
+  p->row = p->packed_row + rows;
+  p->packed_column = p->row + rows;
+  p->column = p->packed_column + columns;
+  p->row_block = (uint8_t *)(p->column + columns);
+  p->column_block = p->row_block + blocks_in(rows);
+  return p;
+}
+
+cpu_packing *cpu_packing_new(const dnnl_memory_desc_t *m,
+                             const cpu_weights *w) {
+  if (m->format_kind != dnnl_blocked || m->extra.flags) return NULL;
+  int grouped = m->ndims == 5, input = m->ndims - 3;
+  int64_t rows = m->padded_dims[grouped] * (grouped ? m->padded_dims[0] : 1);
+  int64_t columns = m->padded_dims[input] * m->dims[input + 1] *
+                    m->dims[input + 2];
+  cpu_packing *p = sized(rows, columns);
+  if (!p) return NULL;
+  p->numel = (int64_t)(dnnl_memory_desc_get_size(m) / sizeof(float));
+  list_rows(p, m, w);
+  list_columns(p, m, w);
+  for (int64_t i = 0; i < blocks_in(rows); i++) {
+    p->row_block[i] =
+        is_block(p->packed_row, p->row, i * PACKING_BLOCK, rows);
+  }
+  for (int64_t i = 0; i < blocks_in(columns); i++) {
+    p->column_block[i] =
+        is_block(p->column, p->column, i * PACKING_BLOCK, columns);
+  }
+  return p;
+}

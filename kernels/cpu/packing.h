@@ -1,0 +1,41 @@
+/* Weights in the order in which a kernel reads them.
+ *
+ * Weights are a matrix: a row per output channel, a column per input channel
+ * (of the group) and tap. An element's place is the sum of a row's and a
+ * column's place, in the user's memory and in packed memory alike, so four
+ * lists say all; blocked layouts are padded, with zeros.
+ */
+#ifndef MOON_CPU_PACKING_H
+#define MOON_CPU_PACKING_H
+#include "onednn.h"
+
+enum { PACKING_BLOCK = 16 };
+
+typedef struct cpu_packing {
+  int64_t rows, columns;  /* with padding */
+  int64_t numel;          /* packed elements, padding included */
+  int64_t *packed_row, *packed_column;
+  int64_t *row, *column;  /* in the user's memory; -1: padding */
+  /* Whether the 16 from 16 i on are neighbours: rows in packed memory, columns
+   * in the user's; with no padding among them. */
+  uint8_t *row_block, *column_block;
+} cpu_packing;
+
+/* The user's side: strides of group, output channel, input channel, row and
+ * column of the kernel; `flip` turns the kernel round by 180 degrees. */
+typedef struct cpu_weights {
+  int64_t stride[5];
+  bool flip;
+} cpu_weights;
+
+/* `layout` has four dimensions, or five with groups first. NULL when there is
+ * no memory, or the layout is none of the blocked ones. */
+cpu_packing *cpu_packing_new(const dnnl_memory_desc_t *layout,
+                             const cpu_weights *w);
+
+/* cpu_simd.pack(p, rows, packed, lo, hi): packed = rows, for rows lo to hi of
+ * the matrix (multiples of 16, or the end).
+ * cpu_simd.unpack(p, packed, n, rows, add, lo, hi): rows = (or +=) the sum of n
+ * packed matrices that follow each other, added in that order. */
+
+#endif

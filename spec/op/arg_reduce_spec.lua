@@ -1,0 +1,36 @@
+local moon = require "moonseed"
+local op = require "support.op"
+
+describe("the place of the extreme", function()
+  for _, kind in ipairs{ "max", "min" } do
+    for dim = 1, 3 do
+      op.agrees{ kind .. " over dimension " .. dim,
+                 inputs = { { 2, 3, 4, fill = "distinct" } },
+                 fn = function(x) return (x[kind](x, dim)) end }
+    end
+  end
+  op.agrees{ "max over one place", inputs = { { 3, 1 } },
+             fn = function(x) return (x:max(2)) end }
+
+  op.everywhere("is the first of equals, from 0, in i64", function(device)
+    local x = moon.tensor({ { 3, 7, 7 }, { 2, 1, 1 } }, { device = device })
+    local values, places = x:max(2)
+    assert.same({ 7, 2 }, values:totable())
+    assert.same({ 1, 0 }, places:totable())
+    assert.equal("i64", places:dtype())
+    assert.same({ 0, 1 }, x:argmin(2):totable())
+    assert.equal(1, x:argmax():item())
+    assert.equal(4, x:argmin():item())
+    assert.same({ 2, 1 }, x:argmax(2, { keepdim = true }):shape())
+    assert.same({ 0, 0, 0 }, x:t():t():argmax(1):totable())
+  end)
+
+  op.everywhere("is where the whole gradient goes", function(device)
+    local x = moon.tensor({ 2, 5, 5 }, { device = device }):requires_grad()
+    x:max(1):backward()
+    assert.same({ 0, 1, 0 }, op.flat(x.grad))
+  end)
+
+  op.refuses("no elements", "argmax: no elements along dimension 2 (x 3x0)",
+             function() moon.zeros(3, 0):argmax(2) end)
+end)

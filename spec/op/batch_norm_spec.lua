@@ -1,0 +1,62 @@
+local moon = require "moonseed"
+local op = require "support.op"
+local task = require "support.task"
+
+-- Normalises with running statistics { 0.25 ... } and { 1.5 ... } on x's side.
+local function norm(training)
+  return function(x, weight, bias)
+    local o = { dtype = x:dtype(), device = x:device() }
+    return moon.batch_norm(x, {
+      mean = moon.full({ x:size(2) }, 0.25, o),
+      var = moon.full({ x:size(2) }, 1.5, o),
+      weight = weight, bias = bias, eps = 1e-3, training = training,
+    })
+  end
+end
+
+describe("batch_norm", function()
+  local x, c = { 2, 3, 2, 2 }, { 3 }
+  op.agrees{ "in training", inputs = { x, c, c }, fn = norm(true),
+             tolerance = 3e-5 }
+  op.agrees{ "in training, without weights", inputs = { x },
+             fn = norm(true), tolerance = 3e-5 }
+  op.agrees{ "in training, of many channels",
+             inputs = { { 2, 17, 2, 1 }, { 17 }, { 17 } }, fn = norm(true),
+             tolerance = 3e-5 }
+  op.agrees{ "after training", inputs = { x, c, c }, fn = norm(false) }
+  op.agrees{ "after training, without weights", inputs = { x },
+             fn = norm(false) }
+  op.agrees{ "after training, of no images", inputs = { { 0, 3, 2, 2 }, c, c },
+             fn = norm(false) }
+
+  op.everywhere("moves the running statistics in training", function(device)
+    local o = { device = device }
+    local mean, var = moon.zeros(1, o), moon.ones(1, o)
+    local images = moon.tensor({ 1, 2, 3, 4 }, o):reshape(2, 1, 1, 2)
+    moon.batch_norm(images, { mean = mean, var = var, training = true })
+    assert.near(0.25, mean:item(), 1e-6)
+    assert.near(0.9 + 0.1 * 5 / 3, var:item(), 1e-6)
+    moon.batch_norm(images, { mean = mean, var = var })
+    assert.near(0.25, mean:item(), 1e-6)
+  end)
+
+  it("moves nothing when its input carries an error", task(function()
+    local bad = moon.zeros(2, 2):index_select(1, moon.full({ 1 }, 9,
+                                              { dtype = "i64" }))
+    local mean, var = moon.zeros(1), moon.ones(1)
+    local y = moon.batch_norm(bad:reshape(1, 1, 1, 2),
+                              { mean = mean, var = var, training = true })
+    assert.error_matches(function() y:await() end, "index 9")
+    assert.equal(0, mean:item())
+    assert.equal(1, var:item())
+  end))
+
+  op.refuses("one value per channel",
+             "batch_norm: 1 values per channel, training needs 2 or more",
+             function() norm(true)(moon.zeros(1, 3, 1, 1)) end)
+  op.refuses("statistics of another size",
+             "batch_norm: running mean is 2, 3 needed", function()
+    moon.batch_norm(moon.zeros(2, 3, 2, 2),
+                    { mean = moon.zeros(2), var = moon.ones(3) })
+  end)
+end)

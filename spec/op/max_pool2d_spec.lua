@@ -1,0 +1,36 @@
+local moon = require "moonseed"
+local op = require "support.op"
+
+local function pool(options)
+  return function(x) return x:max_pool2d(options) end
+end
+
+describe("max_pool2d", function()
+  local x = { 2, 3, 5, 4, fill = "distinct" }
+  op.agrees{ "of 2x2", inputs = { x }, fn = pool{ 2 } }
+  op.agrees{ "of windows that overlap", inputs = { x },
+             fn = pool{ { 3, 2 }, stride = { 1, 2 }, padding = { 1, 0 } } }
+  op.agrees{ "with padding on all sides", inputs = { x },
+             fn = pool{ 3, stride = 2, padding = 1 } }
+  op.agrees{ "of 1x1", inputs = { { 1, 1, 1, 1 } }, fn = pool{ 1 } }
+  op.agrees{ "of many channels", inputs = { { 1, 19, 4, 4,
+                                              fill = "distinct" } },
+             fn = pool{ 2 } }
+  op.agrees{ "of none", inputs = { { 0, 3, 4, 4 } }, fn = pool{ 2 } }
+
+  op.everywhere("never picks padding", function(device)
+    local low = moon.full({ 1, 1, 2, 2 }, -3, { device = device })
+    assert.equal(-3, low:max_pool2d{ 3, stride = 1, padding = 1 }:max()
+                        :item())
+  end)
+
+  op.refuses("a kernel that does not fit",
+             "max_pool2d: a kernel of 5 (dilation 1) does not fit into " ..
+             "width 4 (padding 0)",
+             function() moon.zeros(1, 1, 5, 4):max_pool2d(5) end)
+  op.refuses("much padding",
+             "max_pool2d: padding 2 is more than half of the kernel 3",
+             function()
+    moon.zeros(1, 1, 5, 4):max_pool2d{ 3, padding = 2 }
+  end)
+end)
