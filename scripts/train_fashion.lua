@@ -16,7 +16,7 @@ parser:option("--threads", "CPU cores to use; all, unless given.")
   :convert(tonumber)
 parser:option("--out", "Where to save the weights, as safetensors.")
 
-local BATCH, PEAK_RATE, WARM_UP = 64, 0.1, 0.25
+local BATCH, PEAK_RATE, WARM_UP = 64, 0.05, 0.25
 local CLEAR = "\r\27[K"  -- a terminal's line
 
 -- 28 x 28 -> 14 x 14 -> 7 x 7 -> 3 x 3, with more channels each time.
@@ -63,7 +63,7 @@ local function start_progress(run)
   moon.spawn(function()
     while not run.done do
       moon.sleep(100)
-      if run.loss and run.loss:is_ready() then
+      if not run.done and run.loss and run.loss:is_ready() then
         io.write(CLEAR, ("epoch %d, step %d of %d, loss %.3f, "):format(
           run.epoch, run.step, run.n_steps, run.loss:item()))
         io.write(("%.0f images/s"):format(

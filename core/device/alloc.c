@@ -113,7 +113,7 @@ static int take(moon_runtime *rt, int stream, size_t nbytes,
     b = block_new(rt, c);
   }
   if (!b) return out_of_memory(rt, nbytes);
-  moon__region *r = moon__region_new(0, nbytes);
+  moon__region *r = moon__region_new(rt, 0, nbytes);
   for (int i = 0; i < b->n_uses && !mutated; i++) {
     if (!moon__use_complete(rt, b->use[i])) {
       moon__region_add_reader(rt, r, b->use[i]);

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include "../../kernels/kernel.h"
 #include "../base/base.h"
+#include "../base/pool.h"
 
 enum {
   MOON_MAX_DEVICES = 8,
@@ -75,9 +76,9 @@ typedef struct moon__region {
   moon__error *error;       /* what the bytes carry instead of values */
 } moon__region;
 
-moon__region *moon__region_new(size_t lo, size_t hi);
+moon__region *moon__region_new(moon_runtime *rt, size_t lo, size_t hi);
 void moon__region_retain(moon__region *region);
-void moon__region_release(moon__region *region);
+void moon__region_release(moon_runtime *rt, moon__region *region);
 void moon__region_add_reader(moon_runtime *rt, moon__region *region,
                              moon__use use);
 
@@ -263,7 +264,6 @@ struct moon_runtime {
   pthread_cond_t io_work;
   moon__op *io_first, *io_last;
   struct moon_job *job_first, *job_last;
-  moon__op *spare_ops;
   moon__edge *spare_edges;
   moon__waiter *spare_waiters, *idle_waiters;
   int64_t ops, inline_ops, failed_ops;
@@ -274,6 +274,7 @@ struct moon_runtime {
   int ring_capacity;
   int event_fd;
   bool event_set;
+  moon__pool op_pool, region_pool, storage_pool, tensor_pool;
   /* loop thread */
   int n_devices, n_streams;
   moon__device device[MOON_MAX_DEVICES];

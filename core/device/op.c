@@ -8,11 +8,7 @@
 enum { INLINE_NS = 5000 };
 
 moon__op *moon__op_new(moon_runtime *rt, int n_args) {
-  pthread_mutex_lock(&rt->lock);
-  moon__op *op = rt->spare_ops;
-  if (op) rt->spare_ops = op->ready_next;
-  pthread_mutex_unlock(&rt->lock);
-  if (!op) op = moon__malloc(sizeof *op);
+  moon__op *op = moon__pool_take(&rt->op_pool, sizeof *op);
   memset(op, 0, offsetof(moon__op, clock));
   op->call.arg = op->args;
   op->touch = op->touches;
@@ -42,15 +38,14 @@ void moon__op_touch(moon__op *op, moon__region *region, int mode, int arg) {
 /* With the lock held. */
 void moon__op_recycle(moon_runtime *rt, moon__op *op) {
   for (int i = 0; i < op->n_touches; i++) {
-    moon__region_release(op->touch[i].region);
+    moon__region_release(rt, op->touch[i].region);
   }
   if (op->call.arg != op->args) free(op->call.arg);
   if (op->touch != op->touches) free(op->touch);
   moon__error_release(op->error);
   if (moon__op_is_io(op)) moon__save_free(op->call.params.save.plan);
   if (op->task) moon__task_release_locked(op->task);
-  op->ready_next = rt->spare_ops;
-  rt->spare_ops = op;
+  moon__pool_give(&rt->op_pool, op);
 }
 
 void moon__op_drop(moon_runtime *rt, moon__op *op) {

@@ -3,8 +3,8 @@
 #include <string.h>
 #include "device.h"
 
-moon__region *moon__region_new(size_t lo, size_t hi) {
-  moon__region *r = moon__malloc(sizeof *r);
+moon__region *moon__region_new(moon_runtime *rt, size_t lo, size_t hi) {
+  moon__region *r = moon__pool_take(&rt->region_pool, sizeof *r);
   *r = (moon__region){.refs = 1, .lo = lo, .hi = hi,
                       .capacity = MOON_REGION_INLINE};
   r->reader = r->inlined;
@@ -15,11 +15,11 @@ void moon__region_retain(moon__region *r) {
   atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
 }
 
-void moon__region_release(moon__region *r) {
+void moon__region_release(moon_runtime *rt, moon__region *r) {
   if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1) return;
   moon__error_release(r->error);
   if (r->reader != r->inlined) free(r->reader);
-  free(r);
+  moon__pool_give(&rt->region_pool, r);
 }
 
 /* Drops readers that are complete, so that the list stays short. */

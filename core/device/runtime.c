@@ -92,11 +92,10 @@ int moon_runtime_open(int n_threads, moon_runtime **out) {
 }
 
 static void free_lists(moon_runtime *rt) {
-  while (rt->spare_ops) {
-    moon__op *op = rt->spare_ops;
-    rt->spare_ops = op->ready_next;
-    free(op);
-  }
+  moon__pool_close(&rt->op_pool);
+  moon__pool_close(&rt->region_pool);
+  moon__pool_close(&rt->storage_pool);
+  moon__pool_close(&rt->tensor_pool);
   while (rt->spare_edges) {
     moon__edge *edge = rt->spare_edges;
     rt->spare_edges = edge->next;

@@ -6,38 +6,60 @@
  * keep, which dtypes it takes, and dx from dy and what was kept (v). */
 #include "shared.h"
 
-#define GRADIENT(name)                                                  \
-  static moon_tensor *d_##name(moon__calc *c, moon_tensor *dy,          \
-                               moon_tensor *v, double s)
-#define UNUSED (void)c, (void)dy, (void)v, (void)s
+/* What a gradient is computed from: v is x, y or NULL, as the row says. */
+typedef struct given {
+  moon_tensor *dy, *v;
+  double s;
+} given;
 
-GRADIENT(neg) { UNUSED; return moon__c_neg(c, dy); }
-GRADIENT(relu) { UNUSED; return moon__c_relu_grad(c, dy, v, NULL); }
-GRADIENT(exp) { UNUSED; return moon__c_mul(c, dy, v); }
-GRADIENT(log) { UNUSED; return moon__c_div(c, dy, v); }
-GRADIENT(sqrt) {
-  UNUSED;
-  return moon__c_scale(c, moon__c_div(c, dy, v), 0.5);
+static moon_tensor *d_neg(moon__calc *c, const given *g) {
+  return moon__c_neg(c, g->dy);
 }
-GRADIENT(abs) {  /* dy sign(x), 0 at 0 */
-  UNUSED;
-  moon_tensor *up = moon__c_where(c, MOON_U_GT, v, 0, v->dtype);
-  moon_tensor *down = moon__c_where(c, MOON_U_LT, v, 0, v->dtype);
-  return moon__c_mul(c, dy, moon__c_sub(c, up, down));
+
+static moon_tensor *d_relu(moon__calc *c, const given *g) {
+  return moon__c_relu_grad(c, g->dy, g->v, NULL);
 }
-GRADIENT(add) { UNUSED; return dy; }
-GRADIENT(mul) { UNUSED; return moon__c_scale(c, dy, s); }
-GRADIENT(rsub) { UNUSED; return moon__c_neg(c, dy); }
-GRADIENT(rdiv) {  /* -s dy / x^2 */
-  UNUSED;
-  moon_tensor *once = moon__c_div(c, moon__c_scale(c, dy, -s), v);
-  return moon__c_div(c, once, v);
+
+static moon_tensor *d_exp(moon__calc *c, const given *g) {
+  return moon__c_mul(c, g->dy, g->v);
 }
-GRADIENT(pow) {  /* s x^(s-1) dy; 0 for s = 0, at x = 0 too */
-  UNUSED;
-  if (s == 0) return moon__c_zeros(c, dy, dy->dtype, moon__shape_of(dy));
-  moon_tensor *slope = moon__c_unary(c, MOON_U_POW, v, s - 1);
-  return moon__c_mul(c, dy, moon__c_scale(c, slope, s));
+
+static moon_tensor *d_log(moon__calc *c, const given *g) {
+  return moon__c_div(c, g->dy, g->v);
+}
+
+static moon_tensor *d_sqrt(moon__calc *c, const given *g) {
+  return moon__c_scale(c, moon__c_div(c, g->dy, g->v), 0.5);
+}
+
+/* dy sign(x), 0 at 0 */
+static moon_tensor *d_abs(moon__calc *c, const given *g) {
+  moon_tensor *up = moon__c_where(c, MOON_U_GT, g->v, 0, g->v->dtype);
+  moon_tensor *down = moon__c_where(c, MOON_U_LT, g->v, 0, g->v->dtype);
+  return moon__c_mul(c, g->dy, moon__c_sub(c, up, down));
+}
+
+static moon_tensor *d_add(moon__calc *c, const given *g) {
+  (void)c;
+  return g->dy;
+}
+
+static moon_tensor *d_mul(moon__calc *c, const given *g) {
+  return moon__c_scale(c, g->dy, g->s);
+}
+
+/* -s dy / x^2 */
+static moon_tensor *d_rdiv(moon__calc *c, const given *g) {
+  moon_tensor *once = moon__c_div(c, moon__c_scale(c, g->dy, -g->s), g->v);
+  return moon__c_div(c, once, g->v);
+}
+
+/* s x^(s-1) dy; 0 for s = 0, at x = 0 too */
+static moon_tensor *d_pow(moon__calc *c, const given *g) {
+  moon__shape shape = moon__shape_of(g->dy);
+  if (g->s == 0) return moon__c_zeros(c, g->dy, g->dy->dtype, shape);
+  moon_tensor *slope = moon__c_unary(c, MOON_U_POW, g->v, g->s - 1);
+  return moon__c_mul(c, g->dy, moon__c_scale(c, slope, g->s));
 }
 
 enum keep { KEEP_NOTHING, KEEP_X, KEEP_Y };
@@ -48,8 +70,7 @@ typedef struct row {
   enum takes takes;
   bool has_s;
   enum keep keep;
-  moon_tensor *(*gradient)(moon__calc *c, moon_tensor *dy, moon_tensor *v,
-                           double s);
+  moon_tensor *(*gradient)(moon__calc *c, const given *g);
 } row;
 
 static const row table[] = {
@@ -61,7 +82,7 @@ static const row table[] = {
     [MOON_U_ABS] = {"abs", NUMBERS, false, KEEP_X, d_abs},
     [MOON_U_ADD] = {"add", NUMBERS, true, KEEP_NOTHING, d_add},
     [MOON_U_MUL] = {"mul", NUMBERS, true, KEEP_NOTHING, d_mul},
-    [MOON_U_RSUB] = {"rsub", NUMBERS, true, KEEP_NOTHING, d_rsub},
+    [MOON_U_RSUB] = {"rsub", NUMBERS, true, KEEP_NOTHING, d_neg},
     [MOON_U_RDIV] = {"rdiv", FLOATS, true, KEEP_X, d_rdiv},
     [MOON_U_POW] = {"pow", FLOATS, true, KEEP_X, d_pow},
     [MOON_U_EQ] = {"eq", ALL, true, KEEP_NOTHING, NULL},
@@ -76,9 +97,10 @@ enum { KINDS = sizeof table / sizeof *table };
 static int backward(moon__back *b) {
   const moon_params *p = &b->node->params;
   const row *r = &table[p->unary.kind];
-  moon_tensor *v = r->keep == KEEP_NOTHING ? NULL : moon__saved_at(b, 0);
+  given g = {.dy = b->dy, .s = p->unary.s};
   moon__calc c = {.ctx = b->ctx};
-  moon__calc_give(&c, b, 0, r->gradient(&c, b->dy, v, p->unary.s));
+  if (r->keep != KEEP_NOTHING) g.v = moon__saved_at(b, 0);
+  moon__calc_give(&c, b, 0, r->gradient(&c, &g));
   return moon__calc_end(&c);
 }
 

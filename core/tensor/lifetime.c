@@ -13,7 +13,7 @@ static void tensor_free(moon_tensor *t) {
   if (t->node) moon__node_leave(t);
   if (t->grad) moon__unref(t->grad);
   if (!t->ghost) rt->live_tensors--;
-  free(t);
+  moon__pool_keep(&rt->tensor_pool, t);
 }
 
 static bool drop(moon_tensor *t) {

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include "tensor.h"
 
-static moon__storage *wrap(int device, size_t nbytes, moon__block *block,
-                           moon__region *region) {
-  moon__storage *s = moon__malloc(sizeof *s);
+static moon__storage *wrap(moon_ctx *ctx, int device, size_t nbytes,
+                           moon__block *block, moon__region *region) {
+  moon__storage *s = moon__pool_take(&ctx->rt->storage_pool, sizeof *s);
   *s = (moon__storage){.refs = 1, .device = device, .n_regions = 1,
                        .nbytes = nbytes, .block = block, .only = region};
   s->region = &s->only;
@@ -18,7 +18,7 @@ int moon__storage_new(moon_ctx *ctx, int device, size_t nbytes,
   int stream = moon__stream_for(ctx, device);
   int status = moon__block_take(ctx->rt, stream, nbytes, &block, &region);
   if (status < 0) return status;
-  *out = wrap(device, nbytes, block, region);
+  *out = wrap(ctx, device, nbytes, block, region);
   return MOON_OK;
 }
 
@@ -28,7 +28,7 @@ int moon__storage_new_idle(moon_ctx *ctx, int device, size_t nbytes,
   moon__region *region;
   int status = moon__block_take_idle(ctx->rt, nbytes, &block, &region);
   if (status < 0) return status;
-  *out = wrap(device, nbytes, block, region);
+  *out = wrap(ctx, device, nbytes, block, region);
   return MOON_OK;
 }
 
@@ -45,7 +45,7 @@ void moon__storage_dispose(moon_runtime *rt, moon__storage *s) {
   if (s->disposed) return;
   s->disposed = true;
   moon__block_give(rt, s->block, s->n_regions, s->region);
-  for (int i = 0; i < s->n_regions; i++) moon__region_release(s->region[i]);
+  for (int i = 0; i < s->n_regions; i++) moon__region_release(rt, s->region[i]);
   if (s->region != &s->only) free(s->region);
   s->n_regions = 0;
   s->region = NULL;
@@ -55,7 +55,7 @@ void moon__storage_dispose(moon_runtime *rt, moon__storage *s) {
 void moon__storage_release(moon_runtime *rt, moon__storage *s) {
   if (--s->refs > 0) return;
   moon__storage_dispose(rt, s);
-  free(s);
+  moon__pool_keep(&rt->storage_pool, s);
 }
 
 /* Bytes [lo, hi) that the tensor spans in its storage. */
@@ -96,7 +96,7 @@ bool moon__covers_regions(const moon_tensor *t) {
 /* A region that starts with what is known of `whole`. */
 static moon__region *piece_of(moon_runtime *rt, const moon__region *whole,
                               size_t lo, size_t hi) {
-  moon__region *r = moon__region_new(lo, hi);
+  moon__region *r = moon__region_new(rt, lo, hi);
   r->writer = whole->writer;
   for (int i = 0; i < whole->n_readers; i++) {
     moon__region_add_reader(rt, r, whole->reader[i]);
@@ -126,7 +126,7 @@ int moon_tensor_split(moon_ctx *ctx, moon_tensor *t, int n) {
     size_t hi = i + 1 == n ? s->nbytes : (size_t)(rows * (i + 1) / n) * row;
     region[i] = piece_of(ctx->rt, s->only, lo, hi);
   }
-  moon__region_release(s->only);
+  moon__region_release(ctx->rt, s->only);
   s->only = NULL;
   s->region = region;
   s->n_regions = n;

@@ -4,7 +4,8 @@
 #include "tensor.h"
 
 static moon_tensor *tensor_record(moon_runtime *rt, int dtype, moon__shape s) {
-  moon_tensor *t = moon__calloc(1, sizeof *t);
+  moon_tensor *t = moon__pool_take(&rt->tensor_pool, sizeof *t);
+  memset(t, 0, sizeof *t);
   atomic_init(&t->refs, 1);
   t->rt = rt;
   t->dtype = dtype;

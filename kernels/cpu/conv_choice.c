@@ -38,10 +38,7 @@ conv_problem cpu_conv_turned(const conv_problem *p) {
   t.ow = p->w;
   t.padding[0] = p->dilation[0] * (p->kh - 1) - p->padding[0];
   t.padding[1] = p->dilation[1] * (p->kw - 1) - p->padding[1];
-  /* Rows of dy behind the last one that a window met. */
-  t.after[0] = p->h - 1 + p->dilation[0] * (p->kh - 1) - t.padding[0] -
-               (p->oh - 1);
-  t.after[1] = p->w - 1 + p->dilation[1] * (p->kw - 1) - t.padding[1] -
-               (p->ow - 1);
+  t.after[0] = t.padding[0];
+  t.after[1] = t.padding[1];
   return t;
 }

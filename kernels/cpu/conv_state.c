@@ -17,12 +17,18 @@ typedef struct builder {
 } builder;
 
 /* --- primitives ----------------------------------------------------------------- */
-typedef struct layouts { dnnl_memory_desc_t x, w, y, b; } layouts;
+typedef struct layouts {
+  dnnl_memory_desc_t x, w, y, b;
+  dnnl_dims_t stride, dilation, before, after;
+} layouts;
 
 /* As oneDNN writes it: dimensions always N, C, H, W; the order in memory is
  * channels-last; the weights' order is the first primitive's choice. */
 static layouts layouts_of(const builder *b, const conv_problem *p) {
-  layouts l;
+  layouts l = {.stride = {p->stride[0], p->stride[1]},
+               .dilation = {p->dilation[0] - 1, p->dilation[1] - 1},
+               .before = {p->padding[0], p->padding[1]},
+               .after = {p->after[0], p->after[1]}};
   dnnl_dims_t x = {p->n, p->c, p->h, p->w}, y = {p->n, p->k, p->oh, p->ow};
   dnnl_dims_t w = {p->k, p->c, p->kh, p->kw}, bias = {p->k};
   dnnl_dims_t grouped = {p->groups, p->k / p->groups, p->c / p->groups, p->kh,
@@ -39,12 +45,11 @@ static layouts layouts_of(const builder *b, const conv_problem *p) {
 
 static dnn_primitive *new_primitive(const builder *b, const conv_problem *p) {
   layouts l = layouts_of(b, p);
-  dnnl_dim_t dilation[2] = {p->dilation[0] - 1, p->dilation[1] - 1};
   const dnnl_memory_desc_t *bias = b->has_bias ? &l.b : NULL;
   dnnl_convolution_desc_t forward, backward;
   if (dnnl_dilated_convolution_forward_desc_init(
           &forward, dnnl_forward_training, dnnl_convolution_direct, &l.x, &l.w,
-          bias, &l.y, p->stride, dilation, p->padding, p->after)) {
+          bias, &l.y, l.stride, l.dilation, l.before, l.after)) {
     return NULL;
   }
   int n = b->has_bias ? 4 : 3;
@@ -55,8 +60,8 @@ static dnn_primitive *new_primitive(const builder *b, const conv_problem *p) {
   }
   if (b->state->way == CONV_BACKWARD_X) {
     if (dnnl_dilated_convolution_backward_data_desc_init(
-            &backward, dnnl_convolution_direct, &l.x, &l.w, &l.y, p->stride,
-            dilation, p->padding, p->after)) {
+            &backward, dnnl_convolution_direct, &l.x, &l.w, &l.y, l.stride,
+            l.dilation, l.before, l.after)) {
       return NULL;
     }
     return dnn_new(&(dnn_recipe){
@@ -65,7 +70,7 @@ static dnn_primitive *new_primitive(const builder *b, const conv_problem *p) {
   }
   if (dnnl_dilated_convolution_backward_weights_desc_init(
           &backward, dnnl_convolution_direct, &l.x, &l.w, bias, &l.y,
-          p->stride, dilation, p->padding, p->after)) {
+          l.stride, l.dilation, l.before, l.after)) {
     return NULL;
   }
   return dnn_new(&(dnn_recipe){

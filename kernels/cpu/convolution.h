@@ -67,6 +67,17 @@ conv_cut cpu_conv_cut(const conv_problem *p, conv_way way);
 bool cpu_conv_piece(const conv_problem *p, int64_t n, int64_t n_end, int64_t i,
                     int64_t i_end, conv_problem *piece, conv_tile *tile);
 
+/* conv2d.c: a call whose weights are packed, then read by all tiles. */
+typedef struct conv_packed {
+  const conv_state *state;
+  float *x, *y, *bias;     /* of the problem; bias may be NULL */
+  const float *w;
+  bool relu;
+} conv_packed;
+void cpu_conv_plan_packed(const conv_state *s, moon_plan *plan);
+int cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
+                        void *scratch, int phase, int part, moon_fail *fail);
+
 /* conv_state.c: the state of a key, found or made; NULL: see dnn_find. */
 const conv_state *cpu_conv_state(const conv_key *key, bool may_create);
 

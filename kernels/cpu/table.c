@@ -20,7 +20,7 @@ static const char *const names[] = {MOON_SETS(NAME)};
 #define SET(isa) &moon_##isa##_simd,
 static const cpu_simd *const sets[] = {MOON_SETS(SET)};
 
-#define DNN(X)
+#define DNN(X) X(matmul) X(conv2d) X(conv2d_grad_x) X(conv2d_grad_w)
 #define DECLARE_DNN(name) extern const moon_kernel moon_cpu_##name;
 DNN(DECLARE_DNN)
 

@@ -55,8 +55,10 @@ function meta.__newindex(t, key, value)
   end
 end
 
+local release = C.moon_tensor_release
+
 function meta.__gc(t)
-  C.moon_tensor_release(t.p)
+  release(t.p)
 end
 
 -- Identity: the same tensor, whatever its values. Elementwise: t:eq(u).

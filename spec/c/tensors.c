@@ -1,5 +1,6 @@
 /* Instructions on plain tensors: creation, arithmetic, views, in-place ops. */
 #include "stress.h"
+#include <string.h>
 
 static void create_random(world *w) {
   int kind = below(&w->program, KINDS);
@@ -290,7 +291,8 @@ static void drop_early(world *w) {
 static void travel(world *w) {
   int kind = below(&w->program, KINDS);
   moon_tensor *there, *back;
-  int other = moon_device_find(w->rt, "ref");
+  bool on_ref = !strcmp(w->how->device, "ref");
+  int other = moon_device_find(w->rt, on_ref ? "cpu" : "ref");
   need(w, other);
   place(w);
   need(w, moon_to_device(&w->ctx, at(w, kind), other, &there));

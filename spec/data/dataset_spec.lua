@@ -181,6 +181,13 @@ describe("batches", function()
     assert.same({ 1, 2 }, next_batch():shape())
   end))
 
+  it("outlive a moon.tidy in which one was taken", task(function()
+    local next_batch = rows(6):batches{ 2 }
+    moon.tidy(function() next_batch() end)
+    local x = next_batch()
+    assert.same({ { 3, -3 }, { 4, -4 } }, x:totable())
+  end))
+
   it("turn u8 images into f32 in [0, 1]", task(function()
     local data = images(4, "u8")
     local expected = images(4).x / 255

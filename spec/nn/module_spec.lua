@@ -109,6 +109,13 @@ describe("nn.Module", function()
     assert.is_true(model:train()[2].training)
   end))
 
+  it("keeps its tensors beyond a moon.tidy", task(function()
+    local model
+    moon.tidy(function() model = small():eval() end)
+    assert.same({ 2, 3 }, model(moon.zeros(2, 1, 4, 4)):shape())
+    assert.equal(4, model[2].running_var:sum():item())
+  end))
+
   it("says that forward is missing", task(function()
     local Empty = nn.Module:extend("Empty")
     assert.error_matches(function() Empty{}(1) end, "Empty: has no forward")

@@ -16,7 +16,7 @@ local assert, it = busted.assert, busted.it
 local M = {}
 
 --- Devices that are compared with ref.
-M.devices = { "cpu" }
+M.devices = { "cpu", "sim" }
 
 -- --- numbers -------------------------------------------------------------
 

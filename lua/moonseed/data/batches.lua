@@ -85,7 +85,7 @@ end
 ---          rng_seed, epoch, ahead = 2 }
 ---@param dataset userdata
 ---@param options table
----@return fun(): ffi.cdata*?, ffi.cdata*? x and y of the next batch
+---@return fun(): userdata?, userdata? x and y of the next batch
 return function(dataset, options)
   local o = read_options(dataset, options)
   local epoch = open(dataset, o)

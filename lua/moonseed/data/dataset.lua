@@ -55,7 +55,7 @@ end
 
 --- Example i: x without the first dimension, y as a tensor.
 ---@param i integer from 1, or from -1 back
----@return ffi.cdata* x, ffi.cdata*? y
+---@return userdata x, userdata? y
 function Dataset:get(i)
   local at = check.position("get", i, self.n)
   local index = rows.of(self, moon.tensor({ at }, { dtype = "i64" }))
@@ -106,7 +106,7 @@ end
 
 --- An epoch: see batches.lua.
 ---@param options table
----@return fun(): ffi.cdata*?, ffi.cdata*?
+---@return fun(): userdata?, userdata?
 function Dataset:batches(options) return batches(self, options) end
 
 return M

@@ -6,7 +6,7 @@ local file = require "moonseed.file"
 --- moon.data.idx(path): the tensor in the file. Suspends the task until the
 --- header is read; the values follow like those of any op.
 ---@param path string
----@return ffi.cdata* tensor
+---@return userdata tensor
 return function(path)
   local tensors, names = file.read(check.text("idx", "the path", path))
   if #names ~= 1 or names[1] ~= "" then

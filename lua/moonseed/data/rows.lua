@@ -10,7 +10,7 @@ local C, ffi = core.C, core.ffi
 local M = {}
 
 --- Whether x is images as moon_batch_images takes them.
----@param x ffi.cdata* a tensor
+---@param x userdata a tensor
 ---@return boolean
 function M.is_images(x)
   local dtype = x:dtype()
@@ -19,8 +19,8 @@ end
 
 --- Rows of the source, given rows of the data set.
 ---@param self table a data set
----@param index ffi.cdata* i64 [B], from 0
----@return ffi.cdata* i64 [B]
+---@param index userdata i64 [B], from 0
+---@return userdata i64 [B]
 function M.of(self, index)
   return self.index and self.index:index_select(1, index) or index
 end
@@ -29,10 +29,10 @@ local plain = ffi.new "moon_batch_params"
 
 --- Examples as users see them: images in f32.
 ---@param self table a data set
----@param index ffi.cdata* i64 [B], rows of the source
----@param params? ffi.cdata* moon_batch_params: how to augment images
+---@param index userdata i64 [B], rows of the source
+---@param params? userdata moon_batch_params: how to augment images
 ---@param position? integer the first one's place in the epoch
----@return ffi.cdata* [B, ...]
+---@return userdata [B, ...]
 function M.x(self, index, params, position)
   local source = self.source_x
   if not M.is_images(source) then return source:index_select(1, index) end
@@ -42,8 +42,8 @@ end
 
 --- The targets of the same rows; nil without.
 ---@param self table a data set
----@param index ffi.cdata* i64 [B], rows of the source
----@return ffi.cdata*?
+---@param index userdata i64 [B], rows of the source
+---@return userdata?
 function M.y(self, index)
   return self.source_y and self.source_y:index_select(1, index)
 end
@@ -51,7 +51,7 @@ end
 --- Runs fn(...) with another generator, stream and no gradients; restores the
 --- context, also on error. What it makes is in no moon.tidy scope, because it
 --- is handed out later. fn must not wait.
----@param task ffi.cdata* moon_task of the random numbers
+---@param task userdata moon_task of the random numbers
 ---@param stream integer?
 ---@param fn function
 ---@return any what fn returned
@@ -71,7 +71,7 @@ end
 --- A generator that depends on two numbers alone.
 ---@param rng_seed integer
 ---@param epoch integer
----@return ffi.cdata* moon_task
+---@return userdata moon_task
 function M.generator(rng_seed, epoch)
   local task = ffi.gc(C.moon_task_new(context.live.rt, nil),
                       C.moon_task_release)
@@ -81,7 +81,7 @@ function M.generator(rng_seed, epoch)
 end
 
 --- A fresh generator of the running task: another one at every call.
----@return ffi.cdata* moon_task
+---@return userdata moon_task
 function M.fresh_generator()
   local live = context.live
   return ffi.gc(C.moon_task_new(live.rt, live.task), C.moon_task_release)
@@ -89,8 +89,8 @@ end
 
 --- A 64-bit number of a generator, for a kernel's own random numbers. It is
 --- not among those that the generator's draws use.
----@param task ffi.cdata* moon_task
----@return ffi.cdata* uint64_t
+---@param task userdata moon_task
+---@return userdata uint64_t
 function M.key(task)
   local words = ffi.new "uint64_t[5]"
   C.moon_task_generator(task, words, 0)
@@ -100,7 +100,7 @@ end
 --- A random order of n rows that depends on the seed alone.
 ---@param n integer
 ---@param rng_seed integer
----@return ffi.cdata* i64 [n]
+---@return userdata i64 [n]
 function M.permutation(n, rng_seed)
   return M.apart(M.generator(rng_seed, 0), nil, moon.randperm, n)
 end

@@ -26,6 +26,8 @@ function BatchNorm2d:init(options)
   self:buffer("running_var", moon.ones(n))
 end
 
+---@param x userdata [N, C, H, W]
+---@return userdata
 function BatchNorm2d:forward(x)
   return neural.batch_norm(x, {
     weight = self.weight, bias = self.bias,

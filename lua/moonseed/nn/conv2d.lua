@@ -42,11 +42,15 @@ function Conv2d:init(options)
   end
 end
 
+---@param x userdata [N, C, H, W]
+---@return userdata
 function Conv2d:forward(x)
   return neural.conv2d(x, self.weight, self.bias, self.params)
 end
 
 --- forward and ReLU in one kernel.
+---@param x userdata [N, C, H, W]
+---@return userdata
 function Conv2d:forward_relu(x)
   return neural.conv2d(x, self.weight, self.bias, self.params_relu)
 end

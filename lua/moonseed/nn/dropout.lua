@@ -16,6 +16,8 @@ function Dropout:init(options)
   end
 end
 
+---@param x userdata any shape
+---@return userdata
 function Dropout:forward(x)
   if not self.training or self.p == 0 then return x end
   return neural.dropout(x, self.p)

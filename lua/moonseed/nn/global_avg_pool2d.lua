@@ -4,6 +4,8 @@ local neural = require "moonseed.neural"
 
 local GlobalAvgPool2d = Module:extend("GlobalAvgPool2d")
 
+---@param x userdata [N, C, H, W]
+---@return userdata
 function GlobalAvgPool2d.forward(_, x)
   return neural.global_avg_pool2d(x)
 end

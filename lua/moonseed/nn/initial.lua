@@ -7,7 +7,7 @@ local M = {}
 --- as PyTorch's Conv and Linear have it, for weights and biases.
 ---@param fan_in integer inputs that each output sums over
 ---@param ... integer the shape
----@return ffi.cdata* tensor a leaf that requires its gradient
+---@return userdata tensor a leaf that requires its gradient
 function M.uniform(fan_in, ...)
   local bound = 1 / math.sqrt(fan_in)
   return (moon.rand(...) * (2 * bound) - bound):requires_grad()

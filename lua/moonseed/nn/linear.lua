@@ -19,9 +19,13 @@ function Linear:init(options)
   end
 end
 
+---@param x userdata [..., inputs]
+---@return userdata
 function Linear:forward(x) return neural.linear(x, self.weight, self.bias) end
 
 --- forward and ReLU in one kernel.
+---@param x userdata [..., inputs]
+---@return userdata
 function Linear:forward_relu(x)
   return neural.linear(x, self.weight, self.bias, { epilogue = "relu" })
 end

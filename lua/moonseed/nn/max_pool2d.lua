@@ -11,6 +11,8 @@ function MaxPool2d:init(options)
   self.params = neural.max_pool2d_params(options)
 end
 
+---@param x userdata [N, C, H, W]
+---@return userdata
 function MaxPool2d:forward(x) return neural.max_pool2d(x, self.params) end
 
 return MaxPool2d

@@ -143,7 +143,7 @@ end
 
 --- Adds a child or a parameter; a name that exists is an error.
 ---@param name string
----@param value table|ffi.cdata* a module, or a leaf that requires its gradient
+---@param value table|userdata a module, or a leaf that requires its gradient
 ---@return table self
 function Module:add(name, value)
   local kind = kind_of(value)
@@ -161,7 +161,7 @@ end
 
 --- Adds a tensor that is saved and moved with the module but not trained.
 ---@param name string
----@param value ffi.cdata* a tensor
+---@param value userdata a tensor
 ---@return table self
 function Module:buffer(name, value)
   if not tensor.is(value) then
@@ -228,11 +228,11 @@ local function entries(self, wanted)
 end
 
 --- Iterates over name and parameter, here and in all children.
----@return fun(): string?, ffi.cdata*?
+---@return fun(): string?, userdata?
 function Module:parameters() return entries(self, "parameter") end
 
 --- Iterates over name and buffer, here and in all children.
----@return fun(): string?, ffi.cdata*?
+---@return fun(): string?, userdata?
 function Module:buffers() return entries(self, "buffer") end
 
 --- Iterates over path and module, below this one.

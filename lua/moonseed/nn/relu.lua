@@ -3,6 +3,8 @@ local Module = require "moonseed.nn.module"
 
 local ReLU = Module:extend("ReLU")
 
+---@param x userdata any shape
+---@return userdata
 function ReLU.forward(_, x) return x:relu() end
 
 return ReLU

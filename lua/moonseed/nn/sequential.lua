@@ -41,7 +41,8 @@ function Sequential:init(modules)
   end
 end
 
--- Pairs of function and module, made again when any module has changed.
+-- The modules to call; with `fused`, that instead of it and the ReLU after.
+-- Made again when any module has changed.
 local function plan(self)
   local steps, modules = {}, {}
   for _, module in self:children() do modules[#modules + 1] = module end
@@ -50,7 +51,7 @@ local function plan(self)
     local module, following = modules[i], modules[i + 1]
     local fused = following and following.forward == ReLU.forward
       and with_relu[module.forward]
-    steps[#steps + 1] = { fused or module.forward, module }
+    steps[#steps + 1] = { module = module, fused = fused }
     i = i + (fused and 2 or 1)
   end
   rawset(self, "steps", steps)
@@ -58,12 +59,15 @@ local function plan(self)
   return steps
 end
 
+---@param x userdata what the first module takes
+---@return userdata
 function Sequential:forward(x)
   local steps = self.planned == Module.generation() and self.steps
     or plan(self)
   for i = 1, #steps do
     local step = steps[i]
-    x = step[1](step[2], x)
+    local module, fused = step.module, step.fused
+    if fused then x = fused(module, x) else x = module:forward(x) end
   end
   return x
 end

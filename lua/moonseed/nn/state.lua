@@ -6,7 +6,7 @@ local M = {}
 
 --- Parameters and buffers by name: the tensors themselves, not copies.
 ---@param self table a module
----@return table<string, ffi.cdata*>
+---@return table<string, userdata>
 function M.state(self)
   local t = {}
   for name, p in self:parameters() do t[name] = p end
@@ -49,8 +49,8 @@ end
 --- Copies a table as `state` gives it into `own`, or raises and leaves all as
 --- it was. Suspends the task until the given tensors are complete.
 ---@param op string who asks, for the error
----@param own table<string, ffi.cdata*>
----@param given table<string, ffi.cdata*>
+---@param own table<string, userdata>
+---@param given table<string, userdata>
 function M.copy(op, own, given)
   local missing, unexpected, different = compare(own, given)
   local faults = {}
@@ -70,7 +70,7 @@ end
 --- Copies a table as `state` gives it into this module's tensors. Missing and
 --- unexpected names and other shapes are an error, and nothing changes then.
 ---@param self table a module
----@param given table<string, ffi.cdata*>
+---@param given table<string, userdata>
 ---@return table self
 function M.load_state(self, given)
   M.copy("load_state", M.state(self), given)

@@ -150,7 +150,7 @@ end
 
 --- One step along the gradients there are; enqueues and returns. Suspends the
 --- task while it is too far ahead of the device.
----@return ffi.cdata*? norm of all gradients before clipping, with max_norm
+---@return userdata? norm of all gradients before clipping, with max_norm
 function SGD:step()
   if self.generation ~= Module.generation() then follow(self) end
   set_params(self)
@@ -175,7 +175,7 @@ end
 
 --- What a checkpoint needs: velocities by the names of their parameters (the
 --- tensors themselves) and `lr`.
----@return table<string, ffi.cdata*>
+---@return table<string, userdata>
 function SGD:state()
   if self.generation ~= Module.generation() then follow(self) end
   local t = { lr = moon.tensor({ self.lr }, { dtype = "f64" }) }
@@ -187,7 +187,7 @@ end
 
 --- Takes a table as `state` gives it. Names of parameters that there are not,
 --- and other shapes, are an error, and nothing changes then.
----@param given table<string, ffi.cdata*>
+---@param given table<string, userdata>
 function SGD:load_state(given)
   if self.generation ~= Module.generation() then follow(self) end
   local velocity, own, wanted = {}, {}, {}

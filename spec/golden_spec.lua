@@ -1,0 +1,155 @@
+-- Every operation against PyTorch: outputs and gradients, in f64 on ref and in
+-- f32 on cpu. The values are in spec/golden.
+
+local moon = require "moonseed"
+local golden = require "support.golden"
+local task = require "support.task"
+
+local groups = { "conv2d", "copy", "elementwise", "matmul", "neural", "reduce",
+                 "sgd", "shape" }
+
+-- How a case's operation is called: run[op](p, inputs...) -> outputs.
+local run = {}
+
+function run.conv2d(p, x, w, b)
+  return moon.conv2d(x, w, b, {
+    stride = p.stride, padding = p.padding, dilation = p.dilation,
+    groups = p.groups, epilogue = p.relu and "relu" or nil,
+  })
+end
+
+function run.linear(p, x, w, b)
+  return moon.linear(x, w, b, p.relu and { epilogue = "relu" } or nil)
+end
+
+function run.matmul_t(_, a, b) return a:t():matmul(b:t()) end
+
+for _, op in ipairs{ "matmul", "add", "sub", "mul", "div", "pow", "eq", "ne",
+                     "lt", "le", "gt", "ge", "neg", "relu", "exp", "log",
+                     "sqrt", "abs", "clone", "global_avg_pool2d" } do
+  run[op] = function(_, ...) return moon[op](...) end
+end
+
+for _, op in ipairs{ "eq", "ne", "lt", "le", "gt", "ge" } do
+  run[op .. "_number"] = function(_, x) return moon[op](x, 1) end
+end
+
+function run.add_number(_, x) return x + 1.5 end
+function run.sub_number(_, x) return x - 1.5 end
+function run.mul_number(_, x) return x * 1.5 end
+function run.div_number(_, x) return x / 1.5 end
+function run.number_sub(_, x) return 1.5 - x end
+function run.number_div(_, x) return 1.5 / x end
+function run.pow_number(_, x) return x ^ 1.5 end
+function run.pow_two(_, x) return x ^ 2 end
+
+for name, op in pairs{ sum = "sum", mean = "mean", norm = "norm", var = "var",
+                       amax = "max", amin = "min" } do
+  run[name] = function(p, x)
+    if not p.dims then return moon[op](x) end
+    return moon[op](x, p.dims, { keepdim = p.keepdim })
+  end
+end
+
+for _, op in ipairs{ "max", "min", "argmax", "argmin" } do
+  run[op] = function(p, x)
+    return moon[op](x, p.dim, p.keepdim and { keepdim = true } or nil)
+  end
+end
+
+function run.softmax(p, x) return x:softmax(p.dim) end
+function run.cross_entropy(_, x, labels) return moon.cross_entropy(x, labels) end
+function run.dropout(p, x) return moon.dropout(x, p.rate) end
+
+function run.max_pool2d(p, x)
+  return moon.max_pool2d(x, { kernel = p.kernel, stride = p.stride,
+                              padding = p.padding })
+end
+
+function run.batch_norm(p, x, ...)
+  local t = { ... }
+  local mean, var = t[#t - 1], t[#t]
+  local y = moon.batch_norm(x, {
+    weight = #t == 4 and t[1] or nil, bias = #t == 4 and t[2] or nil,
+    mean = mean, var = var, eps = p.eps, momentum = p.momentum,
+    training = p.training,
+  })
+  return y, mean, var
+end
+
+function run.reshape(p, x) return x:reshape(p.shape) end
+function run.reshape_t(p, x) return x:t():reshape(p.shape) end
+function run.permute(p, x) return x:permute(p.dims) end
+function run.narrow(p, x) return x:narrow(p.dim, p.start, p.length) end
+function run.select(p, x) return x[p.index] end
+function run.expand(p, x) return x:expand(p.shape) end
+function run.cat(p, ...) return moon.cat({ ... }, p.dim) end
+function run.stack(p, ...) return moon.stack({ ... }, p.dim) end
+function run.index_select(p, x, i) return x:index_select(p.dim, i) end
+function run.gather(p, x, i) return x:gather(p.dim, i) end
+function run.cast(p, x) return x:to(p.dtype) end
+
+-- In place, into a copy.
+function run.copy_(_, a, b) return (a * 1):copy_(b) end
+function run.fill_(_, a) return (a * 1):fill_(0.5) end
+function run.add_(_, a, b) return (a * 1):add_(b) end
+function run.row_fill(_, a)
+  local y = a * 1
+  y[2]:fill_(0.25)
+  return y
+end
+
+-- Three steps on two parameters; their gradients follow step by step.
+function run.sgd(p, a, b, ...)
+  local gradients = { ... }
+  local parameters = { a:requires_grad(), b:requires_grad() }
+  local opt = moon.optim.SGD{
+    parameters, lr = p.lr, momentum = p.momentum, nesterov = p.nesterov,
+    weight_decay = p.weight_decay, max_norm = p.max_norm,
+  }
+  for step = 0, 2 do
+    for i, parameter in ipairs(parameters) do
+      parameter.grad = gradients[2 * step + i]
+    end
+    opt:step()
+  end
+  return a, b
+end
+
+-- What of a case disagrees, in words.
+local function disagreements(case, dtype, tolerance)
+  local inputs, found = {}, {}
+  for i, input in ipairs(case.inputs) do
+    inputs[i] = golden.tensor(input, dtype)
+  end
+  local function compare(what, t, wanted)
+    local difference = golden.difference(t, wanted, tolerance)
+    if difference then found[#found + 1] = what .. ": " .. difference end
+  end
+  local outputs = { run[case.op](case.p, unpack(inputs)) }
+  for i, wanted in ipairs(case.y) do
+    compare("output " .. i, outputs[i], wanted)
+  end
+  if next(case.g) then
+    outputs[1]:backward(golden.weight(case.y[1].shape, dtype))
+  end
+  for i, wanted in pairs(case.g) do
+    compare("gradient " .. i, inputs[i].grad, wanted)
+  end
+  return table.concat(found, "; ")
+end
+
+for _, where in ipairs{ { "ref", "f64", 1e-10 }, { "cpu", "f32", 1e-5 } } do
+  local device, dtype, tolerance = unpack(where)
+  for _, group in ipairs(groups) do
+    describe(("PyTorch's values of %s on %s in %s"):format(group, device,
+                                                           dtype), function()
+      for _, case in ipairs(dofile(("spec/golden/%s.lua"):format(group))) do
+        it(("are those of %s, %s"):format(case.op, case.name), task(function()
+          moon.set_device(device)
+          assert.equal("", disagreements(case, dtype, tolerance))
+        end))
+      end
+    end)
+  end
+end
