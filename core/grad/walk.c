@@ -9,24 +9,46 @@
 #include <stdlib.h>
 #include "../op/op.h"
 
+/* A reachable node, and what a walk that waits for Lua had left in it: Lua may
+ * start another one meanwhile, which ends first. */
+typedef struct touched {
+  moon__node *node;
+  int64_t walk;
+  int consumers;
+  moon_tensor *dy;
+} touched;
+
 struct moon_walk {
   moon_ctx ctx;
   moon_ctx *caller;
   int64_t mark;
   moon__node **heap;
   int n, capacity;
-  moon__node **touched;      /* all reachable ones, to be unmarked */
+  touched *touched;          /* all reachable nodes */
   int n_touched, cap_touched;
   moon__back user;           /* the node that waits for Lua */
 };
 
-static void push_touched(moon_walk *w, moon__node *node) {
+static void touch(moon_walk *w, moon__node *node) {
   if (w->n_touched == w->cap_touched) {
     w->cap_touched = w->cap_touched ? 2 * w->cap_touched : 64;
     w->touched = moon__realloc(
         w->touched, (size_t)w->cap_touched * sizeof *w->touched);
   }
-  w->touched[w->n_touched++] = moon__node_retain(node);
+  w->touched[w->n_touched++] = (touched){moon__node_retain(node), node->walk,
+                                         node->consumers, node->dy};
+  node->walk = w->mark;
+  node->consumers = 0;
+  node->dy = NULL;
+}
+
+static void untouch(const touched *was) {
+  moon__node *node = was->node;
+  moon__unref(node->dy);
+  node->walk = was->walk;
+  node->consumers = was->consumers;
+  node->dy = was->dy;
+  moon__node_release(node);
 }
 
 static bool later(const moon__node *a, const moon__node *b) {
@@ -76,19 +98,13 @@ static moon__node *next_node(moon_walk *w) {
 
 /* Counts the consumers of every reachable node. */
 static void reach(moon_walk *w, moon__node *root) {
-  root->walk = w->mark;
-  root->consumers = 0;
-  push_touched(w, root);
+  touch(w, root);
   for (int at = 0; at < w->n_touched; at++) {
-    moon__node *node = w->touched[at];
+    moon__node *node = w->touched[at].node;
     for (int i = 0; i < node->n_inputs; i++) {
       moon__node *from = node->input[i];
       if (!from) continue;
-      if (from->walk != w->mark) {
-        from->walk = w->mark;
-        from->consumers = 0;
-        push_touched(w, from);
-      }
+      if (from->walk != w->mark) touch(w, from);
       from->consumers++;
     }
   }
@@ -259,11 +275,7 @@ void moon_backward_end(moon_walk *w) {
     moon__unref(w->user.dx[i]);
   }
   free(w->user.dx);
-  for (int i = 0; i < w->n_touched; i++) {
-    moon__unref(w->touched[i]->dy);
-    w->touched[i]->dy = NULL;
-    moon__node_release(w->touched[i]);
-  }
+  for (int i = 0; i < w->n_touched; i++) untouch(&w->touched[i]);
   free(w->touched);
   free(w->heap);
   free(w);

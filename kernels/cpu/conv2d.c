@@ -17,8 +17,7 @@ void cpu_conv_plan_packed(const conv_state *s, moon_plan *plan) {
   }
   plan->parts[plan->phases++] = s->parts;
   plan->cost_ns = s->ns + 0.3 * (double)p->numel;
-  plan->scratch = cpu_align64((size_t)p->numel * sizeof(float)) +
-                  (size_t)s->parts * s->scratch;
+  plan->scratch = cpu_align64((size_t)p->numel * sizeof(float));
   plan->state = s;
 }
 
@@ -35,16 +34,14 @@ static void pack(const conv_packed *c, const moon_plan *plan, float *packed,
 int cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
                         void *scratch, int phase, int part, moon_fail *fail) {
   const conv_state *s = c->state;
-  size_t packed = cpu_align64((size_t)s->packing->numel * sizeof(float));
   if (phase == 0) pack(c, plan, scratch, part);
   if (phase == 0 && plan->phases > 1) return MOON_OK;
-  void *own = (char *)scratch + packed + (size_t)part * s->scratch;
   int64_t lo, hi;
   cpu_share(plan, phase, part, s->n_tiles, 1, &lo, &hi);
   for (int64_t i = lo; i < hi; i++) {
     const conv_tile *t = &s->tile[i];
     void *data[] = {c->x + t->x, scratch, c->y + t->y, c->bias};
-    int status = dnn_run(t->primitive, data, own, fail);
+    int status = dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (c->relu) moon_cpu_simd()->weights->relu(t->numel, c->y + t->y);
   }

@@ -49,29 +49,25 @@ static int run_grad_x(const moon_call *call, const moon_plan *plan,
 /* --- dw and db ----------------------------------------------------------------------- */
 enum { W_DY, W_X, W_DW, W_DB };
 
-/* Scratch: each part's dw, then each part's dw of one tile, the same for db,
- * then the primitives' scratch. A part of one tile needs no second dw. */
+/* Scratch: each part's dw, then each part's dw of one tile, the same for db. A
+ * part of one tile needs no second dw. */
 typedef struct room {
   float *dw, *tile_dw, *db, *tile_db;
-  char *own;
-  int64_t numel, filters;  /* of one dw, of one db */
+  int64_t numel, filters;  /* of one dw; of one db, in whole vectors */
   size_t nbytes;
 } room;
 
-static room room_of(const conv_state *s, const moon_call *call, char *scratch) {
-  room r = {.numel = s->packing->numel,
-            .filters = call->arg[W_DW].shape[0]};
+static room room_of(const conv_state *s, const moon_call *call,
+                    float *scratch) {
+  int64_t filters = (call->arg[W_DW].shape[0] + 15) / 16 * 16;
   int64_t copies = s->n_tiles > s->parts ? 2 : 1, parts = s->parts;
-  int64_t vector = (r.filters + 15) / 16 * 16;
-  r.dw = (float *)scratch;
+  room r = {.numel = s->packing->numel, .filters = filters};
+  r.dw = scratch;
   r.tile_dw = r.dw + parts * r.numel * (copies - 1);
   r.db = r.dw + parts * r.numel * copies;
-  r.tile_db = r.db + parts * vector * (copies - 1);
-  size_t floats = (size_t)(parts * copies * (r.numel + vector));
-  size_t before = cpu_align64(floats * sizeof(float));
-  r.own = scratch + before;
-  r.nbytes = before + (size_t)parts * s->scratch;
-  r.filters = vector;
+  r.tile_db = r.db + parts * filters * (copies - 1);
+  size_t floats = (size_t)(parts * copies * (r.numel + filters));
+  r.nbytes = cpu_align64(floats * sizeof(float));
   return r;
 }
 
@@ -111,8 +107,7 @@ static int sum_tiles(const moon_call *call, const moon_plan *plan,
     float *to = i == lo ? dw : r->tile_dw + part * r->numel;
     float *to_b = i == lo ? db : r->tile_db + part * r->filters;
     void *data[] = {(void *)(x + t->x), to, (void *)(dy + t->y), to_b};
-    int status = dnn_run(t->primitive, data,
-                         r->own + (size_t)part * s->scratch, fail);
+    int status = dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (i == lo) continue;
     moon_cpu_simd()->weights->add(r->numel, to, dw);

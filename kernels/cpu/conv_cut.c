@@ -2,32 +2,44 @@
  *
  * Small tiles are good: at 64 channels of 32 x 32 the forward ran as fast on
  * one image as on eight, the weight gradient 1.3 times faster, because x and y
- * stay in the cache. They must be long enough to be worth a call and to read
- * the weights once more.
+ * stay in the cache. They must be long enough to be worth a call, and to read
+ * the weights once more or to add one more weight gradient. A part may be
+ * shorter than that, if this keeps a second worker busy.
  */
 #include "convolution.h"
 
 enum {
-  TILE_NS = 60000,           /* one call of a primitive */
+  CALL_NS = 60000, PART_NS = 20000,  /* at least */
   PARTS = 64,
-  PARTS_W = 16,              /* each holds a weight gradient of its own */
-  PARTIAL_BYTES = 32 << 20,  /* all of them */
-  PIXELS_W = 1000            /* of y in a tile, for each added gradient */
+  PARTS_W = 16,                      /* each has a weight gradient of its own */
+  PARTIAL_BYTES = 32 << 20           /* all of these */
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t share(int64_t n, int64_t by) { return (n + by - 1) / by; }
+static double larger(double a, double b) { return a > b ? a : b; }
 
-static double weight_bytes(const conv_problem *p) {
-  return 4.0 * (double)(p->k * (p->c / p->groups) * p->kh * p->kw);
+static double weights(const conv_problem *p) {
+  return (double)(p->k * (p->c / p->groups) * p->kh * p->kw);
 }
 
-double cpu_conv_ns(const conv_problem *p) {
-  double y = (double)(p->n * p->oh * p->ow * p->k);
+/* Channels as the kernels see them: whole vectors of 16. */
+static double whole(int64_t channels) {
+  return (double)((channels + 15) / 16 * 16);
+}
+
+/* Arithmetic, memory, and something for each pixel of y. */
+double cpu_conv_ns(const conv_problem *p, conv_way way) {
+  double pixels = (double)(p->n * p->oh * p->ow);
   double x = (double)(p->n * p->h * p->w * p->c);
-  double flops = 2 * y * (double)(p->c / p->groups * p->kh * p->kw);
-  return 500 + flops / 120 + 4 * (x + y) / 20;
+  int64_t c = p->c / p->groups, k = p->k / p->groups;
+  double pairs = (double)p->groups;
+  if (c > 1 || k > 1) {
+    pairs *= whole(k) * (way == CONV_BACKWARD_X ? whole(c) : (double)c);
+  }
+  double flops = 2 * pixels * pairs * (double)(p->kh * p->kw);
+  return 600 + flops / 120 + (x + pixels * (double)p->k) / 5 + 4 * pixels;
 }
 
 /* The power of two at or below v, at least 1. */
@@ -45,30 +57,23 @@ static int64_t even(int64_t images, int64_t n) {
   return images;
 }
 
-/* Nanoseconds that a tile should take at least. */
-static double tile_ns(const conv_problem *p, conv_way way, double image_ns) {
-  double ns = most(TILE_NS, (int64_t)(weight_bytes(p) / 1.5));
-  if (way != CONV_BACKWARD_W) return ns;
-  double images = PIXELS_W / (double)(p->oh * p->ow);
-  return ns > images * image_ns ? ns : images * image_ns;
-}
-
-/* One tile and a half are two: the cut that keeps two workers busy. */
 conv_cut cpu_conv_cut(const conv_problem *p, conv_way way) {
-  double ns = cpu_conv_ns(p), image_ns = ns / (double)p->n;
-  double tile = tile_ns(p, way, image_ns);
-  int64_t parts = power_below(1.34 * ns / tile);
-  int64_t most_parts = PARTS;
+  double ns = cpu_conv_ns(p, way), image_ns = ns / (double)p->n;
+  double again_ns = weights(p) * (way == CONV_BACKWARD_W ? 1.6 : 0.27);
+  double call_ns = larger(CALL_NS, 10 * again_ns);
+  double part_ns = larger(PART_NS, 1.3 * again_ns);
+  if (way != CONV_BACKWARD_W) part_ns = larger(PART_NS, 7 * again_ns);
+  int64_t limit = PARTS;
   if (way == CONV_BACKWARD_W) {
-    double room = PARTIAL_BYTES / weight_bytes(p);
-    most_parts = least(PARTS_W, power_below(room > 2 ? room : 2));
+    double room = PARTIAL_BYTES / (4 * weights(p));
+    limit = least(PARTS_W, power_below(larger(room, 2)));
   }
-  parts = least(parts, most_parts);
+  int64_t parts = least(power_below(ns / part_ns), limit);
   conv_cut cut = {1, 1, parts};
   if (parts > p->n && way != CONV_BACKWARD_X) {
     cut.bands = least(share(parts, p->n), most(1, p->oh / 4));
   } else {
-    int64_t images = most(1, (int64_t)(tile / image_ns + 0.5));
+    int64_t images = most(1, (int64_t)(call_ns / image_ns + 0.5));
     cut.images = even(least(images, share(p->n, parts)), p->n);
   }
   cut.parts = least(parts, share(p->n, cut.images) * cut.bands);

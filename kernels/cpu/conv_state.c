@@ -90,8 +90,6 @@ static dnn_primitive *primitive_for(builder *b, const conv_problem *form) {
   if (b->n_forms == 0) b->weights = *dnn_layout(p, 1);
   b->form[b->n_forms] = *form;
   b->primitive[b->n_forms++] = p;
-  size_t scratch = dnn_scratch(p);
-  if (scratch > b->state->scratch) b->state->scratch = scratch;
   return p;
 }
 
@@ -142,7 +140,7 @@ static const void *make(const void *key_) {
   s->way = cpu_conv_choose(key);
   bool turned = key->kernel == MOON_K_conv2d_grad_x && s->way == CONV_FORWARD;
   if (turned) b.p = cpu_conv_turned(&key->p);
-  s->ns = cpu_conv_ns(&b.p);
+  s->ns = cpu_conv_ns(&b.p, s->way);
   if (!tile(&b, cpu_conv_cut(&b.p, s->way))) {
     b.n_forms = 0;
     s->by_ref = !tile(&b, (conv_cut){b.p.n, 1, 1});

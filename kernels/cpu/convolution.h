@@ -39,7 +39,6 @@ typedef struct conv_state {
   cpu_packing *packing;
   int parts, n_tiles;
   conv_tile *tile;
-  size_t scratch;          /* of one part */
   double ns;               /* of all tiles */
 } conv_state;
 
@@ -60,7 +59,7 @@ conv_problem cpu_conv_turned(const conv_problem *p);
 /* conv_cut.c: nanoseconds on one core, roughly; images per tile, bands of rows
  * per image, parts. */
 typedef struct conv_cut { int64_t images, bands, parts; } conv_cut;
-double cpu_conv_ns(const conv_problem *p);
+double cpu_conv_ns(const conv_problem *p, conv_way way);
 conv_cut cpu_conv_cut(const conv_problem *p, conv_way way);
 /* The piece of p from image n, output row i on; false if no input row meets
  * it. `x` and `y`: its first elements. */

@@ -1,9 +1,12 @@
 /* y = a b + bias and ReLU; see ref/matmul.c. By oneDNN's matrix product, with
- * operands as they lie: each has one dimension that is contiguous.
+ * a and b as they lie: each has one dimension that is contiguous.
  *
- * y is cut into blocks, near squares, so that little is read twice. Where y is
- * small and the sum long, as in weight gradients, the sum is cut as well: each
- * slice has its own y in scratch, and a second phase adds them in order.
+ * y is cut into blocks so that little is read twice. Where the sum is long, as
+ * in weight gradients, it is cut into slices, which a second phase adds in
+ * order. oneDNN's best product wants operands without gaps: b that lies across
+ * (linear's w) is never cut along the sum, where without it a block took up to
+ * three times as long, and blocks that are not whole rows of y are computed in
+ * scratch.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +16,10 @@ enum { A, B, Y, BIAS };
 extern const moon_kernel moon_ref_matmul;
 
 enum {
-  BLOCK_NS = 40000,                   /* a part, roughly, at least */
-  MATMUL_PARTS = 32,
-  LEAST_M = 32, LEAST_N = 64, LEAST_K = 512, /* of a block that was cut */
-  GRAIN = 16                          /* borders between blocks */
+  BLOCK_NS = 250000,                         /* a part, roughly */
+  MATMUL_PARTS = 16,
+  LEAST_M = 64, LEAST_N = 64, LEAST_K = 512, /* of a block that was cut */
+  GRAIN = 16                                 /* borders between blocks */
 };
 
 typedef struct matmul_key {  /* whole words only */
@@ -30,9 +33,9 @@ typedef struct cuts { int64_t total, size, count; } cuts;
 
 typedef struct matmul_state {
   bool by_ref;  /* oneDNN has only plain loops: nothing below */
+  bool direct;  /* blocks are computed in y itself */
   cuts m, n, k;
   dnn_primitive *primitive[2][2][2];  /* [last m][last n][last k] */
-  size_t scratch;                     /* of one part */
   double ns;
 } matmul_state;
 
@@ -53,19 +56,29 @@ static double estimate(const matmul_key *q) {
   return 700 + 2 * m * n * k / 120 + 4 * (m * k + k * n + m * n) / 20;
 }
 
-/* Halves the side whose other operand is then read again the least. */
+/* What it costs to read an operand once more, in elements: one that lies across
+ * is transposed each time. */
+static double again(int64_t rows, int64_t columns, bool across) {
+  return (double)rows * (double)columns * (across ? 4 : 1);
+}
+
+/* Halves k while it is much the longest; else m (b is then read once more) or
+ * n (a is), whichever costs less. */
 static void cut_all(matmul_state *s, const matmul_key *q) {
-  int64_t m = 1, n = 1, k = 1;
+  int64_t m = 1, n = 1, k = 1, longest = q->m > q->n ? q->m : q->n;
   double wanted = 1.34 * s->ns / BLOCK_NS;
   if (wanted > MATMUL_PARTS) wanted = MATMUL_PARTS;
+  bool a_across = q->a_stride[1] != 1, b_across = q->b_stride[1] != 1;
+  double a = again(q->m, q->k, a_across), b = again(q->k, q->n, b_across);
   while (2.0 * (double)(m * n * k) <= wanted) {
     bool may_m = q->m / m >= 2 * LEAST_M, may_n = q->n / n >= 2 * LEAST_N;
-    if (may_m && (!may_n || q->m / m >= q->n / n)) {
+    bool may_k = q->k / k >= 2 * LEAST_K && !b_across;
+    if (may_k && (q->k / k >= 8 * longest || (!may_m && !may_n))) {
+      k *= 2;
+    } else if (may_m && (!may_n || b * (double)m <= a * (double)n)) {
       m *= 2;
     } else if (may_n) {
       n *= 2;
-    } else if (q->k / k >= 2 * LEAST_K) {
-      k *= 2;
     } else {
       break;
     }
@@ -73,30 +86,31 @@ static void cut_all(matmul_state *s, const matmul_key *q) {
   s->m = cut(q->m, m, GRAIN);
   s->n = cut(q->n, n, GRAIN);
   s->k = cut(q->k, k, GRAIN);
+  s->direct = s->n.count == 1 && s->k.count == 1 && q->y_stride == q->n;
 }
 
 /* --- primitives --------------------------------------------------------------------- */
-static dnn_primitive *new_primitive(const matmul_key *q, bool sliced,
+/* Of a block: y without gaps; the bias unless there are slices. */
+static dnn_primitive *new_primitive(const matmul_state *s, const matmul_key *q,
                                     const int64_t size[3]) {
   dnnl_memory_desc_t a, b, y, bias;
   dnnl_dims_t as = {size[0], size[2]}, bs = {size[2], size[1]};
   dnnl_dims_t ys = {size[0], size[1]}, vs = {1, size[1]};
-  dnnl_dims_t ya = {sliced ? q->n : q->y_stride, 1};
   dnnl_dims_t aa = {q->a_stride[0], q->a_stride[1]};
   dnnl_dims_t ba = {q->b_stride[0], q->b_stride[1]};
   if (dnnl_memory_desc_init_by_strides(&a, 2, as, dnnl_f32, aa) ||
       dnnl_memory_desc_init_by_strides(&b, 2, bs, dnnl_f32, ba) ||
-      dnnl_memory_desc_init_by_strides(&y, 2, ys, dnnl_f32, ya) ||
+      dnnl_memory_desc_init_by_tag(&y, 2, ys, dnnl_f32, dnnl_ab) ||
       dnnl_memory_desc_init_by_tag(&bias, 2, vs, dnnl_f32, dnnl_ab)) {
     return NULL;
   }
-  bool has_bias = q->has_bias && !sliced;
+  bool has_bias = q->has_bias && s->k.count == 1;
   dnnl_matmul_desc_t desc;
   if (dnnl_matmul_desc_init(&desc, &a, &b, has_bias ? &bias : NULL, &y)) {
     return NULL;
   }
   return dnn_new(&(dnn_recipe){
-      .desc = &desc, .n = has_bias ? 4 : 3, .adds = q->adds && !sliced,
+      .desc = &desc, .n = has_bias ? 4 : 3, .adds = q->adds && s->direct,
       .arg = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS}});
 }
 
@@ -108,10 +122,9 @@ static bool make_primitive(matmul_state *s, const matmul_key *q, int form) {
     if (!last[d] && c[d]->count == 1) return true;  /* there is none */
     size[d] = last[d] ? size_at(c[d], c[d]->count - 1) : c[d]->size;
   }
-  dnn_primitive *p = new_primitive(q, s->k.count > 1, size);
+  dnn_primitive *p = new_primitive(s, q, size);
   if (!p) return false;
   s->primitive[last[0]][last[1]][last[2]] = p;
-  if (dnn_scratch(p) > s->scratch) s->scratch = dnn_scratch(p);
   return true;
 }
 
@@ -159,10 +172,9 @@ static bool key_of(const moon_call *call, matmul_key *q) {
   return y_stride[1] == 1 && q->y_stride >= q->n;
 }
 
-static size_t slice_bytes(const matmul_state *s) {
-  if (s->k.count == 1) return 0;
-  size_t numel = (size_t)(s->k.count * s->m.total * s->n.total);
-  return cpu_align64(numel * sizeof(float));
+/* Floats of scratch for one block of one slice. */
+static int64_t block_numel(const matmul_state *s) {
+  return s->direct ? 0 : (s->m.size * s->n.size + 15) / 16 * 16;
 }
 
 static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
@@ -182,63 +194,70 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
   if (s->k.count > 1) {
     cpu_phase(plan, q.m, (double)(q.m * q.n * s->k.count), 0.3);
   }
-  plan->scratch = slice_bytes(s) + (size_t)parts * s->scratch;
+  plan->scratch = (size_t)(parts * block_numel(s)) * sizeof(float);
   plan->state = s;
   return MOON_OK;
 }
 
 /* --- run -------------------------------------------------------------------------------- */
-static void relu_rows(float *y, int64_t stride, int64_t rows, int64_t n) {
+/* Block (i, j) of slice l, in scratch. */
+static int64_t part_of(const matmul_state *s, int64_t i, int64_t j,
+                       int64_t l) {
+  return (l * s->m.count + i) * s->n.count + j;
+}
+
+/* Row r of block (i, j) out of its slices, the first of which serves as the
+ * sum. */
+static void finish_row(const moon_call *call, const matmul_state *s,
+                       float *scratch, int64_t i, int64_t j, int64_t r) {
   const cpu_weights_simd *simd = moon_cpu_simd()->weights;
-  if (stride == n) {
-    simd->relu(rows * n, y);
-    return;
+  const moon_operand *y = &call->arg[Y], *bias = cpu_optional(call, BIAS);
+  int64_t n = size_at(&s->n, j), first = j * s->n.size;
+  float *sum = scratch + part_of(s, i, j, 0) * block_numel(s) + r * n;
+  float *to = (float *)y->data + (i * s->m.size + r) * y->stride[0] + first;
+  for (int64_t l = 1; l < s->k.count; l++) {
+    simd->add(n, scratch + part_of(s, i, j, l) * block_numel(s) + r * n, sum);
   }
-  for (int64_t i = 0; i < rows; i++) simd->relu(n, y + i * stride);
+  if (bias && s->k.count > 1) simd->add(n, (float *)bias->data + first, sum);
+  if (call->params.matmul.accumulate) {
+    simd->add(n, sum, to);
+  } else {
+    memcpy(to, sum, (size_t)n * sizeof *to);
+  }
+  if (call->params.matmul.epilogue == MOON_EPILOGUE_RELU) simd->relu(n, to);
+}
+
+/* What is left to do with a block when there is but one slice. */
+static void finish_block(const moon_call *call, const matmul_state *s,
+                         float *scratch, int64_t i, int64_t j) {
+  int64_t m = size_at(&s->m, i), n = size_at(&s->n, j);
+  if (!s->direct) {
+    for (int64_t r = 0; r < m; r++) finish_row(call, s, scratch, i, j, r);
+  } else if (call->params.matmul.epilogue == MOON_EPILOGUE_RELU) {
+    float *y = (float *)call->arg[Y].data + i * s->m.size * n;
+    moon_cpu_simd()->weights->relu(m * n, y);
+  }
 }
 
 static int run_block(const moon_call *call, const matmul_state *s,
-                     const matmul_key *q, float *scratch, int part,
-                     moon_fail *fail) {
+                     float *scratch, int part, moon_fail *fail) {
   int64_t j = part % s->n.count, i = part / s->n.count % s->m.count;
   int64_t l = part / (s->n.count * s->m.count);
   int64_t m = i * s->m.size, n = j * s->n.size, k = l * s->k.size;
-  bool sliced = s->k.count > 1;
-  float *y = (float *)call->arg[Y].data + m * q->y_stride + n;
-  if (sliced) y = scratch + (l * q->m + m) * q->n + n;
+  const moon_operand *a = &call->arg[A], *b = &call->arg[B];
   const moon_operand *bias = cpu_optional(call, BIAS);
-  void *data[] = {
-      (float *)call->arg[A].data + m * q->a_stride[0] + k * q->a_stride[1],
-      (float *)call->arg[B].data + k * q->b_stride[0] + n * q->b_stride[1], y,
-      bias ? (float *)bias->data + n : NULL};
+  float *y = scratch + part * block_numel(s);
+  if (s->direct) y = (float *)call->arg[Y].data + m * s->n.total;
+  void *data[] = {(float *)a->data + m * a->stride[0] + k * a->stride[1],
+                  (float *)b->data + k * b->stride[0] + n * b->stride[1], y,
+                  bias ? (float *)bias->data + n : NULL};
   dnn_primitive *p = s->primitive[i == s->m.count - 1][j == s->n.count - 1]
                                  [l == s->k.count - 1];
-  void *own = (char *)scratch + slice_bytes(s) + (size_t)part * s->scratch;
-  int status = dnn_run(p, data, own, fail);
-  bool relu = call->params.matmul.epilogue == MOON_EPILOGUE_RELU;
-  if (status == MOON_OK && relu && !sliced) {
-    relu_rows(y, q->y_stride, size_at(&s->m, i), size_at(&s->n, j));
+  int status = dnn_run(p, data, fail);
+  if (status == MOON_OK && s->k.count == 1) {
+    finish_block(call, s, scratch, i, j);
   }
   return status;
-}
-
-/* Row i of y out of the slices, the first of which serves as the sum. */
-static void add_slices(const moon_call *call, const matmul_state *s,
-                       const matmul_key *q, float *slices, int64_t i) {
-  const cpu_weights_simd *simd = moon_cpu_simd()->weights;
-  const moon_operand *bias = cpu_optional(call, BIAS);
-  float *sum = slices + i * q->n;
-  float *y = (float *)call->arg[Y].data + i * q->y_stride;
-  for (int64_t l = 1; l < s->k.count; l++) {
-    simd->add(q->n, slices + (l * q->m + i) * q->n, sum);
-  }
-  if (bias) simd->add(q->n, bias->data, sum);
-  if (q->adds) {
-    simd->add(q->n, sum, y);
-  } else {
-    memcpy(y, sum, (size_t)q->n * sizeof *y);
-  }
-  if (call->params.matmul.epilogue == MOON_EPILOGUE_RELU) simd->relu(q->n, y);
 }
 
 static int run_matmul(const moon_call *call, const moon_plan *plan,
@@ -247,12 +266,15 @@ static int run_matmul(const moon_call *call, const moon_plan *plan,
     return moon_ref_matmul.run(call, plan, scratch, phase, part, fail);
   }
   const matmul_state *s = plan->state;
-  matmul_key q;
-  key_of(call, &q);
-  if (phase == 0) return run_block(call, s, &q, scratch, part, fail);
+  if (phase == 0) return run_block(call, s, scratch, part, fail);
   int64_t lo, hi;
-  cpu_share(plan, phase, part, q.m, 1, &lo, &hi);
-  for (int64_t i = lo; i < hi; i++) add_slices(call, s, &q, scratch, i);
+  cpu_share(plan, phase, part, s->m.total, 1, &lo, &hi);
+  for (int64_t row = lo; row < hi; row++) {
+    int64_t i = row / s->m.size, r = row % s->m.size;
+    for (int64_t j = 0; j < s->n.count; j++) {
+      finish_row(call, s, scratch, i, j, r);
+    }
+  }
   return MOON_OK;
 }
 

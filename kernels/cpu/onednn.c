@@ -21,10 +21,16 @@ struct dnn_primitive {
   binding *spare;  /* as many as have run at the same time */
 };
 
+/* A thread's scratchpad, as large as any primitive needed so far. */
+typedef struct pad { size_t nbytes; } pad;
+enum { PAD_ALIGN = 4096 };
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t engine;
+static pthread_key_t pad_key;
 
 static void open_engine(void) {
+  if (pthread_key_create(&pad_key, free)) return;
   if (dnnl_engine_create(&engine, dnnl_cpu, 0)) engine = NULL;
 }
 
@@ -104,10 +110,6 @@ const dnnl_memory_desc_t *dnn_layout(const dnn_primitive *p, int i) {
   return &p->layout[i];
 }
 
-size_t dnn_scratch(const dnn_primitive *p) {
-  return cpu_align64(dnnl_memory_desc_get_size(&p->scratchpad));
-}
-
 /* --- execution -------------------------------------------------------- */
 static binding *bind(const dnn_primitive *p) {
   binding *b = calloc(1, sizeof *b);
@@ -145,13 +147,32 @@ static void give(dnn_primitive *p, binding *b) {
   pthread_mutex_unlock(&p->lock);
 }
 
-int dnn_run(dnn_primitive *p, void *const *data, void *scratch,
-            moon_fail *fail) {
+/* The calling thread's scratchpad, after its header; NULL: no memory. */
+static void *scratchpad(const dnn_primitive *p) {
+  size_t wanted = PAD_ALIGN + dnnl_memory_desc_get_size(&p->scratchpad);
+  pad *have = pthread_getspecific(pad_key);
+  if (!have || have->nbytes < wanted) {
+    size_t nbytes = (wanted + PAD_ALIGN - 1) / PAD_ALIGN * PAD_ALIGN;
+    pad *more = aligned_alloc(PAD_ALIGN, nbytes);
+    if (!more) return NULL;
+    more->nbytes = nbytes;
+    if (pthread_setspecific(pad_key, more)) {
+      free(more);
+      return NULL;
+    }
+    free(have);
+    have = more;
+  }
+  return (char *)have + PAD_ALIGN;
+}
+
+int dnn_run(dnn_primitive *p, void *const *data, moon_fail *fail) {
   use_one_thread();
-  binding *b = take(p);
+  void *pad = scratchpad(p);
+  binding *b = pad ? take(p) : NULL;
   int status = b ? 0 : dnnl_out_of_memory;
   for (int i = 0; i <= p->n && status == 0; i++) {
-    void *at = i < p->n ? data[i] : scratch;
+    void *at = i < p->n ? data[i] : pad;
     status = dnnl_memory_set_data_handle(b->arg[i].memory, at);
   }
   if (status == 0) {
@@ -159,6 +180,10 @@ int dnn_run(dnn_primitive *p, void *const *data, void *scratch,
   }
   if (b) give(p, b);
   if (status == 0) return MOON_OK;
+  if (status == dnnl_out_of_memory) {
+    snprintf(fail->text, sizeof fail->text, "no memory for a scratchpad");
+    return MOON_E_MEMORY;
+  }
   snprintf(fail->text, sizeof fail->text, "oneDNN reports status %d", status);
   return MOON_E_BACKEND;
 }

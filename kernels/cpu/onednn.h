@@ -1,6 +1,7 @@
-/* oneDNN as it is used here: one thread per call, scratchpads that are ours,
- * primitives made once and kept. Any thread may run any primitive, several at
- * the same time.
+/* oneDNN as it is used here: one thread per call, primitives made once and
+ * kept. Any thread may run any primitive, several at the same time; what one
+ * needs to run (its scratchpad) belongs to the thread, stays warm in its cache
+ * and is freed when the thread ends.
  */
 #ifndef MOON_CPU_ONEDNN_H
 #define MOON_CPU_ONEDNN_H
@@ -21,12 +22,10 @@ typedef struct dnn_recipe {
 /* NULL where oneDNN has nothing better than its own plain loops. Never freed.
  * Slow (code generation). */
 dnn_primitive *dnn_new(const dnn_recipe *recipe);
-/* The layout that argument i has, and the bytes of scratch, 64-aligned. */
+/* The layout that argument i has. */
 const dnnl_memory_desc_t *dnn_layout(const dnn_primitive *p, int i);
-size_t dnn_scratch(const dnn_primitive *p);
 /* data[i] is the recipe's argument i; a status. */
-int dnn_run(dnn_primitive *p, void *const *data, void *scratch,
-            moon_fail *fail);
+int dnn_run(dnn_primitive *p, void *const *data, moon_fail *fail);
 
 /* A plan's state: found by its key, or made. NULL when it would have to be
  * made and may not. `make` gets the key; what it returns is kept for good.

@@ -164,14 +164,22 @@ function M.guard(fn)
 end
 
 local poll, referenced
+local openers = {}
 
--- Once per process, when the loop first runs.
-local function open()
+--- Calls `fn` when the loop is opened.
+function M.at_open(fn)
+  openers[#openers + 1] = fn
+end
+
+--- Makes the loop's handles, once per process; when it first runs.
+function M.open()
+  if poll then return end
   poll = uv.new_poll(C.moon_completion_fd(runtime.handle))
   poll:start("r", M.guard(function() drain(0) end))
   poll:unref()
   referenced = false
   check.status(C.moon_interrupt_install(runtime.handle))
+  for _, fn in ipairs(openers) do fn() end
 end
 
 -- The ring's handle keeps luv's loop alive just while a ticket is due.
@@ -228,7 +236,7 @@ end
 
 -- Until the main chunk is woken.
 local function run()
-  if not poll then open() end
+  M.open()
   if M.overdue() then turn "nowait" end
   while not root.woken do round() end
 end
@@ -321,11 +329,17 @@ end
 
 -- From the main chunk: one round of everything else.
 local function give_root_turn()
-  if not poll then open() end
+  M.open()
   root.woken = false
   run_ready()
   if not root.woken then turn "nowait" end
   root.woken = true
+end
+
+--- Lets luv end what was closed: a handle whose end it has not seen when the
+--- Lua state is closed crashes luv 1.44.
+function M.flush()
+  if uv.loop_mode() == nil then turn "nowait" end
 end
 
 --- Lets luv and the other tasks have a turn. Does nothing where Lua cannot

@@ -184,7 +184,7 @@ function M.spawn(fn, options)
   context.adopt(self.co, fiber)
   self.parent.children[self] = true
   loop.tasks[self] = true
-  if state.grad_scope then table.insert(state.grad_scope, self) end
+  if state.grad_scope then table.insert(state.grad_scope.tasks, self) end
   loop.wake(self)
   return self
 end
@@ -229,8 +229,13 @@ function Task:is_ready()
   return self.done
 end
 
---- At the end of the process: what the main chunk spawned and left behind.
+--- The task of the last moon.main that failed, or nil.
+M.failed_main = nil
+
+--- At the end of the process: what the main chunk spawned and left behind. The
+--- rest of a failed program is not run.
 function M.close()
+  if M.failed_main then C.moon_task_cancel(M.failed_main.fiber.anchor) end
   for task in pairs(loop.root.unread) do print_unread(task) end
   for task in pairs(loop.tasks) do
     if task.parent == loop.root then

@@ -1,6 +1,7 @@
 --- What programs do with tasks: main, sleep, gather, timeout.
 
 local core = require "moonseed.ffi"
+local alarm = require "moonseed.alarm"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local loop = require "moonseed.loop"
@@ -13,14 +14,6 @@ local M = {}
 M.spawn = task.spawn
 M.yield = loop.yield
 
---- A luv timer that calls `fn` once, after `ms` milliseconds. Close it.
-local function start_timer(ms, fn)
-  local timer = uv.new_timer()
-  uv.update_time()
-  timer:start(math.ceil(ms), 0, loop.guard(fn))
-  return timer
-end
-
 loop.blockers["a sleep"] = function(sleep) uv.sleep(math.ceil(sleep.ms)) end
 
 --- Suspends for `ms` milliseconds.
@@ -30,11 +23,11 @@ function M.sleep(ms)
     check.fail("sleep", "%g ms is less than nothing", ms)
   end
   local sleeper, sleep = loop.running, { ms = ms }
-  local timer = start_timer(ms, function()
+  local bell = alarm.set(ms, function()
     if sleeper.object == sleep then loop.wake(sleeper) end
   end)
   local ok, e = pcall(loop.park, "a sleep", sleep)
-  timer:close()
+  alarm.cancel(bell)
   if not ok then error(e, 0) end
   if e ~= nil then loop.raise_stop(e) end
 end
@@ -80,12 +73,12 @@ function M.timeout(ms, fn)
   check.number("timeout", "the time", ms)
   local child = task.spawn(fn, { name = "in timeout", same_stream = true })
   local late = false
-  local timer = start_timer(ms, function()
+  local bell = alarm.set(ms, function()
     late = not child.done
     child:cancel()
   end)
   local ok, e = pcall(join_all, { child })
-  timer:close()
+  alarm.cancel(bell)
   if not ok then error(e, 0) end
   if late then check.fail("timeout", "%g ms have passed", ms) end
   return child:await()
@@ -103,8 +96,10 @@ local function with_trace(e)
   return e .. "\n" .. trace
 end
 
-local function finish_main(ok, ...)
+local function finish_main(main, ok, ...)
   loop.main = nil
+  if not ok then task.failed_main = main end
+  loop.flush()
   if not ok then error(with_trace((...)), 0) end
   return ...
 end
@@ -123,7 +118,7 @@ function M.main(fn, ...)
   end, { name = "main", same_stream = true })
   if nested then return main:await() end
   loop.main = main
-  return finish_main(pcall(main.await, main))
+  return finish_main(main, pcall(main.await, main))
 end
 
 return M

@@ -181,6 +181,17 @@ describe("batches", function()
     assert.same({ 1, 2 }, next_batch():shape())
   end))
 
+  it("wait for the device when the loop reads nothing", task(function()
+    local data, most = rows(4000), 0
+    local w = moon.randn(256, 256)
+    for _ in data:batches{ 4 } do
+      w:matmul(w)
+      most = math.max(most, moon.stats().in_flight)
+    end
+    -- Three ops a batch, of four unfinished and two or three ahead.
+    assert.is_true(most <= 30, most)
+  end))
+
   it("outlive a moon.tidy in which one was taken", task(function()
     local next_batch = rows(6):batches{ 2 }
     moon.tidy(function() next_batch() end)

@@ -257,7 +257,7 @@ def copies():
         lambda a, b: (a * 1).add_(b))
     add("add_", "broadcast into a copy", [Input(2, 3), Input(3)],
         lambda a, b: (a * 1).add_(b))
-    add("row_fill", "one row of a copy", [Input(3, 4)],
+    add("row_fill", "one row of a copy", [Input(3, 4, grad=False)],
         lambda a: row_filled(a * 1))
 
 

@@ -124,12 +124,13 @@ end
 
 describe("random convolutions", function()
   it("agree with ref in f64", task(function()
-    local rng = op.rng(2026)
+    local rng, orders = op.rng(2026), { "rows", "reversed", "channels_last" }
     for i = 1, CONFIGURATIONS do
       local case = draw(rng)
       local exact = op.compute(case, "f64", "ref")
       for _, device in ipairs(op.devices) do
-        op.assert_same(exact, op.compute(case, "f32", device, i % 4 == 0),
+        op.assert_same(exact, op.compute(case, "f32", device,
+                                             orders[i % 3 + 1]),
                        1e-5, device .. ": " .. text(case))
       end
     end

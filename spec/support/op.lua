@@ -16,7 +16,7 @@ local assert, it = busted.assert, busted.it
 local M = {}
 
 --- Devices that are compared with ref.
-M.devices = { "cpu", "sim" }
+M.devices = { "cpu" }
 
 -- --- numbers -------------------------------------------------------------
 
@@ -91,13 +91,20 @@ function M.index(x, values)
   return moon.tensor(values, { dtype = "i64", device = x:device() })
 end
 
--- The same values with dimensions in the opposite order in memory.
-local function reversed(t)
-  local order = {}
-  for d = 1, t:ndim() do order[d] = t:ndim() + 1 - d end
-  if #order < 2 then return t end
-  return t:permute(order):contiguous():permute(order)
-end
+-- The same values in another order of dimensions in memory.
+local orders = {
+  rows = function(t) return t end,
+  reversed = function(t)
+    local order = {}
+    for d = 1, t:ndim() do order[d] = t:ndim() + 1 - d end
+    if #order < 2 then return t end
+    return t:permute(order):contiguous():permute(order)
+  end,
+  channels_last = function(t)
+    if t:ndim() ~= 4 then return t end
+    return t:permute(1, 3, 4, 2):contiguous():permute(1, 4, 2, 3)
+  end,
+}
 
 -- --- forward and gradients -----------------------------------------------
 
@@ -105,13 +112,14 @@ end
 ---@param case table      inputs, fn
 ---@param dtype string
 ---@param device string
----@param reverse boolean|nil  inputs lie in the opposite order in memory
+---@param order string|nil  how inputs lie in memory: rows (unless given),
+---                         reversed, channels_last
 ---@return table  y (flat), shape, and a flat gradient per input
-function M.compute(case, dtype, device, reverse)
+function M.compute(case, dtype, device, order)
   local inputs = {}
   for i, shape in ipairs(case.inputs) do
     local t = M.tensor(M.values(shape, i), shape, dtype, device)
-    inputs[i] = (reverse and reversed(t) or t):requires_grad()
+    inputs[i] = orders[order or "rows"](t):requires_grad()
   end
   local y = case.fn(unpack(inputs))
   local r = M.tensor(M.values(y:shape(), 99), y:shape(), dtype, device)
@@ -189,27 +197,34 @@ end
 
 -- --- specs ---------------------------------------------------------------
 
+--- Declares that every device agrees with ref, however inputs lie in memory.
+---@param case table  see M.agrees
+function M.matches(case)
+  local name, tolerance = case[1], case.tolerance or 1e-5
+  it(name .. " is the same on every device, in any memory", task(function()
+    local exact = M.compute(case, "f64", "ref")
+    M.assert_same(exact, M.compute(case, "f64", "ref", "reversed"), 1e-12,
+                  "ref, reversed")
+    for _, device in ipairs(M.devices) do
+      for order in pairs(orders) do
+        M.assert_same(exact, M.compute(case, "f32", device, order), tolerance,
+                      device .. ", " .. order)
+      end
+    end
+  end))
+end
+
 --- Declares what holds of every op with a gradient.
 ---@param case table  a name; inputs: shapes, see M.values; fn; tolerance: of
 ---                   f32, 1e-5 unless given
 function M.agrees(case)
-  local name, tolerance = case[1], case.tolerance or 1e-5
-  it(name .. " has the gradient of finite differences", task(function()
+  it(case[1] .. " has the gradient of finite differences", task(function()
     local exact, near = M.compute(case, "f64", "ref"), M.differences(case)
     for i, gradient in ipairs(near) do
       M.assert_near(gradient, exact[i], 1e-6, "gradient " .. i)
     end
   end))
-  it(name .. " is the same on every device, in any memory", task(function()
-    local exact = M.compute(case, "f64", "ref")
-    M.assert_same(exact, M.compute(case, "f64", "ref", true), 1e-12,
-                  "ref, reversed")
-    for _, device in ipairs(M.devices) do
-      M.assert_same(exact, M.compute(case, "f32", device), tolerance, device)
-      M.assert_same(exact, M.compute(case, "f32", device, true), tolerance,
-                    device .. ", reversed")
-    end
-  end))
+  M.matches(case)
 end
 
 --- Declares that a call raises an error that holds `text`.

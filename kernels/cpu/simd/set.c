@@ -1,7 +1,12 @@
 /* This instruction set's kernels, by number. */
 #include "simd.h"
 
-#define KERNELS(X) X(fill) X(copy) X(unary) X(binary) X(add_into)
+#define KERNELS(X)                                                          \
+  X(fill) X(copy) X(unary) X(binary) X(add_into) X(relu_grad) X(reduce)     \
+  X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
+  X(max_pool2d) X(max_pool2d_grad) X(batch_norm) X(batch_norm_eval)         \
+  X(batch_norm_grad) X(dropout) X(random) X(index_select) X(sgd)            \
+  X(statistics) X(batch_images)
 
 #define DECLARE(name) extern const moon_kernel MOON_NAME(name);
 KERNELS(DECLARE)

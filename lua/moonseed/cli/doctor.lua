@@ -44,7 +44,9 @@ local function devices()
   line("device", moon.device() .. " unless told otherwise")
   local cpu = C.moon_device_find(rt, "cpu")
   local by, n = kernels(cpu)
-  line("cpu kernels", ("%d of %d are its own"):format(#(by.cpu or {}), n))
+  local files = #(by.file or {})  -- load and save belong to no device
+  line("cpu kernels", ("%d of %d are its own"):format(#(by.cpu or {}),
+                                                      n - files))
   for _, source in ipairs{ "ref", "" } do
     if by[source] then
       line("", (source == "" and "none for: " or "from ref: ")

@@ -7,11 +7,15 @@
 -- that number and how many epochs of this data set used it before (or the
 -- option `epoch`, from 1).
 local check = require "moonseed.check"
+local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local moon = require "moonseed"
 local pace = require "moonseed.pace"
 local rows = require "moonseed.data.rows"
-local ffi = core.ffi
+local wait = require "moonseed.wait"
+local C, ffi, live = core.C, core.ffi, context.live
+
+local BEHIND = 4  -- batches handed out whose work may be unfinished
 
 local known = {
   shuffle = false,   -- a random order
@@ -77,8 +81,20 @@ local function open(dataset, o)
   local n = dataset.n
   if o.drop_last then n = n - n % o.size end
   return { dataset = dataset, task = task, params = params, n = n,
-           size = o.size, stream = rows.stream(),
+           size = o.size, events = {}, handed = 0, stream = rows.stream(),
            order = rows.apart(task, rows.stream(), order, dataset, o) }
+end
+
+-- A loop that reads nothing would queue all of its work at once. So the device
+-- finishes what was queued before the batch BEHIND places back.
+local function hold_back(epoch)
+  local events, k = epoch.events, epoch.handed + 1
+  epoch.handed = k
+  events[k] = C.moon_stream_event(live.rt, live.stream)
+  local oldest = events[k - BEHIND]
+  events[k - BEHIND] = nil
+  if oldest then wait.event(oldest) end
+  pace.pause()
 end
 
 --- batches{ size, shuffle = false, flip = false, crop = 0, drop_last = false,
@@ -92,7 +108,7 @@ return function(dataset, options)
   local ready, first, last = {}, 1, 0  -- a queue
   local start = 0                      -- of the next batch to assemble
   return function()
-    pace.pause()
+    hold_back(epoch)
     while start < epoch.n and last - first < o.ahead do
       last = last + 1
       ready[last] = rows.apart(epoch.task, epoch.stream, assemble, epoch,

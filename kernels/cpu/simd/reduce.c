@@ -1,0 +1,238 @@
+/* Reductions of f32 over any dimensions; see ref/reduce.c.
+ *
+ * What is kept has `width` neighbours in x (1 where the neighbours are
+ * reduced). A unit is up to TILE of them, that is columns which are reduced
+ * side by side. Parts share the units; where these are few, parts share the
+ * elements of every unit, and a second phase joins what they found.
+ */
+#include "columns.h"
+
+enum { TILE = 1024 };
+
+typedef struct reduction {
+  int kind;
+  cpu_loop kept;           /* of x (operand 0) and y */
+  cpu_loop block;          /* of x: what becomes one element */
+  int64_t width, tiles;    /* tiles: units next to each other */
+  int64_t outer, n, units; /* units = outer tiles; n elements become one */
+} reduction;
+
+static reduction reduction_of(const moon_call *call) {
+  const moon_operand *x = &call->arg[0], *y = &call->arg[1];
+  moon_operand heads = *x, block = *x;
+  for (int d = 0; d < x->ndim; d++) {
+    bool reduced = call->params.reduce.dims >> d & 1;
+    *(reduced ? &heads.shape[d] : &block.shape[d]) = 1;
+  }
+  const moon_operand *kept[] = {&heads, y}, *inside[] = {&block};
+  reduction r = {.kind = call->params.reduce.kind,
+                 .kept = cpu_loop_of(kept, 2),
+                 .block = cpu_loop_of(inside, 1)};
+  bool neighbours = cpu_inner(&r.kept, 0) == 1;
+  r.width = neighbours ? r.kept.shape[r.kept.ndim - 1] : 1;
+  r.tiles = (r.width + TILE - 1) / TILE;
+  r.outer = r.kept.numel / r.width;
+  r.n = r.block.numel;
+  r.units = r.outer * r.tiles;
+  return r;
+}
+
+CPU_COVERS(reduce) {
+  return cpu_is_f32(&call->arg[0]) && moon_operand_numel(&call->arg[0]) > 0;
+}
+
+/* Two moments per column at most. */
+static size_t partial_size(const reduction *r) {
+  return (size_t)(2 * r->kept.numel);
+}
+
+CPU_CUT(reduce) {
+  reduction r = reduction_of(call);
+  double work = (double)r.kept.numel * (double)r.n;
+  bool few = r.units < CPU_PARTS && (double)r.units < work / CPU_PART;
+  double ns = cpu_inner(&r.block, 0) == r.width || r.width > 8 ? 0.3 : 2;
+  cpu_phase(plan, few ? r.n : r.units, work + 64 * (double)r.units, ns);
+  if (!few || plan->parts[0] == 1) return;
+  int parts = plan->parts[0];
+  cpu_phase(plan, 1, (double)(r.kept.numel * parts), 0.5);
+  plan->scratch =
+      cpu_align64(partial_size(&r) * (size_t)parts * sizeof(double));
+}
+
+/* --- columns ---------------------------------------------------------- */
+/* Of one unit: its sums or extremes, the squares and shifts of a variance. */
+typedef struct state { double *first, *square, *shift; } state;
+
+#define WINS(a, relation, b) \
+  (((a) relation (b)) | (((a) != (a)) & ((b) == (b))))
+#define EXTREME(name, relation)                                         \
+  static void name##_run(int64_t n, int64_t width,                      \
+                         const float *restrict x,                       \
+                         double *restrict best) {                       \
+    for (int64_t i = 0; i < n; i += width) {                            \
+      int64_t m = simd_row_at(i, n, width);                             \
+      for (int64_t c = 0; c < m; c++) {                                 \
+        double a = (double)x[i + c];                                    \
+        best[c] = WINS(a, relation, best[c]) ? a : best[c];             \
+      }                                                                 \
+    }                                                                   \
+  }                                                                     \
+  static void name##_join(int64_t n, const double *a, double *best) {   \
+    for (int64_t i = 0; i < n; i++) {                                   \
+      best[i] = WINS(a[i], relation, best[i]) ? a[i] : best[i];         \
+    }                                                                   \
+  }
+EXTREME(max, >)
+EXTREME(min, <)
+
+static void add_run(int kind, int64_t n, int64_t width, const float *x,
+                    state s) {
+  switch (kind) {
+    case MOON_R_MAX: max_run(n, width, x, s.first); break;
+    case MOON_R_MIN: min_run(n, width, x, s.first); break;
+    case MOON_R_NORM: simd_add_squares(n, width, x, s.first); break;
+    case MOON_R_VAR:
+      simd_add_spread(n, width, x, (simd_spread){s.first, s.square, s.shift});
+      break;
+    default: simd_add_sums(n, width, x, s.first);
+  }
+}
+
+/* What n columns found, joined with what others found for them. */
+static void join(int kind, int64_t n, const double *more, double *into) {
+  if (kind == MOON_R_MAX) {
+    max_join(n, more, into);
+  } else if (kind == MOON_R_MIN) {
+    min_join(n, more, into);
+  } else {
+    for (int64_t i = 0; i < n; i++) into[i] += more[i];
+  }
+}
+
+static void begin(const reduction *r, const float *x, simd_columns c,
+                  state s) {
+  double none = r->kind == MOON_R_MAX   ? -INFINITY
+                : r->kind == MOON_R_MIN ? INFINITY
+                                        : 0;
+  for (int64_t i = 0; i < c.width; i++) s.first[i] = none;
+  if (r->kind != MOON_R_VAR) return;
+  for (int64_t i = 0; i < c.width; i++) {
+    s.square[i] = 0;
+    s.shift[i] = simd_shift_of(x[i % c.n]);
+  }
+}
+
+static void fold(int kind, simd_columns c, double *v) {
+  for (int64_t half = c.width / 2; half >= c.n; half /= 2) {
+    join(kind, half, v + half, v);
+  }
+}
+
+/* Elements lo to hi of each block of a unit, whose first is at x. */
+static void add_block(const reduction *r, const float *x, simd_columns c,
+                      state s, int64_t lo, int64_t hi) {
+  int64_t step = cpu_inner(&r->block, 0);
+  bool dense = step == c.n;  /* the next row follows the last column */
+  cpu_walk w = cpu_walk_from(&r->block, lo, hi, INT64_MAX);
+  for (; w.n > 0; cpu_walk_next(&w)) {
+    const float *from = x + w.at[0];
+    if (dense) {
+      add_run(r->kind, w.n * c.n, c.width, from, s);
+      continue;
+    }
+    for (int64_t i = 0; i < w.n; i++) {
+      add_run(r->kind, c.n, c.width, from + i * step, s);
+    }
+  }
+}
+
+/* --- units ------------------------------------------------------------ */
+typedef struct unit {
+  int64_t x, y;       /* where its first column is */
+  int64_t number, n;  /* that column among all of y; columns */
+} unit;
+
+static unit unit_at(const reduction *r, int64_t u) {
+  int64_t column = u % r->tiles * TILE, left = r->width - column;
+  unit t = {.number = u / r->tiles * r->width + column};
+  cpu_walk w = cpu_walk_from(&r->kept, t.number, t.number + 1, 1);
+  t.x = w.at[0];
+  t.y = w.at[1];
+  t.n = left < TILE ? left : TILE;
+  return t;
+}
+
+static void store(const reduction *r, const moon_operand *y, unit t,
+                  const double *first, const double *square) {
+  double n = (double)r->n;
+  float *to = (float *)y->data + t.y;
+  int64_t step = cpu_inner(&r->kept, 1);
+  for (int64_t i = 0; i < t.n; i++) {
+    double v = first[i];
+    if (r->kind == MOON_R_MEAN) v /= n;
+    if (r->kind == MOON_R_NORM) v = sqrt(v);
+    if (r->kind == MOON_R_VAR) {
+      v = n < 2 ? NAN : simd_variance(n, v, square[i]) * (n / (n - 1));
+    }
+    to[i * step] = (float)v;
+  }
+}
+
+/* Elements lo to hi of the blocks of unit u: to y, or into `partial`. */
+static void run_unit(const moon_call *call, const reduction *r, int64_t u,
+                     int64_t lo, int64_t hi, double *partial) {
+  double room[3][TILE];
+  state s = {room[0], room[1], room[2]};
+  unit t = unit_at(r, u);
+  const float *x = (const float *)call->arg[0].data + t.x;
+  simd_columns c = simd_columns_of(t.n, r->n);
+  begin(r, x, c, s);
+  add_block(r, x, c, s, lo, hi);
+  fold(r->kind, c, s.first);
+  if (r->kind == MOON_R_VAR) fold(r->kind, c, s.square);
+  if (!partial) {
+    store(r, &call->arg[1], t, s.first, s.square);
+    return;
+  }
+  size_t nbytes = (size_t)t.n * sizeof(double);
+  memcpy(partial + t.number, s.first, nbytes);
+  if (r->kind != MOON_R_VAR) return;
+  memcpy(partial + r->kept.numel + t.number, s.square, nbytes);
+}
+
+static void finish(const moon_call *call, const reduction *r, int parts,
+                   double *partial) {
+  int64_t pitch = (int64_t)partial_size(r), squares = r->kept.numel;
+  for (int k = 1; k < parts; k++) {
+    double *more = partial + k * pitch;
+    join(r->kind, squares, more, partial);
+    if (r->kind == MOON_R_VAR) {
+      join(r->kind, squares, more + squares, partial + squares);
+    }
+  }
+  for (int64_t u = 0; u < r->units; u++) {
+    unit t = unit_at(r, u);
+    store(r, &call->arg[1], t, partial + t.number,
+          partial + squares + t.number);
+  }
+}
+
+CPU_RUN(reduce) {
+  reduction r = reduction_of(call);
+  int64_t lo, hi;
+  if (phase == 1) {
+    finish(call, &r, plan->parts[0], scratch);
+  } else if (plan->phases == 2) {
+    double *partial = (double *)scratch + part * (int64_t)partial_size(&r);
+    cpu_share(plan, phase, part, r.n, CPU_GRAIN, &lo, &hi);
+    for (int64_t u = 0; u < r.units; u++) {
+      run_unit(call, &r, u, lo, hi, partial);
+    }
+  } else {
+    cpu_share(plan, phase, part, r.units, 1, &lo, &hi);
+    for (int64_t u = lo; u < hi; u++) run_unit(call, &r, u, 0, r.n, NULL);
+  }
+  return MOON_OK;
+}
+
+SIMD_KERNEL(reduce)
