@@ -118,7 +118,8 @@ SOAK ?= 300
 soak: setup-dev
 	@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/fuzz/%)
 	@$(ALL) asan tsan
-	@MOONSEED_SOAK=1 scripts/suites $(BUILD)/soak \
+	@MOONSEED_SOAK=1 SUITE_SECONDS=$$((2 * $(SOAK) + 3600)) \
+	  scripts/suites $(BUILD)/soak \
 	  $(FUZZ:%='fuzz %: scripts/checks/fuzz % $(SOAK)') \
 	  'stress: $(STRESS) $(SOAK)' \
 	  'stress, addresses: $(BUILD)/asan/stress $(SOAK)' \
@@ -126,6 +127,7 @@ soak: setup-dev
 	  'specs: luajit /usr/bin/busted'
 
 lint: setup-dev
+	@$(ALL) build
 	@scripts/checks/lint
 
 -include $(OBJ:.o=.d)

@@ -19,12 +19,13 @@ parser:option("--out", "Where to save the weights, as safetensors.")
 local BATCH, PEAK_RATE, WARM_UP = 64, 0.05, 0.25
 local CLEAR = "\r\27[K"  -- a terminal's line
 
--- 28 x 28 -> 14 x 14 -> 7 x 7 -> 3 x 3, with more channels each time.
+-- 28 x 28 -> 14 x 14 -> 7 x 7 -> 3 x 3. Pooling comes right after each
+-- convolution, so that norm and ReLU have a quarter of the work.
 local function build()
   local function block(inputs, outputs)
     return nn.Sequential{
       nn.Conv2d{ inputs, outputs, kernel = 3, padding = 1, bias = false },
-      nn.BatchNorm2d{ outputs }, nn.ReLU{}, nn.MaxPool2d{ 2 },
+      nn.MaxPool2d{ 2 }, nn.BatchNorm2d{ outputs }, nn.ReLU{},
     }
   end
   return nn.Sequential{

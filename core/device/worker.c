@@ -172,7 +172,8 @@ static void *worker_main(void *start) {
       work_on(rt, op);
     } else if (at.index < rt->n_threads) {
       moon__ready_wait(rt);
-    } else {
+    } else {  /* what woke this worker was meant for another */
+      if (rt->n_ready > 0) moon__ready_wake(rt);
       pthread_cond_wait(&rt->parked, &rt->lock);
     }
   }

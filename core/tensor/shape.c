@@ -36,20 +36,17 @@ int moon__shape_numel(const char *op, moon__shape s, int64_t *numel) {
                         op, (long long)s.dim[d], d + 1);
     }
   }
-  for (int d = 0; d < s.ndim; d++) {
-    if (s.dim[d] == 0) {
-      *numel = 0;
-      return MOON_OK;
-    }
-  }
-  for (int d = 0; d < s.ndim; d++) {
-    if (s.dim[d] > most / n) {
+  bool empty = false;
+  for (int d = 0; d < s.ndim; d++) {  /* strides count a 0 as 1 */
+    int64_t extent = s.dim[d] ? s.dim[d] : 1;
+    if (extent > most / n) {
       return moon__fail(MOON_E_SHAPE, "%s: shape %s has more than 2^48 "
                         "elements", op, moon__shape_text(s));
     }
-    n *= s.dim[d];
+    n *= extent;
+    empty |= s.dim[d] == 0;
   }
-  *numel = n;
+  *numel = empty ? 0 : n;
   return MOON_OK;
 }
 

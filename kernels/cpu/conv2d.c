@@ -7,9 +7,9 @@
 enum { X, W, Y, B };
 extern const moon_kernel moon_ref_conv2d;
 
-/* --- packed weights, for conv2d_grad.c too -------------------------------------- */
+/* --- packed weights, for conv2d_grad.c too -------------------------------- */
 /* A single part packs for itself. */
-void cpu_conv_plan_packed(const conv_state *s, moon_plan *plan) {
+void moon_cpu_conv_plan_packed(const conv_state *s, moon_plan *plan) {
   const cpu_packing *p = s->packing;
   if (s->parts > 1) {
     int64_t blocks = (p->rows + PACKING_BLOCK - 1) / PACKING_BLOCK;
@@ -31,7 +31,7 @@ static void pack(const conv_packed *c, const moon_plan *plan, float *packed,
   moon_cpu_simd()->weights->pack(p, c->w, packed, lo, hi);
 }
 
-int cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
+int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
                         void *scratch, int phase, int part, moon_fail *fail) {
   const conv_state *s = c->state;
   if (phase == 0) pack(c, plan, scratch, part);
@@ -41,29 +41,29 @@ int cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
   for (int64_t i = lo; i < hi; i++) {
     const conv_tile *t = &s->tile[i];
     void *data[] = {c->x + t->x, scratch, c->y + t->y, c->bias};
-    int status = dnn_run(t->primitive, data, fail);
+    int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (c->relu) moon_cpu_simd()->weights->relu(t->numel, c->y + t->y);
   }
   return MOON_OK;
 }
 
-/* --- conv2d ------------------------------------------------------------------------ */
+/* --- conv2d --------------------------------------------------------------- */
 static int plan_conv2d(const moon_call *call, moon_plan *plan, int may_create,
                        moon_fail *fail) {
   const moon_operand *x = &call->arg[X], *w = &call->arg[W];
   const moon_operand *y = &call->arg[Y], *b = cpu_optional(call, B);
   const conv_state *s = NULL;
-  if (cpu_conv_fits(x, w, y, b)) {
-    conv_problem p = cpu_conv_problem(x, w, y, &call->params);
-    conv_key key = cpu_conv_key(MOON_K_conv2d, &p, w, b != NULL);
-    s = cpu_conv_state(&key, may_create);
+  if (moon_cpu_conv_fits(x, w, y, b)) {
+    conv_problem p = moon_cpu_conv_problem(x, w, y, &call->params);
+    conv_key key = moon_cpu_conv_key(MOON_K_conv2d, &p, w, b != NULL);
+    s = moon_cpu_conv_state(&key, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
     return cpu_plan_by(&moon_ref_conv2d, call, plan, may_create, fail);
   }
-  cpu_conv_plan_packed(s, plan);
+  moon_cpu_conv_plan_packed(s, plan);
   return MOON_OK;
 }
 
@@ -79,7 +79,7 @@ static int run_conv2d(const moon_call *call, const moon_plan *plan,
                    .bias = b ? b->data : NULL,
                    .w = call->arg[W].data,
                    .relu = call->params.conv.epilogue == MOON_EPILOGUE_RELU};
-  return cpu_conv_run_packed(&c, plan, scratch, phase, part, fail);
+  return moon_cpu_conv_run_packed(&c, plan, scratch, phase, part, fail);
 }
 
 const moon_kernel moon_cpu_conv2d = {"conv2d", plan_conv2d, run_conv2d};

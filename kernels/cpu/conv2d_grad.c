@@ -9,7 +9,7 @@
 
 extern const moon_kernel moon_ref_conv2d_grad_x, moon_ref_conv2d_grad_w;
 
-/* --- dx --------------------------------------------------------------------------- */
+/* --- dx ------------------------------------------------------------------- */
 enum { X_DY, X_W, X_DX };
 
 static int plan_grad_x(const moon_call *call, moon_plan *plan, int may_create,
@@ -17,16 +17,16 @@ static int plan_grad_x(const moon_call *call, moon_plan *plan, int may_create,
   const moon_operand *dy = &call->arg[X_DY], *w = &call->arg[X_W];
   const moon_operand *dx = &call->arg[X_DX];
   const conv_state *s = NULL;
-  if (cpu_conv_fits(dx, w, dy, NULL)) {
-    conv_problem p = cpu_conv_problem(dx, w, dy, &call->params);
-    conv_key key = cpu_conv_key(MOON_K_conv2d_grad_x, &p, w, false);
-    s = cpu_conv_state(&key, may_create);
+  if (moon_cpu_conv_fits(dx, w, dy, NULL)) {
+    conv_problem p = moon_cpu_conv_problem(dx, w, dy, &call->params);
+    conv_key key = moon_cpu_conv_key(MOON_K_conv2d_grad_x, &p, w, false);
+    s = moon_cpu_conv_state(&key, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
     return cpu_plan_by(&moon_ref_conv2d_grad_x, call, plan, may_create, fail);
   }
-  cpu_conv_plan_packed(s, plan);
+  moon_cpu_conv_plan_packed(s, plan);
   return MOON_OK;
 }
 
@@ -43,10 +43,10 @@ static int run_grad_x(const moon_call *call, const moon_plan *plan,
     c.x = call->arg[X_DY].data;
     c.y = call->arg[X_DX].data;
   }
-  return cpu_conv_run_packed(&c, plan, scratch, phase, part, fail);
+  return moon_cpu_conv_run_packed(&c, plan, scratch, phase, part, fail);
 }
 
-/* --- dw and db ----------------------------------------------------------------------- */
+/* --- dw and db ------------------------------------------------------------ */
 enum { W_DY, W_X, W_DW, W_DB };
 
 /* Scratch: each part's dw, then each part's dw of one tile, the same for db. A
@@ -76,10 +76,10 @@ static int plan_grad_w(const moon_call *call, moon_plan *plan, int may_create,
   const moon_operand *dy = &call->arg[W_DY], *x = &call->arg[W_X];
   const moon_operand *dw = &call->arg[W_DW], *db = cpu_optional(call, W_DB);
   const conv_state *s = NULL;
-  if (cpu_conv_fits(x, dw, dy, db)) {
-    conv_problem p = cpu_conv_problem(x, dw, dy, &call->params);
-    conv_key key = cpu_conv_key(MOON_K_conv2d_grad_w, &p, dw, db != NULL);
-    s = cpu_conv_state(&key, may_create);
+  if (moon_cpu_conv_fits(x, dw, dy, db)) {
+    conv_problem p = moon_cpu_conv_problem(x, dw, dy, &call->params);
+    conv_key key = moon_cpu_conv_key(MOON_K_conv2d_grad_w, &p, dw, db != NULL);
+    s = moon_cpu_conv_state(&key, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
@@ -107,7 +107,7 @@ static int sum_tiles(const moon_call *call, const moon_plan *plan,
     float *to = i == lo ? dw : r->tile_dw + part * r->numel;
     float *to_b = i == lo ? db : r->tile_db + part * r->filters;
     void *data[] = {(void *)(x + t->x), to, (void *)(dy + t->y), to_b};
-    int status = dnn_run(t->primitive, data, fail);
+    int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (i == lo) continue;
     moon_cpu_simd()->weights->add(r->numel, to, dw);
@@ -138,8 +138,8 @@ static int run_grad_w(const moon_call *call, const moon_plan *plan,
   bool add = call->params.conv.accumulate;
   int64_t lo, hi;
   cpu_share(plan, phase, part, s->packing->rows, PACKING_BLOCK, &lo, &hi);
-  moon_cpu_simd()->weights->unpack(s->packing, r.dw, s->parts,
-                                   call->arg[W_DW].data, add, lo, hi);
+  cpu_sum sum = {r.dw, s->parts, call->arg[W_DW].data, add};
+  moon_cpu_simd()->weights->unpack(s->packing, &sum, lo, hi);
   if (db && part == 0) sum_db(db, &r, s->parts, add);
   return MOON_OK;
 }

@@ -20,7 +20,7 @@ static bool turns(const conv_problem *p) {
          p->k / p->groups >= TURN_CHANNELS;
 }
 
-conv_way cpu_conv_choose(const conv_key *key) {
+conv_way moon_cpu_conv_choose(const conv_key *key) {
   switch (key->kernel) {
     case MOON_K_conv2d: return CONV_FORWARD;
     case MOON_K_conv2d_grad_w: return CONV_BACKWARD_W;
@@ -28,7 +28,7 @@ conv_way cpu_conv_choose(const conv_key *key) {
   }
 }
 
-conv_problem cpu_conv_turned(const conv_problem *p) {
+conv_problem moon_cpu_conv_turned(const conv_problem *p) {
   conv_problem t = *p;
   t.c = p->k;
   t.k = p->c;

@@ -30,7 +30,7 @@ static double whole(int64_t channels) {
 }
 
 /* Arithmetic, memory, and something for each pixel of y. */
-double cpu_conv_ns(const conv_problem *p, conv_way way) {
+double moon_cpu_conv_ns(const conv_problem *p, conv_way way) {
   double pixels = (double)(p->n * p->oh * p->ow);
   double x = (double)(p->n * p->h * p->w * p->c);
   int64_t c = p->c / p->groups, k = p->k / p->groups;
@@ -57,8 +57,8 @@ static int64_t even(int64_t images, int64_t n) {
   return images;
 }
 
-conv_cut cpu_conv_cut(const conv_problem *p, conv_way way) {
-  double ns = cpu_conv_ns(p, way), image_ns = ns / (double)p->n;
+conv_cut moon_cpu_conv_cut(const conv_problem *p, conv_way way) {
+  double ns = moon_cpu_conv_ns(p, way), image_ns = ns / (double)p->n;
   double again_ns = weights(p) * (way == CONV_BACKWARD_W ? 1.6 : 0.27);
   double call_ns = larger(CALL_NS, 10 * again_ns);
   double part_ns = larger(PART_NS, 1.3 * again_ns);
@@ -80,25 +80,25 @@ conv_cut cpu_conv_cut(const conv_problem *p, conv_way way) {
   return cut;
 }
 
-bool cpu_conv_piece(const conv_problem *p, int64_t n, int64_t n_end, int64_t i,
-                    int64_t i_end, conv_problem *piece, conv_tile *tile) {
-  *piece = *p;
-  piece->n = n_end - n;
+bool moon_cpu_conv_piece(const conv_problem *p, const conv_range *r,
+                         conv_problem *piece, conv_tile *tile) {
   int64_t top = 0;
-  if (i > 0 || i_end < p->oh) {
-    int64_t first = i * p->stride[0] - p->padding[0];
-    int64_t last = (i_end - 1) * p->stride[0] - p->padding[0] +
+  *piece = *p;
+  piece->n = r->n_end - r->n;
+  if (r->i > 0 || r->i_end < p->oh) {
+    int64_t first = r->i * p->stride[0] - p->padding[0];
+    int64_t last = (r->i_end - 1) * p->stride[0] - p->padding[0] +
                    p->dilation[0] * (p->kh - 1);
     int64_t bottom = least(last, p->h - 1);
     top = most(first, 0);
     if (bottom < top) return false;
-    piece->oh = i_end - i;
+    piece->oh = r->i_end - r->i;
     piece->h = bottom - top + 1;
     piece->padding[0] = top - first;
     piece->after[0] = last - bottom;
   }
-  tile->x = (n * p->h + top) * p->w * p->c;
-  tile->y = (n * p->oh + i) * p->ow * p->k;
+  tile->x = (r->n * p->h + top) * p->w * p->c;
+  tile->y = (r->n * p->oh + r->i) * p->ow * p->k;
   tile->numel = piece->n * piece->oh * p->ow * p->k;
   return true;
 }

@@ -16,7 +16,7 @@ typedef struct builder {
   dnnl_memory_desc_t weights;  /* the first primitive's choice */
 } builder;
 
-/* --- primitives ----------------------------------------------------------------- */
+/* --- primitives ----------------------------------------------------------- */
 typedef struct layouts {
   dnnl_memory_desc_t x, w, y, b;
   dnnl_dims_t stride, dilation, before, after;
@@ -54,7 +54,7 @@ static dnn_primitive *new_primitive(const builder *b, const conv_problem *p) {
   }
   int n = b->has_bias ? 4 : 3;
   if (b->state->way == CONV_FORWARD) {
-    return dnn_new(&(dnn_recipe){
+    return moon_dnn_new(&(dnn_recipe){
         .desc = &forward, .n = n,
         .arg = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS}});
   }
@@ -64,7 +64,7 @@ static dnn_primitive *new_primitive(const builder *b, const conv_problem *p) {
             l.dilation, l.before, l.after)) {
       return NULL;
     }
-    return dnn_new(&(dnn_recipe){
+    return moon_dnn_new(&(dnn_recipe){
         .desc = &backward, .forward = &forward, .n = 3,
         .arg = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST}});
   }
@@ -73,7 +73,7 @@ static dnn_primitive *new_primitive(const builder *b, const conv_problem *p) {
           l.stride, l.dilation, l.before, l.after)) {
     return NULL;
   }
-  return dnn_new(&(dnn_recipe){
+  return moon_dnn_new(&(dnn_recipe){
       .desc = &backward, .forward = &forward, .n = n,
       .arg = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST,
               DNNL_ARG_DIFF_BIAS}});
@@ -87,18 +87,17 @@ static dnn_primitive *primitive_for(builder *b, const conv_problem *form) {
   if (b->n_forms == FORMS) return NULL;
   dnn_primitive *p = new_primitive(b, form);
   if (!p) return NULL;
-  if (b->n_forms == 0) b->weights = *dnn_layout(p, 1);
+  if (b->n_forms == 0) b->weights = *moon_dnn_layout(p, 1);
   b->form[b->n_forms] = *form;
   b->primitive[b->n_forms++] = p;
   return p;
 }
 
-/* --- tiles ------------------------------------------------------------------------- */
-static bool add_tile(builder *b, int64_t n, int64_t n_end, int64_t i,
-                     int64_t i_end) {
+/* --- tiles ---------------------------------------------------------------- */
+static bool add_tile(builder *b, const conv_range *r) {
   conv_problem piece;
   conv_tile *tile = &b->state->tile[b->state->n_tiles++];
-  if (!cpu_conv_piece(&b->p, n, n_end, i, i_end, &piece, tile)) return false;
+  if (!moon_cpu_conv_piece(&b->p, r, &piece, tile)) return false;
   tile->primitive = primitive_for(b, &piece);
   return tile->primitive != NULL;
 }
@@ -114,15 +113,15 @@ static bool tile(builder *b, conv_cut cut) {
   for (int64_t n = 0; n < b->p.n; n += cut.images) {
     int64_t n_end = n + cut.images < b->p.n ? n + cut.images : b->p.n;
     for (int64_t band = 0; band < cut.bands; band++) {
-      int64_t i = b->p.oh * band / cut.bands;
-      int64_t i_end = b->p.oh * (band + 1) / cut.bands;
-      if (!add_tile(b, n, n_end, i, i_end)) return false;
+      conv_range r = {n, n_end, b->p.oh * band / cut.bands,
+                      b->p.oh * (band + 1) / cut.bands};
+      if (!add_tile(b, &r)) return false;
     }
   }
   return true;
 }
 
-/* --- the state ---------------------------------------------------------------------- */
+/* --- the state ------------------------------------------------------------ */
 static cpu_weights weights_of(const conv_key *key, bool turned) {
   const int64_t *s = key->w_stride;
   int64_t group = key->p.k / key->p.groups * s[0];
@@ -137,21 +136,21 @@ static const void *make(const void *key_) {
   conv_state *s = calloc(1, sizeof *s);
   if (!s) return NULL;
   builder b = {.state = s, .p = key->p, .has_bias = key->has_bias};
-  s->way = cpu_conv_choose(key);
+  s->way = moon_cpu_conv_choose(key);
   bool turned = key->kernel == MOON_K_conv2d_grad_x && s->way == CONV_FORWARD;
-  if (turned) b.p = cpu_conv_turned(&key->p);
-  s->ns = cpu_conv_ns(&b.p, s->way);
-  if (!tile(&b, cpu_conv_cut(&b.p, s->way))) {
+  if (turned) b.p = moon_cpu_conv_turned(&key->p);
+  s->ns = moon_cpu_conv_ns(&b.p, s->way);
+  if (!tile(&b, moon_cpu_conv_cut(&b.p, s->way))) {
     b.n_forms = 0;
     s->by_ref = !tile(&b, (conv_cut){b.p.n, 1, 1});
   }
   if (s->by_ref) return s;
   cpu_weights w = weights_of(key, turned);
-  s->packing = cpu_packing_new(&b.weights, &w);
+  s->packing = moon_cpu_packing_new(&b.weights, &w);
   s->by_ref = s->packing == NULL;
   return s;
 }
 
-const conv_state *cpu_conv_state(const conv_key *key, bool may_create) {
-  return dnn_find(key, sizeof *key, may_create, make);
+const conv_state *moon_cpu_conv_state(const conv_key *key, bool may_create) {
+  return moon_dnn_find(key, sizeof *key, may_create, make);
 }

@@ -43,28 +43,29 @@ typedef struct conv_state {
 } conv_state;
 
 /* The problem of a call: x and y of the forward's shape, w and its places. */
-conv_problem cpu_conv_problem(const moon_operand *x, const moon_operand *w,
+conv_problem moon_cpu_conv_problem(const moon_operand *x, const moon_operand *w,
                               const moon_operand *y, const moon_params *q);
 /* Where the call is one for oneDNN: f32, nothing empty, channels-last. */
-bool cpu_conv_fits(const moon_operand *x, const moon_operand *w,
+bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
                    const moon_operand *y, const moon_operand *bias);
-conv_key cpu_conv_key(int kernel, const conv_problem *p, const moon_operand *w,
+conv_key moon_cpu_conv_key(int kernel, const conv_problem *p, const moon_operand *w,
                       bool has_bias);
 
 /* conv_choice.c: the algorithm, by shape alone. */
-conv_way cpu_conv_choose(const conv_key *key);
+conv_way moon_cpu_conv_choose(const conv_key *key);
 /* The input gradient of p as a forward convolution. */
-conv_problem cpu_conv_turned(const conv_problem *p);
+conv_problem moon_cpu_conv_turned(const conv_problem *p);
 
 /* conv_cut.c: nanoseconds on one core, roughly; images per tile, bands of rows
  * per image, parts. */
 typedef struct conv_cut { int64_t images, bands, parts; } conv_cut;
-double cpu_conv_ns(const conv_problem *p, conv_way way);
-conv_cut cpu_conv_cut(const conv_problem *p, conv_way way);
-/* The piece of p from image n, output row i on; false if no input row meets
- * it. `x` and `y`: its first elements. */
-bool cpu_conv_piece(const conv_problem *p, int64_t n, int64_t n_end, int64_t i,
-                    int64_t i_end, conv_problem *piece, conv_tile *tile);
+double moon_cpu_conv_ns(const conv_problem *p, conv_way way);
+conv_cut moon_cpu_conv_cut(const conv_problem *p, conv_way way);
+/* Images n to n_end, output rows i to i_end (not included) of p as a problem,
+ * and where it begins; false if no row of x meets it. */
+typedef struct conv_range { int64_t n, n_end, i, i_end; } conv_range;
+bool moon_cpu_conv_piece(const conv_problem *p, const conv_range *r,
+                         conv_problem *piece, conv_tile *tile);
 
 /* conv2d.c: a call whose weights are packed, then read by all tiles. */
 typedef struct conv_packed {
@@ -73,11 +74,11 @@ typedef struct conv_packed {
   const float *w;
   bool relu;
 } conv_packed;
-void cpu_conv_plan_packed(const conv_state *s, moon_plan *plan);
-int cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
+void moon_cpu_conv_plan_packed(const conv_state *s, moon_plan *plan);
+int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
                         void *scratch, int phase, int part, moon_fail *fail);
 
-/* conv_state.c: the state of a key, found or made; NULL: see dnn_find. */
-const conv_state *cpu_conv_state(const conv_key *key, bool may_create);
+/* conv_state.c: the state of a key, found or made; NULL: see moon_dnn_find. */
+const conv_state *moon_cpu_conv_state(const conv_key *key, bool may_create);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include "../kernel.h"
 
-/* --- one kernel out of two -------------------------------------------- */
+/* --- one kernel out of two ------------------------------------------------ */
 /* CPU_KERNEL(name, symbol) defines a kernel from three functions:
  *   covers_name(call)       whether the call is for this kernel
  *   cut_name(call, plan)    its parts
@@ -54,7 +54,7 @@ static inline int cpu_plan_by(const moon_kernel *other, const moon_call *call,
   return status;
 }
 
-/* --- cutting ---------------------------------------------------------- */
+/* --- cutting -------------------------------------------------------------- */
 /* Elements per part that are worth another thread's while, and the borders of
  * parts: whole cache lines of f32. */
 enum { CPU_PART = 1 << 16, CPU_PARTS = 32, CPU_GRAIN = 64 };
@@ -76,7 +76,7 @@ static inline void cpu_share(const moon_plan *plan, int phase, int part,
   moon_part_range(units, plan->parts[phase], part, grain, lo, hi);
 }
 
-/* --- operands --------------------------------------------------------- */
+/* --- operands ------------------------------------------------------------- */
 static inline const moon_operand *cpu_optional(const moon_call *call, int k) {
   return k < call->n && call->arg[k].data ? &call->arg[k] : NULL;
 }
@@ -124,13 +124,14 @@ static inline size_t cpu_align64(size_t nbytes) {
 int moon_cpu_check_index(const moon_operand *index, const char *what,
                          int64_t size, moon_fail *fail);
 
-/* --- what simd/ gives ------------------------------------------------- */
+/* --- what simd/ gives ----------------------------------------------------- */
 struct cpu_packing;
+struct cpu_sum;
 typedef struct cpu_weights_simd {  /* simd/pack.c */
   void (*pack)(const struct cpu_packing *p, const float *rows, float *packed,
                int64_t lo, int64_t hi);
-  void (*unpack)(const struct cpu_packing *p, const float *packed, int n,
-                 float *rows, int add, int64_t lo, int64_t hi);
+  void (*unpack)(const struct cpu_packing *p, const struct cpu_sum *sum,
+                 int64_t lo, int64_t hi);
   void (*add)(int64_t n, const float *x, float *y);  /* y += x */
   void (*relu)(int64_t n, float *y);                 /* NaN stays */
 } cpu_weights_simd;

@@ -57,7 +57,7 @@ static const void *add(uint64_t hash, const void *key, size_t size,
   return n->state;
 }
 
-const void *dnn_find(const void *key, size_t size, bool may_create,
+const void *moon_dnn_find(const void *key, size_t size, bool may_create,
                      dnn_make *make) {
   uint64_t hash = hash_of(key, size);
   const node *n = look(hash, key, size);

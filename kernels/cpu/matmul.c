@@ -39,7 +39,7 @@ typedef struct matmul_state {
   double ns;
 } matmul_state;
 
-/* --- how it is cut ---------------------------------------------------------------- */
+/* --- how it is cut -------------------------------------------------------- */
 static cuts cut(int64_t total, int64_t count, int64_t grain) {
   int64_t size = (total + count - 1) / count;
   size = (size + grain - 1) / grain * grain;
@@ -89,7 +89,7 @@ static void cut_all(matmul_state *s, const matmul_key *q) {
   s->direct = s->n.count == 1 && s->k.count == 1 && q->y_stride == q->n;
 }
 
-/* --- primitives --------------------------------------------------------------------- */
+/* --- primitives ----------------------------------------------------------- */
 /* Of a block: y without gaps; the bias unless there are slices. */
 static dnn_primitive *new_primitive(const matmul_state *s, const matmul_key *q,
                                     const int64_t size[3]) {
@@ -109,7 +109,7 @@ static dnn_primitive *new_primitive(const matmul_state *s, const matmul_key *q,
   if (dnnl_matmul_desc_init(&desc, &a, &b, has_bias ? &bias : NULL, &y)) {
     return NULL;
   }
-  return dnn_new(&(dnn_recipe){
+  return moon_dnn_new(&(dnn_recipe){
       .desc = &desc, .n = has_bias ? 4 : 3, .adds = q->adds && s->direct,
       .arg = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS}});
 }
@@ -140,7 +140,7 @@ static const void *make(const void *key) {
   return s;
 }
 
-/* --- plan ------------------------------------------------------------------------------ */
+/* --- plan ----------------------------------------------------------------- */
 /* Strides as oneDNN wants them, where an extent of 1 leaves them open; false
  * where neither dimension is contiguous, or elements are repeated. */
 static bool strides_of(const moon_operand *o, int64_t stride[2]) {
@@ -182,7 +182,7 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
   matmul_key q;
   const matmul_state *s = NULL;
   if (key_of(call, &q)) {
-    s = dnn_find(&q, sizeof q, may_create, make);
+    s = moon_dnn_find(&q, sizeof q, may_create, make);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
@@ -199,7 +199,7 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
   return MOON_OK;
 }
 
-/* --- run -------------------------------------------------------------------------------- */
+/* --- run ------------------------------------------------------------------ */
 /* Block (i, j) of slice l, in scratch. */
 static int64_t part_of(const matmul_state *s, int64_t i, int64_t j,
                        int64_t l) {
@@ -253,7 +253,7 @@ static int run_block(const moon_call *call, const matmul_state *s,
                   bias ? (float *)bias->data + n : NULL};
   dnn_primitive *p = s->primitive[i == s->m.count - 1][j == s->n.count - 1]
                                  [l == s->k.count - 1];
-  int status = dnn_run(p, data, fail);
+  int status = moon_dnn_run(p, data, fail);
   if (status == MOON_OK && s->k.count == 1) {
     finish_block(call, s, scratch, i, j);
   }

@@ -80,7 +80,7 @@ static dnnl_primitive_desc_t describe(const dnn_recipe *r,
   return pd;
 }
 
-dnn_primitive *dnn_new(const dnn_recipe *r) {
+dnn_primitive *moon_dnn_new(const dnn_recipe *r) {
   pthread_once(&once, open_engine);
   use_one_thread();
   if (!engine) return NULL;
@@ -106,11 +106,11 @@ dnn_primitive *dnn_new(const dnn_recipe *r) {
   return p;
 }
 
-const dnnl_memory_desc_t *dnn_layout(const dnn_primitive *p, int i) {
+const dnnl_memory_desc_t *moon_dnn_layout(const dnn_primitive *p, int i) {
   return &p->layout[i];
 }
 
-/* --- execution -------------------------------------------------------- */
+/* --- execution ------------------------------------------------------------ */
 static binding *bind(const dnn_primitive *p) {
   binding *b = calloc(1, sizeof *b);
   if (!b) return NULL;
@@ -166,7 +166,7 @@ static void *scratchpad(const dnn_primitive *p) {
   return (char *)have + PAD_ALIGN;
 }
 
-int dnn_run(dnn_primitive *p, void *const *data, moon_fail *fail) {
+int moon_dnn_run(dnn_primitive *p, void *const *data, moon_fail *fail) {
   use_one_thread();
   void *pad = scratchpad(p);
   binding *b = pad ? take(p) : NULL;

@@ -21,17 +21,17 @@ typedef struct dnn_recipe {
 
 /* NULL where oneDNN has nothing better than its own plain loops. Never freed.
  * Slow (code generation). */
-dnn_primitive *dnn_new(const dnn_recipe *recipe);
+dnn_primitive *moon_dnn_new(const dnn_recipe *recipe);
 /* The layout that argument i has. */
-const dnnl_memory_desc_t *dnn_layout(const dnn_primitive *p, int i);
+const dnnl_memory_desc_t *moon_dnn_layout(const dnn_primitive *p, int i);
 /* data[i] is the recipe's argument i; a status. */
-int dnn_run(dnn_primitive *p, void *const *data, moon_fail *fail);
+int moon_dnn_run(dnn_primitive *p, void *const *data, moon_fail *fail);
 
 /* A plan's state: found by its key, or made. NULL when it would have to be
  * made and may not. `make` gets the key; what it returns is kept for good.
  * Keys are compared byte by byte and begin with a number of their kind. */
 typedef const void *dnn_make(const void *key);
-const void *dnn_find(const void *key, size_t size, bool may_create,
+const void *moon_dnn_find(const void *key, size_t size, bool may_create,
                      dnn_make *make);
 
 #endif

@@ -79,7 +79,7 @@ static cpu_packing *sized(int64_t rows, int64_t columns) {
   return p;
 }
 
-cpu_packing *cpu_packing_new(const dnnl_memory_desc_t *m,
+cpu_packing *moon_cpu_packing_new(const dnnl_memory_desc_t *m,
                              const cpu_weights *w) {
   if (m->format_kind != dnnl_blocked || m->extra.flags) return NULL;
   int grouped = m->ndims == 5, input = m->ndims - 3;

@@ -30,12 +30,19 @@ typedef struct cpu_weights {
 
 /* `layout` has four dimensions, or five with groups first. NULL when there is
  * no memory, or the layout is none of the blocked ones. */
-cpu_packing *cpu_packing_new(const dnnl_memory_desc_t *layout,
+cpu_packing *moon_cpu_packing_new(const dnnl_memory_desc_t *layout,
                              const cpu_weights *w);
 
-/* cpu_simd.pack(p, rows, packed, lo, hi): packed = rows, for rows lo to hi of
- * the matrix (multiples of 16, or the end).
- * cpu_simd.unpack(p, packed, n, rows, add, lo, hi): rows = (or +=) the sum of n
- * packed matrices that follow each other, added in that order. */
+/* rows = (or +=) the sum of n packed matrices that follow each other, added in
+ * that order. */
+typedef struct cpu_sum {
+  const float *packed;
+  int n;
+  float *rows;
+  bool add;
+} cpu_sum;
+
+/* simd/pack.c does both, for rows lo to hi of the matrix (multiples of 16, or
+ * the end): pack(p, rows, packed, lo, hi) and unpack(p, sum, lo, hi). */
 
 #endif

@@ -15,11 +15,18 @@ local STEP = 1024          -- else in steps of this size (collectgarbage "step")
 local collected = 0        -- bytes ever allocated at the last collection
 local sweeping = false     -- a collection in steps is under way
 
+-- How many new bytes are worth a collection. Near the limit, fewer: what fails
+-- inside a backward cannot be tried again.
+local function enough(live, limit)
+  return math.min(math.max(LEAST, live / 2),
+                  math.max(limit - live, limit / 16))
+end
+
 --- Collects, or takes a step, if enough was allocated since the last time.
 function M.look()
-  local allocated, live = runtime.bytes()
+  local allocated, live, limit = runtime.bytes()
   if not sweeping then
-    if allocated - collected < math.max(LEAST, live / 2) then return end
+    if allocated - collected < enough(live, limit) then return end
     if collectgarbage "count" < SMALL_HEAP then
       collectgarbage()
       collected = allocated

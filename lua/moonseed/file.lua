@@ -3,8 +3,8 @@
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
-local loop = require "moonseed.loop"
 local retry = require "moonseed.retry"
+local ring = require "moonseed.ring"
 local tensor = require "moonseed.tensor"
 local wait = require "moonseed.wait"
 local C, ffi = core.C, core.ffi
@@ -58,7 +58,7 @@ end
 local job_out = ffi.new "moon_job *[1]"
 
 local function start_job(path)
-  local ticket = loop.ticket()
+  local ticket = ring.ticket()
   local status = C.moon_file_read(live, path, ticket, job_out)
   if status < 0 then
     retry.call(status, C.moon_file_read, live, path, ticket, job_out)

@@ -18,10 +18,12 @@ local grad = require "moonseed.grad"
 local neural = require "moonseed.neural"
 local ops = require "moonseed.ops"
 local print = require "moonseed.print"
+local recompute = require "moonseed.recompute"
 local stream = require "moonseed.stream"
 local task = require "moonseed.task"
 local tensor = require "moonseed.tensor"
 local verbs = require "moonseed.verbs"
+local user_op = require "moonseed.user_op"
 require "moonseed.views"
 require "moonseed.reduce"
 require "moonseed.read"
@@ -50,7 +52,8 @@ for name, value in pairs{
   set_memory_limit = runtime.set_memory_limit,
   on = stream.on, streams = stream.streams, stream = stream.current,
   synchronize = stream.synchronize,
-  op = grad.op, grad_scope = grad.grad_scope, recompute = grad.recompute,
+  op = user_op.op, grad_scope = grad.grad_scope,
+  recompute = recompute.recompute,
   tidy = tidy.tidy, debug = switches.debug,
 } do M[name] = value end
 

@@ -4,15 +4,13 @@
 -- at the core's completion ring, and gives luv a turn. Tasks therefore never
 -- run inside a luv callback; a callback only wakes them.
 --
--- A wait is a *ticket*: a number handed to the core, which comes back on its
--- completion ring. A task waits for one thing at a time, so its ticket is a
--- field of the task.
 
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local ring = require "moonseed.ring"
 local runtime = require "moonseed.runtime"
-local C, ffi, uv = core.C, core.ffi, core.uv
+local C, uv = core.C, core.uv
 
 local resume, yield = coroutine.resume, coroutine.yield
 local status, isyieldable = coroutine.status, coroutine.isyieldable
@@ -35,8 +33,6 @@ M.main = nil
 M.tasks = {}
 
 local HOLD_NS = 2e6  -- a task gives way after this long
-local RING = 256     -- tickets taken from the core at once
-local MAX_SPIN_NS, MIN_SPIN_NS = 50e3, 3e3
 
 -- Monotonic nanoseconds.
 local function now()
@@ -96,60 +92,6 @@ function M.overdue()
   return now() - turned > HOLD_NS
 end
 
--- --- tickets -------------------------------------------------------------
-
-local waiting, n_waiting, last_ticket = {}, 0, 0
-local tickets = ffi.new("double[?]", RING)
-local fresh, spin_ns = false, MAX_SPIN_NS
-
---- A number that the core can hand back.
----@return number
-function M.ticket()
-  last_ticket = last_ticket + 1
-  return last_ticket
-end
-
-local function expect(task, ticket)
-  task.ticket = ticket
-  waiting[ticket] = task
-  n_waiting = n_waiting + 1
-  fresh = true
-end
-
-local function forget(task)
-  local ticket = task.ticket
-  if ticket and waiting[ticket] then
-    waiting[ticket] = nil
-    n_waiting = n_waiting - 1
-  end
-  task.ticket = nil
-end
-
-local function drain(for_ns)
-  local n = C.moon_completion_drain(runtime.handle, tickets, RING, for_ns)
-  for i = 0, n - 1 do
-    local task = waiting[tickets[i]]
-    if task then
-      forget(task)
-      M.wake(task)
-    end
-  end
-  return n
-end
-
--- A short look at the ring before the loop sleeps, once per batch of new
--- waits: what is nearly complete costs no wake-up of this thread. Shorter and
--- shorter while it finds nothing.
-local function look()
-  if not fresh then return end
-  fresh = false
-  if drain(spin_ns) > 0 then
-    spin_ns = MAX_SPIN_NS
-  else
-    spin_ns = math.max(MIN_SPIN_NS, spin_ns / 2)
-  end
-end
-
 -- --- luv -----------------------------------------------------------------
 
 local function report(e)
@@ -175,7 +117,7 @@ end
 function M.open()
   if poll then return end
   poll = uv.new_poll(C.moon_completion_fd(runtime.handle))
-  poll:start("r", M.guard(function() drain(0) end))
+  poll:start("r", M.guard(function() ring.drain(M.wake) end))
   poll:unref()
   referenced = false
   check.status(C.moon_interrupt_install(runtime.handle))
@@ -184,7 +126,7 @@ end
 
 -- The ring's handle keeps luv's loop alive just while a ticket is due.
 local function turn(mode)
-  local wanted = n_waiting > 0
+  local wanted = ring.n_due > 0
   if wanted ~= referenced then
     referenced = wanted
     if wanted then poll:ref() else poll:unref() end
@@ -199,7 +141,7 @@ end
 function M.stop(task, e)
   if task.stopped == nil then task.stopped = e end
   if task.parked then
-    forget(task)
+    ring.forget(task)
     M.wake(task)
   end
 end
@@ -222,11 +164,11 @@ end
 local function round()
   run_ready()
   if root.woken then return end
-  if head > tail then look() end
+  if head > tail then ring.look(M.wake) end
   if root.woken then return end
   if head <= tail then
     turn "nowait"
-  elseif n_waiting > 0 or uv.loop_alive() then
+  elseif ring.n_due > 0 or uv.loop_alive() then
     turn "once"
   else
     deadlock()
@@ -249,7 +191,7 @@ M.blockers = {}
 
 -- Inside a C function, or in a coroutine that moonseed does not know.
 local function block(task)
-  forget(task)
+  ring.forget(task)
   task.woken = true
   local blocker = M.blockers[task.kind]
   if not blocker then
@@ -293,7 +235,7 @@ function M.rest(kind, object, ticket)
   local task = M.running
   task.kind, task.object = kind, object
   task.woken, task.parked = false, true
-  if ticket then expect(task, ticket) end
+  if ticket then ring.expect(task, ticket) end
   M.hold()
   task.parked, task.kind, task.object = false, nil, nil
 end

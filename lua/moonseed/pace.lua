@@ -51,15 +51,14 @@ end
 function M.step()
   if in_callback() then return collect.look() end
   local steps = steps_of(loop.running)
-  local allocated = runtime.bytes()
+  local allocated, _, limit = runtime.bytes()
   steps.last = steps.last + 1
   steps[steps.last] = {
     event = C.moon_stream_event(live.rt, live.stream), bytes = allocated,
   }
-  local most = runtime.memory_limit() / 4
   while steps.last - steps.first >= AHEAD or
       (steps.first < steps.last
-       and allocated - steps[steps.first].bytes > most) do
+       and allocated - steps[steps.first].bytes > limit / 4) do
     wait_for_oldest(steps)
   end
   M.pause()

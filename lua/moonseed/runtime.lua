@@ -54,18 +54,12 @@ function M.stats()
   return result
 end
 
---- Bytes ever handed out to tensors, and bytes in tensors that exist.
----@return number, number
+--- Bytes ever handed out to tensors, bytes in tensors that exist, the limit.
+---@return number, number, number
 function M.bytes()
   C.moon_stats_read(M.handle, stats)
-  return tonumber(stats.allocated_bytes), tonumber(stats.live_bytes)
-end
-
---- The limit on tensor memory, in bytes.
----@return number
-function M.memory_limit()
-  C.moon_stats_read(M.handle, stats)
-  return tonumber(stats.limit_bytes)
+  return tonumber(stats.allocated_bytes), tonumber(stats.live_bytes),
+    tonumber(stats.limit_bytes)
 end
 
 --- Sets the limit on tensor memory.

@@ -7,6 +7,7 @@ local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local loop = require "moonseed.loop"
+local ring = require "moonseed.ring"
 local C, uv = core.C, core.uv
 
 local live = context.live
@@ -32,12 +33,12 @@ end
 --- Waits until the tensor is complete; raises nothing of what it carries.
 ---@param t userdata  a moon_handle
 function M.settled(t)
-  local ticket = loop.ticket()
+  local ticket = ring.ticket()
   local s = check.status(C.moon_tensor_watch(live, t.p, ticket))
   if s == 1 then return glance("a tensor") end
   repeat
     loop.wait("a tensor", t, ticket)
-    ticket = loop.ticket()
+    ticket = ring.ticket()
   until check.status(C.moon_tensor_watch(live, t.p, ticket)) == 1
 end
 
@@ -50,7 +51,7 @@ function M.tensor(t)
 end
 
 local function wait_quietly(e)
-  local ticket = loop.ticket()
+  local ticket = ring.ticket()
   if check.status(C.moon_event_watch(live, e, ticket)) == 0 then
     loop.wait("an event", e, ticket)
   end

@@ -1,8 +1,8 @@
 -- Every public Lua function says what it takes: a `---@param` per parameter,
 -- and a `---@return` where it returns something. Public is what a module or
--- class of lua/ has under a name without a leading underscore. In a table called
--- `methods` the first parameter is the object. `forward` of a layer is as
--- nn/module.lua says.
+-- class of lua/ has under a name without a leading underscore. In a table
+-- called `methods` the first parameter is the object. `forward` of a layer is
+-- as nn/module.lua says.
 
 package.path = "scripts/checks/?.lua;" .. package.path
 local source = require "source"

@@ -47,7 +47,7 @@ CPU_COVERS(binary) {
 
 CPU_CUT(binary) {
   int64_t n = moon_operand_numel(&call->arg[2]);
-  cpu_phase(plan, n, (double)n, 0.4);
+  cpu_phase(plan, n, (double)n, 0.2);
 }
 
 static void run_bools(const moon_call *call, const cpu_loop *l, cpu_walk w) {
@@ -86,7 +86,7 @@ CPU_RUN(binary) {
   return MOON_OK;
 }
 
-/* --- add_into --------------------------------------------------------- */
+/* --- add_into ------------------------------------------------------------- */
 static cpu_loop add_loop(const moon_call *call) {
   const moon_operand *o[] = {&call->arg[1], &call->arg[0]};
   return cpu_loop_of(o, 2);
@@ -101,7 +101,7 @@ CPU_COVERS(add_into) {
 
 CPU_CUT(add_into) {
   int64_t n = moon_operand_numel(&call->arg[1]);
-  cpu_phase(plan, n, (double)n, 0.4);
+  cpu_phase(plan, n, (double)n, 0.2);
 }
 
 static void add_row(int64_t n, float alpha, const float *restrict x,

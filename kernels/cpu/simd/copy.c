@@ -11,7 +11,7 @@ static cpu_loop loop_of(const moon_call *call) {
   return cpu_loop_of(o, 2);
 }
 
-/* --- casts ------------------------------------------------------------ */
+/* --- casts ---------------------------------------------------------------- */
 typedef void cast_fn(int64_t n, const void *x, void *y);
 
 #define CAST(name, from, to, result)                              \
@@ -39,7 +39,7 @@ static cast_fn *const casts[MOON_DTYPES][MOON_DTYPES] = {
     [MOON_F64] = {[MOON_F32] = f64_f32},
     [MOON_F32] = {[MOON_F64] = f32_f64, [MOON_BOOL] = f32_bool}};
 
-/* --- transposes ------------------------------------------------------- */
+/* --- transposes ----------------------------------------------------------- */
 enum { BLOCK = SIMD_BLOCK };
 
 /* y[j, i] = x[i, j] for i, j < 16; rows `xs` and `ys` apart. */
@@ -104,7 +104,7 @@ static void copy_stripe(const moon_call *call, const cpu_loop *l, int t,
                 l->shape[l->ndim - 1], width);
 }
 
-/* --- the kernel ------------------------------------------------------- */
+/* --- the kernel ----------------------------------------------------------- */
 typedef enum way { ROWS, CASTS, TRANSPOSE, STRIDED, NONE } way;
 
 static way way_of(const moon_call *call, const cpu_loop *l) {
@@ -127,7 +127,7 @@ CPU_CUT(copy) {
   way way = way_of(call, &l);
   int64_t units = way == TRANSPOSE ? stripes(&l, other_inner(&l)) : l.numel;
   cpu_phase(plan, units, (double)l.numel,
-            way == ROWS || way == CASTS ? 0.3 : 0.8);
+            way == ROWS || way == CASTS ? 0.15 : 0.5);
 }
 
 static void copy_strided(const moon_call *call, const cpu_loop *l,

@@ -46,8 +46,8 @@ static inline float simd_exp(float x) {
   return p * first * simd_from_bits((whole - half + 127) << 23);
 }
 
-/* x = 2^n m, m in [sqrt(1/2), sqrt(2)) (0x3F3504F3 is sqrt(1/2)); log m = 2 artanh(s) with
- * s = (m - 1) / (m + 1), by its series to s^9. */
+/* x = 2^n m, m in [sqrt(1/2), sqrt(2)) (0x3F3504F3 is sqrt(1/2) in bits);
+ * log m = 2 artanh(s), s = (m - 1) / (m + 1), by its series to s^9. */
 static inline float simd_log(float x) {
   bool tiny = x < 0x1p-126f;
   int32_t bits = simd_bits(x * (tiny ? 0x1p23f : 1.0f)) - 0x3F3504F3;

@@ -31,7 +31,7 @@ CPU_COVERS(fill) {
 
 CPU_CUT(fill) {
   int64_t n = moon_operand_numel(&call->arg[0]);
-  cpu_phase(plan, n, (double)n, 0.2);
+  cpu_phase(plan, n, (double)n, 0.1);
 }
 
 /* `size` is 1, 4 or 8. */

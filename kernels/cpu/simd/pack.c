@@ -8,7 +8,7 @@ enum { BLOCK = PACKING_BLOCK };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* --- pack ------------------------------------------------------------- */
+/* --- pack ----------------------------------------------------------------- */
 /* Rows are neighbours in packed memory, columns in the user's. */
 static void pack_square(const cpu_packing *p, const float *rows, float *packed,
                         int64_t r, int64_t j) {
@@ -61,58 +61,56 @@ static void pack(const cpu_packing *p, const float *rows, float *packed,
   }
 }
 
-/* --- unpack ----------------------------------------------------------- */
+/* --- unpack --------------------------------------------------------------- */
 typedef float simd_f16
     __attribute__((vector_size(64), aligned(4), may_alias));
 
-static void unpack_square(const cpu_packing *p, const float *packed, int n,
-                          float *rows, int add, int64_t r, int64_t j) {
+static void unpack_square(const cpu_packing *p, const cpu_sum *s, int64_t r,
+                          int64_t j) {
   union { simd_f16 sum[BLOCK]; simd_u16 bits[BLOCK]; } a;
   for (int i = 0; i < BLOCK; i++) {
-    const float *from = packed + p->packed_row[r] + p->packed_column[j + i];
+    const float *from = s->packed + p->packed_row[r] + p->packed_column[j + i];
     a.sum[i] = *(const simd_f16 *)from;
-    for (int k = 1; k < n; k++) {
+    for (int k = 1; k < s->n; k++) {
       from += p->numel;
       a.sum[i] += *(const simd_f16 *)from;
     }
   }
   simd_transpose(a.bits);
   for (int i = 0; i < BLOCK; i++) {
-    float *to = rows + p->row[r + i] + p->column[j];
-    if (add) a.sum[i] = *(const simd_f16 *)to + a.sum[i];
+    float *to = s->rows + p->row[r + i] + p->column[j];
+    if (s->add) a.sum[i] = *(const simd_f16 *)to + a.sum[i];
     *(simd_f16 *)to = a.sum[i];
   }
 }
 
-static void unpack_each(const cpu_packing *p, const float *packed, int n,
-                        float *rows, int add, int64_t r, int64_t j) {
+static void unpack_each(const cpu_packing *p, const cpu_sum *s, int64_t r,
+                        int64_t j) {
   if (p->row[r] < 0 || p->column[j] < 0) return;
-  const float *from = packed + p->packed_row[r] + p->packed_column[j];
-  float *to = rows + p->row[r] + p->column[j], sum = *from;
-  for (int k = 1; k < n; k++) sum += from[k * p->numel];
-  *to = add ? *to + sum : sum;
+  const float *from = s->packed + p->packed_row[r] + p->packed_column[j];
+  float *to = s->rows + p->row[r] + p->column[j], sum = *from;
+  for (int k = 1; k < s->n; k++) sum += from[k * p->numel];
+  *to = s->add ? *to + sum : sum;
 }
 
-static void unpack(const cpu_packing *p, const float *packed, int n,
-                   float *rows, int add, int64_t lo, int64_t hi) {
+static void unpack(const cpu_packing *p, const cpu_sum *s, int64_t lo,
+                   int64_t hi) {
   for (int64_t r = lo; r < hi; r += BLOCK) {
     bool row_block = p->row_block[r / BLOCK];
     for (int64_t j = 0; j < p->columns; j += BLOCK) {
       if (row_block && p->column_block[j / BLOCK]) {
-        unpack_square(p, packed, n, rows, add, r, j);
+        unpack_square(p, s, r, j);
         continue;
       }
       int64_t end = least(p->columns, j + BLOCK);
       for (int64_t i = r; i < least(hi, r + BLOCK); i++) {
-        for (int64_t k = j; k < end; k++) {
-          unpack_each(p, packed, n, rows, add, i, k);
-        }
+        for (int64_t k = j; k < end; k++) unpack_each(p, s, i, k);
       }
     }
   }
 }
 
-/* --- on results ------------------------------------------------------- */
+/* --- on results ----------------------------------------------------------- */
 static void add(int64_t n, const float *restrict x, float *restrict y) {
   for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }

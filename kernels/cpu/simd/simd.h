@@ -66,7 +66,7 @@ static inline int64_t simd_piece(const cpu_loop *l) {
   return INT64_MAX;
 }
 
-/* --- vectors ---------------------------------------------------------- */
+/* --- vectors -------------------------------------------------------------- */
 typedef float simd_f8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef double simd_d8 __attribute__((vector_size(64), aligned(8), may_alias));
 

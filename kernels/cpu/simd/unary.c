@@ -65,7 +65,7 @@ CPU_CUT(unary) {
   int kind = call->params.unary.kind;
   int64_t n = moon_operand_numel(&call->arg[1]);
   bool slow = kind == MOON_U_EXP || kind == MOON_U_LOG;
-  cpu_phase(plan, n, (double)n * (slow ? 4 : 1), 0.3);
+  cpu_phase(plan, n, (double)n * (slow ? 4 : 1), 0.15);
 }
 
 static void run_bools(const moon_call *call, const cpu_loop *l, cpu_walk w) {

@@ -1,0 +1,78 @@
+--- moon.recompute: a part of the forward that keeps no activations; they are
+-- computed again in the backward.
+
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local tensor = require "moonseed.tensor"
+local user_op = require "moonseed.user_op"
+local C, ffi = core.C, core.ffi
+
+local live = context.live
+local methods, is = tensor.methods, tensor.is
+
+local M = {}
+
+-- Inputs of the second forward: the same values, leaves of a graph of its own.
+local function fresh_leaves(...)
+  local leaves, list = {}, { ... }
+  for i = 1, select("#", ...) do
+    local value = list[i]
+    if is(value) then
+      local leaf = value:detach()
+      if value.needs_grad then leaf:requires_grad() end
+      leaves[#leaves + 1], list[i] = leaf, leaf
+    end
+  end
+  return leaves, list
+end
+
+local function gradients_of(leaves)
+  local list = {}
+  for i, leaf in ipairs(leaves) do list[i] = leaf.grad end
+  return unpack(list, 1, #leaves)
+end
+
+local function generator_state()
+  local words = ffi.new "uint64_t[5]"
+  C.moon_task_generator(live.task, words, 0)
+  return words
+end
+
+local function restore_generator(words, ok, ...)
+  C.moon_task_generator(live.task, words, 1)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- The forward again, this time recorded, then its backward.
+local function run_again(ctx, dy)
+  local n = ctx.list.n
+  local leaves, list = fresh_leaves(ctx:saved())
+  local words = generator_state()
+  C.moon_task_generator(live.task, ctx.generator, 1)
+  local y = restore_generator(words, xpcall(
+    context.with_grad_mode, context.note, 1, ctx.fn, unpack(list, 1, n)))
+  methods.backward(y, dy)
+  return gradients_of(leaves)
+end
+
+local function run_once(ctx, fn, ...)
+  ctx.fn, ctx.generator = fn, generator_state()
+  ctx:save(...)
+  return fn(...)
+end
+
+local recomputed = user_op.op{ name = "recompute", forward = run_once,
+                         backward = run_again }
+
+--- fn(...), one tensor, without keeping activations: they are computed again
+--- in the backward, with the same random numbers.
+---@param fn function
+---@return userdata  what `fn` returned
+function M.recompute(fn, ...)
+  check.callable("recompute", "its first argument", fn)
+  return recomputed(fn, ...)
+end
+
+return M
