@@ -7,13 +7,19 @@ local moon = require "moonseed"
 local uv = require "luv"
 local nn, optim = moon.nn, moon.optim
 
+-- A whole number from 1; nil is argparse's sign of a bad argument.
+local function count(text)
+  local n = tonumber(text)
+  return n and n >= 1 and n % 1 == 0 and n or nil
+end
+
 local parser = argparse("train_fashion.lua",
                         "Trains a convolutional network on Fashion-MNIST.")
-parser:option("--epochs", "How often to see every image.", 8):convert(tonumber)
+parser:option("--epochs", "How often to see every image.", 8):convert(count)
 parser:flag("--quick", "Three epochs.")
 parser:option("--rng-seed", "Of the random numbers.", 1):convert(tonumber)
 parser:option("--threads", "CPU cores to use; all, unless given.")
-  :convert(tonumber)
+  :convert(count)
 parser:option("--out", "Where to save the weights, as safetensors.")
 
 local BATCH, PEAK_RATE, WARM_UP = 64, 0.05, 0.25
@@ -111,6 +117,7 @@ local function main()
     io.write(clear, ("epoch %d of %d: loss %.4f, valid %.2f%%, %.1f s, "
       .. "%.0f images/s\n"):format(epoch, epochs, loss,
       accuracy(model, valid), took, #train / took))
+    io.flush()
   end
   run.done = true
   if options.out then moon.save(options.out, model:state()) end

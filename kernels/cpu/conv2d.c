@@ -32,7 +32,8 @@ static void pack(const conv_packed *c, const moon_plan *plan, float *packed,
 }
 
 int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
-                        void *scratch, int phase, int part, moon_fail *fail) {
+                             void *scratch, int phase, int part,
+                             moon_fail *fail) {
   const conv_state *s = c->state;
   if (phase == 0) pack(c, plan, scratch, part);
   if (phase == 0 && plan->phases > 1) return MOON_OK;

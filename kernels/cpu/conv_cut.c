@@ -61,14 +61,14 @@ conv_cut moon_cpu_conv_cut(const conv_problem *p, conv_way way) {
   double ns = moon_cpu_conv_ns(p, way), image_ns = ns / (double)p->n;
   double again_ns = weights(p) * (way == CONV_BACKWARD_W ? 1.6 : 0.27);
   double call_ns = larger(CALL_NS, 10 * again_ns);
-  double part_ns = larger(PART_NS, 1.3 * again_ns);
-  if (way != CONV_BACKWARD_W) part_ns = larger(PART_NS, 7 * again_ns);
+  double part_ns = larger(PART_NS, 5 * again_ns);
   int64_t limit = PARTS;
   if (way == CONV_BACKWARD_W) {
     double room = PARTIAL_BYTES / (4 * weights(p));
     limit = least(PARTS_W, power_below(larger(room, 2)));
   }
   int64_t parts = least(power_below(ns / part_ns), limit);
+  if (parts == 1 && ns >= 2 * PART_NS) parts = 2;
   conv_cut cut = {1, 1, parts};
   if (parts > p->n && way != CONV_BACKWARD_X) {
     cut.bands = least(share(parts, p->n), most(1, p->oh / 4));

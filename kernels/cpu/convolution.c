@@ -5,7 +5,8 @@
 /* What is behind the last window is not read, but oneDNN wants the symmetric
  * padding stated. */
 conv_problem moon_cpu_conv_problem(const moon_operand *x, const moon_operand *w,
-                              const moon_operand *y, const moon_params *q) {
+                                   const moon_operand *y,
+                                   const moon_params *q) {
   conv_problem p = {
       .n = x->shape[0], .c = x->shape[1], .h = x->shape[2], .w = x->shape[3],
       .groups = q->conv.groups, .k = w->shape[0], .kh = w->shape[2],
@@ -19,7 +20,7 @@ conv_problem moon_cpu_conv_problem(const moon_operand *x, const moon_operand *w,
 }
 
 bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
-                   const moon_operand *y, const moon_operand *bias) {
+                        const moon_operand *y, const moon_operand *bias) {
   if (!cpu_is_f32(x) || !cpu_is_f32(w) || !cpu_is_f32(y)) return false;
   if (!moon_operand_numel(x) || !moon_operand_numel(w) ||
       !moon_operand_numel(y)) {
@@ -34,8 +35,8 @@ bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
   return cpu_is_channels_last(x) && cpu_is_channels_last(y);
 }
 
-conv_key moon_cpu_conv_key(int kernel, const conv_problem *p, const moon_operand *w,
-                      bool has_bias) {
+conv_key moon_cpu_conv_key(int kernel, const conv_problem *p,
+                           const moon_operand *w, bool has_bias) {
   conv_key key = {.kernel = kernel, .p = *p, .has_bias = has_bias};
   memcpy(key.w_stride, w->stride, sizeof key.w_stride);
   return key;

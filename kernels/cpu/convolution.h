@@ -44,12 +44,12 @@ typedef struct conv_state {
 
 /* The problem of a call: x and y of the forward's shape, w and its places. */
 conv_problem moon_cpu_conv_problem(const moon_operand *x, const moon_operand *w,
-                              const moon_operand *y, const moon_params *q);
+                                   const moon_operand *y, const moon_params *q);
 /* Where the call is one for oneDNN: f32, nothing empty, channels-last. */
 bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
-                   const moon_operand *y, const moon_operand *bias);
-conv_key moon_cpu_conv_key(int kernel, const conv_problem *p, const moon_operand *w,
-                      bool has_bias);
+                        const moon_operand *y, const moon_operand *bias);
+conv_key moon_cpu_conv_key(int kernel, const conv_problem *p,
+                           const moon_operand *w, bool has_bias);
 
 /* conv_choice.c: the algorithm, by shape alone. */
 conv_way moon_cpu_conv_choose(const conv_key *key);
@@ -76,7 +76,8 @@ typedef struct conv_packed {
 } conv_packed;
 void moon_cpu_conv_plan_packed(const conv_state *s, moon_plan *plan);
 int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
-                        void *scratch, int phase, int part, moon_fail *fail);
+                             void *scratch, int phase, int part,
+                             moon_fail *fail);
 
 /* conv_state.c: the state of a key, found or made; NULL: see moon_dnn_find. */
 const conv_state *moon_cpu_conv_state(const conv_key *key, bool may_create);

@@ -58,7 +58,7 @@ static const void *add(uint64_t hash, const void *key, size_t size,
 }
 
 const void *moon_dnn_find(const void *key, size_t size, bool may_create,
-                     dnn_make *make) {
+                          dnn_make *make) {
   uint64_t hash = hash_of(key, size);
   const node *n = look(hash, key, size);
   if (n || !may_create) return n ? n->state : NULL;

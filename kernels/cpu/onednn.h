@@ -32,6 +32,6 @@ int moon_dnn_run(dnn_primitive *p, void *const *data, moon_fail *fail);
  * Keys are compared byte by byte and begin with a number of their kind. */
 typedef const void *dnn_make(const void *key);
 const void *moon_dnn_find(const void *key, size_t size, bool may_create,
-                     dnn_make *make);
+                          dnn_make *make);
 
 #endif

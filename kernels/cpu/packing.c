@@ -24,9 +24,9 @@ static void list_rows(cpu_packing *p, const dnnl_memory_desc_t *m,
   for (int64_t r = 0; r < p->rows; r++) {
     int64_t g = r / outputs, o = r % outputs;
     bool real = o < m->dims[grouped] && (!grouped || g < m->dims[0]);
-    p->packed_row[r] =
-        place(m, grouped, o) + (grouped ? place(m, 0, g) : 0);
-    p->row[r] = real ? g * w->stride[0] + o * w->stride[1] : -1;
+    p->packed_row[r] = (int32_t)(place(m, grouped, o) +
+                                 (grouped ? place(m, 0, g) : 0));
+    p->row[r] = real ? (int32_t)(g * w->stride[0] + o * w->stride[1]) : -1;
   }
 }
 
@@ -37,26 +37,34 @@ static void list_columns(cpu_packing *p, const dnnl_memory_desc_t *m,
   for (int64_t j = 0; j < p->columns; j++) {
     int64_t c = j / (height * width);
     int64_t y = j / width % height, x = j % width;
-    p->packed_column[j] = place(m, input, c) + place(m, h, y) +
-                          place(m, v, x);
+    p->packed_column[j] =
+        (int32_t)(place(m, input, c) + place(m, h, y) + place(m, v, x));
     if (w->flip) {
       y = height - 1 - y;
       x = width - 1 - x;
     }
-    p->column[j] = c < m->dims[input] ? c * w->stride[2] + y * w->stride[3] +
-                                            x * w->stride[4]
-                                      : -1;
+    int64_t at = c * w->stride[2] + y * w->stride[3] + x * w->stride[4];
+    p->column[j] = c < m->dims[input] ? (int32_t)at : -1;
   }
 }
 
 /* Whether 16 places from `i` on follow each other and are all real. */
-static bool is_block(const int64_t *places, const int64_t *real, int64_t i,
+static bool is_block(const int32_t *places, const int32_t *real, int64_t i,
                      int64_t end) {
   if (i + PACKING_BLOCK > end) return false;
   for (int64_t k = i; k < i + PACKING_BLOCK; k++) {
     if (places[k] != places[i] + k - i || real[k] < 0) return false;
   }
   return true;
+}
+
+/* Whether every place fits into 31 bits. */
+static bool fits(const dnnl_memory_desc_t *m, const cpu_weights *w) {
+  int64_t last = 0;
+  for (int d = 0; d < m->ndims; d++) {
+    last += (m->dims[d] - 1) * w->stride[d + 5 - m->ndims];
+  }
+  return last < INT32_MAX && dnnl_memory_desc_get_size(m) / 4 < INT32_MAX;
 }
 
 static int64_t blocks_in(int64_t n) {
@@ -66,11 +74,11 @@ static int64_t blocks_in(int64_t n) {
 static cpu_packing *sized(int64_t rows, int64_t columns) {
   size_t words = 2 * (size_t)(rows + columns);
   size_t flags = (size_t)(blocks_in(rows) + blocks_in(columns));
-  cpu_packing *p = malloc(sizeof *p + words * sizeof(int64_t) + flags);
+  cpu_packing *p = malloc(sizeof *p + words * sizeof(int32_t) + flags);
   if (!p) return NULL;
   p->rows = rows;
   p->columns = columns;
-  p->packed_row = (int64_t *)(p + 1);
+  p->packed_row = (int32_t *)(p + 1);
   p->row = p->packed_row + rows;
   p->packed_column = p->row + rows;
   p->column = p->packed_column + columns;
@@ -80,8 +88,10 @@ static cpu_packing *sized(int64_t rows, int64_t columns) {
 }
 
 cpu_packing *moon_cpu_packing_new(const dnnl_memory_desc_t *m,
-                             const cpu_weights *w) {
-  if (m->format_kind != dnnl_blocked || m->extra.flags) return NULL;
+                                  const cpu_weights *w) {
+  if (m->format_kind != dnnl_blocked || m->extra.flags || !fits(m, w)) {
+    return NULL;
+  }
   int grouped = m->ndims == 5, input = m->ndims - 3;
   int64_t rows = m->padded_dims[grouped] * (grouped ? m->padded_dims[0] : 1);
   int64_t columns = m->padded_dims[input] * m->dims[input + 1] *

@@ -14,8 +14,8 @@ enum { PACKING_BLOCK = 16 };
 typedef struct cpu_packing {
   int64_t rows, columns;  /* with padding */
   int64_t numel;          /* packed elements, padding included */
-  int64_t *packed_row, *packed_column;
-  int64_t *row, *column;  /* in the user's memory; -1: padding */
+  int32_t *packed_row, *packed_column;
+  int32_t *row, *column;  /* in the user's memory; -1: padding */
   /* Whether the 16 from 16 i on are neighbours: rows in packed memory, columns
    * in the user's; with no padding among them. */
   uint8_t *row_block, *column_block;
@@ -29,9 +29,10 @@ typedef struct cpu_weights {
 } cpu_weights;
 
 /* `layout` has four dimensions, or five with groups first. NULL when there is
- * no memory, or the layout is none of the blocked ones. */
+ * no memory, the layout is none of the blocked ones, or a place is 2^31 or
+ * more. */
 cpu_packing *moon_cpu_packing_new(const dnnl_memory_desc_t *layout,
-                             const cpu_weights *w);
+                                  const cpu_weights *w);
 
 /* rows = (or +=) the sum of n packed matrices that follow each other, added in
  * that order. */

@@ -211,7 +211,9 @@ end
 function M.options(op, given, names, known)
   given = given == nil and {} or M.table(op, "the options", given)
   local result, positional = {}, {}
-  for i, name in ipairs(names) do positional[i], positional[name] = name, name end
+  for i, name in ipairs(names) do
+    positional[i], positional[name] = name, name
+  end
   for key, value in pairs(given) do
     local name = positional[key] or key
     if type(name) ~= "string" or

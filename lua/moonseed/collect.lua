@@ -22,9 +22,27 @@ local function enough(live, limit)
                   math.max(limit - live, limit / 16))
 end
 
+local releasers = {}
+
+--- Calls `fn` after released tensors were freed: for what Lua holds for them.
+---@param fn function
+function M.at_release(fn)
+  releasers[#releasers + 1] = fn
+end
+
+-- The core's counts, once it has freed what was released.
+local function release()
+  local allocated, live, limit = runtime.bytes()
+  for _, fn in ipairs(releasers) do fn() end
+  return allocated, live, limit
+end
+
+--- Frees what the collector has released.
+function M.release() release() end
+
 --- Collects, or takes a step, if enough was allocated since the last time.
 function M.look()
-  local allocated, live, limit = runtime.bytes()
+  local allocated, live, limit = release()
   if not sweeping then
     if allocated - collected < enough(live, limit) then return end
     if collectgarbage "count" < SMALL_HEAP then

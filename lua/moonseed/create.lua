@@ -41,7 +41,7 @@ local function fill_shape(op, list)
 end
 
 -- A list of extents and the options, from the arguments after the first `n`.
-local function read_shape(op, ...)
+local function read_shape(...)
   local list, n = { ... }, select("#", ...)
   local options
   if n > 1 and type(list[n]) == "table" then
@@ -59,7 +59,7 @@ end
 -- --- one value everywhere ------------------------------------------------
 
 local function full(op, value, ...)
-  local list, options = read_shape(op, ...)
+  local list, options = read_shape(...)
   local dtype, device = read_options(op, options, "f32")
   local ndim, shape = fill_shape(op, list)
   return call_on(device, C.moon_full, dtype, ndim, shape, value, out)
@@ -84,7 +84,7 @@ end
 
 --- Memory of unknown contents.
 function M.empty(...)
-  local list, options = read_shape("empty", ...)
+  local list, options = read_shape(...)
   local dtype, device = read_options("empty", options, "f32")
   local ndim, shape = fill_shape("empty", list)
   return call_on(device, C.moon_empty, dtype, ndim, shape, out)
@@ -105,7 +105,7 @@ end
 -- --- random --------------------------------------------------------------
 
 local function random(op, kind, a, b, dtype, ...)
-  local list, options = read_shape(op, ...)
+  local list, options = read_shape(...)
   local code, device = read_options(op, options, dtype)
   local ndim, shape = fill_shape(op, list)
   return call_on(device, C.moon_random, code, kind, a, b, ndim, shape, out)

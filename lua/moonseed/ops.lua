@@ -12,7 +12,7 @@ local C, ffi = core.C, core.ffi
 
 local live, state = context.live, context.state
 local out, wrap, pointer = tensor.out, tensor.wrap, tensor.pointer
-local is, call, methods = tensor.is, tensor.call, tensor.methods
+local call, methods = tensor.call, tensor.methods
 
 local M = {}
 

@@ -42,7 +42,9 @@ end
 
 -- --- one number ----------------------------------------------------------
 
-local function is_finite(v) return v == v and v ~= math.huge and v ~= -math.huge end
+local function is_finite(v)
+  return v == v and v ~= math.huge and v ~= -math.huge
+end
 
 -- What the values have in common decides how each is written.
 local function float_format(view)

@@ -4,6 +4,7 @@
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local create = require "moonseed.create"
 local tensor = require "moonseed.tensor"
 local user_op = require "moonseed.user_op"
 local C, ffi = core.C, core.ffi
@@ -53,18 +54,20 @@ local function run_again(ctx, dy)
   C.moon_task_generator(live.task, ctx.generator, 1)
   local y = restore_generator(words, xpcall(
     context.with_grad_mode, context.note, 1, ctx.fn, unpack(list, 1, n)))
-  methods.backward(y, dy)
-  return gradients_of(leaves)
+  if y.needs_grad then methods.backward(y, dy) end
+  return nil, gradients_of(leaves)
 end
 
-local function run_once(ctx, fn, ...)
+-- `anchor` is a leaf that gets no gradient: parameters that `fn` uses want
+-- theirs even when no argument does.
+local function run_once(ctx, fn, _anchor, ...)
   ctx.fn, ctx.generator = fn, generator_state()
   ctx:save(...)
   return fn(...)
 end
 
 local recomputed = user_op.op{ name = "recompute", forward = run_once,
-                         backward = run_again }
+                               backward = run_again }
 
 --- fn(...), one tensor, without keeping activations: they are computed again
 --- in the backward, with the same random numbers.
@@ -72,7 +75,8 @@ local recomputed = user_op.op{ name = "recompute", forward = run_once,
 ---@return userdata  what `fn` returned
 function M.recompute(fn, ...)
   check.callable("recompute", "its first argument", fn)
-  return recomputed(fn, ...)
+  local anchor = create.zeros(1):requires_grad()
+  return recomputed(fn, anchor, ...)
 end
 
 return M

@@ -2,6 +2,7 @@
 
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
+local collect = require "moonseed.collect"
 local context = require "moonseed.context"
 local wait = require "moonseed.wait"
 local C, ffi = core.C, core.ffi
@@ -72,9 +73,11 @@ function Stream:synchronize()
   wait.event(C.moon_stream_event(live.rt, self.number))
 end
 
---- Suspends until everything submitted so far is complete, on all streams.
+--- Suspends until everything submitted so far is complete, on all streams, and
+--- frees what was released.
 function M.synchronize()
   wait.idle()
+  collect.release()
 end
 
 --- Runs `fn` with `stream` as the current one.

@@ -5,6 +5,7 @@
 
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
+local collect = require "moonseed.collect"
 local context = require "moonseed.context"
 local tensor = require "moonseed.tensor"
 local C, ffi = core.C, core.ffi
@@ -46,6 +47,8 @@ local function bury()
   until n < 64
 end
 
+collect.at_release(bury)
+
 -- What forward kept is the node's from here on: out of any moon.tidy. Of the
 -- output itself an alias without graph is kept; else it would hold its node,
 -- which holds what is kept.
@@ -76,7 +79,6 @@ local function tensor_inputs(...)
 end
 
 local function apply(op, ...)
-  bury()
   local inputs = tensor_inputs(...)
   local ctx = setmetatable({}, OpContext)
   local y = context.with_grad_mode(0, op.forward, ctx, ...)

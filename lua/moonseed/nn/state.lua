@@ -61,9 +61,12 @@ function M.copy(op, own, given)
   add("unexpected ", unexpected)
   add("", different)
   if #faults > 0 then check.fail(op, "%s", table.concat(faults, "; ")) end
-  for name in pairs(own) do given[name]:await() end
+  local values = {}
+  for name, t in pairs(own) do
+    values[name] = given[name]:to(t:device()):await()
+  end
   moon.no_grad(function()
-    for name, t in pairs(own) do t:copy_(given[name]) end
+    for name, t in pairs(own) do t:copy_(values[name]) end
   end)
 end
 

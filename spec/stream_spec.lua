@@ -1,0 +1,149 @@
+-- Streams and events from Lua.
+local task = require "support.task"
+local moon = require "moonseed"
+
+local function fails(pattern, fn, ...)
+  local ok, why = pcall(fn, ...)
+  assert.is_false(ok, "no error")
+  assert.matches(pattern, tostring(why))
+end
+
+local function work(n)
+  local x, w = moon.randn(8, 32, 16, 16), moon.randn(32, 32, 3, 3) * 0.05
+  for _ = 1, n do x = moon.conv2d(x, w, nil, { padding = 1 }) end
+  return x
+end
+
+describe("streams", function()
+  it("are handed out round robin", task(function()
+    local streams, seen = moon.streams(), {}
+    local first = streams:next()
+    local n = 0
+    repeat
+      local s = streams:next()
+      n = n + 1
+      assert.is_nil(seen[s:id()])
+      seen[s:id()] = true
+    until s == first
+    assert.is_true(n > 1)
+  end))
+
+  it("carry what is submitted in moon.on", task(function()
+    local s = moon.streams():next()
+    local before = s:event()
+    local y = moon.on(s, function()
+      assert.equal(s, moon.stream())
+      return work(2)
+    end)
+    assert.not_equal(before.point.sequence, s:event().point.sequence)
+    s:synchronize()
+    assert.is_true(y:is_ready())
+  end))
+
+  it("are leased exclusively", task(function()
+    local streams = moon.streams()
+    local inner
+    local got = streams:lease(function(a)
+      assert.equal(a, moon.stream())
+      streams:lease(function(b)
+        inner = b
+        assert.not_equal(a, b)
+      end)
+      for _ = 1, 40 do assert.not_equal(a, streams:next()) end
+      return a
+    end)
+    pcall(function() streams:lease(function() error "inside" end) end)
+    streams:lease(function(again) assert.equal(got, again) end)
+    assert.not_equal(got, inner)
+  end))
+
+  it("refuse another count once one was handed out", task(function()
+    local streams = moon.streams()
+    streams:next()
+    fails("streams: .* already uses %d+ streams, cannot change to 3",
+          streams.configure, streams, { count = 3 })
+    fails("streams: count 99 is outside", streams.configure, streams,
+          { count = 99 })
+    fails("streams: no option 'n' %(known: count%)", streams.configure,
+          streams, { n = 3 })
+    fails("streams: count is missing", streams.configure, streams, {})
+  end))
+
+  it("tell what they did", task(function()
+    local s = moon.streams():next()
+    moon.on(s, function() return work(5) end):await()
+    for _, row in ipairs(moon.streams():stats()) do
+      if row.stream == s:id() then
+        assert.is_true(row.ops >= 5)
+        assert.equal(0, row.depth)
+        assert.is_true(row.busy_ns > 0 and row.busy <= 1)
+        assert.is_true(row.run_p50 <= row.run_p95 and row.run_p95
+                       <= row.run_p99)
+      end
+    end
+    local mine = 0
+    for _, span in ipairs(moon.streams():recent(3)) do
+      if span.stream == s:id() then
+        mine = mine + 1
+        assert.equal("conv2d", span.name)
+        assert.equal("ok", span.status)
+        assert.is_true(span.submit_ns <= span.start_ns)
+        assert.is_true(span.start_ns <= span.end_ns)
+      end
+    end
+    assert.equal(3, mine)
+  end))
+
+  it("refuse what is no stream", function()
+    fails("on: its first argument is a stream, not number", moon.on, 1,
+          function() end)
+    fails("on: its second argument is a function", moon.on, moon.stream())
+    fails("no 'gpu'", moon.streams, "gpu")
+  end)
+
+  it("change no bit", task(function()
+    local x, w = moon.randn(4, 8, 9, 9), moon.randn(8, 8, 3, 3)
+    local expected = moon.conv2d(x, w):relu():sum(1):totable()
+    for _ = 1, 3 do
+      local y = moon.conv2d(x, w)
+      local z = moon.on(moon.streams():next(), function() return y:relu() end)
+      assert.same(expected, z:sum(1):totable())
+    end
+  end))
+end)
+
+describe("an event", function()
+  it("is complete when what came before it is", task(function()
+    local y = work(20)
+    local e = moon.stream():event()
+    assert.is_false(e:is_ready())
+    assert.equal(e, e:await())
+    assert.is_true(e:is_ready())
+    assert.is_true(y:is_ready())
+  end))
+
+  it("makes another stream wait, not the host", task(function()
+    local a, b = moon.streams():next(), moon.streams():next()
+    local y = moon.on(a, function() return work(20) end)
+    b:wait(a:event())
+    assert.is_false(y:is_ready())
+    local z = moon.on(b, function() return moon.ones(100, 100) * 2 end)
+    z:await()
+    assert.is_true(y:is_ready())
+  end))
+
+  it("is what wait takes", function()
+    fails("wait: its argument is an event, not table", function()
+      moon.stream():wait{}
+    end)
+  end)
+end)
+
+describe("synchronize", function()
+  it("suspends until nothing is in flight", task(function()
+    work(10)
+    moon.on(moon.streams():next(), function() return work(10) end)
+    moon.synchronize()
+    assert.equal(0, moon.stats().in_flight)
+  end))
+end)

@@ -1,0 +1,344 @@
+-- Tensors in Lua: creating, reading, indexing, operators, printing.
+local task = require "support.task"
+local moon = require "moonseed"
+
+local function fails(pattern, fn, ...)
+  local ok, why = pcall(fn, ...)
+  assert.is_false(ok, "no error")
+  assert.matches(pattern, why)
+end
+
+describe("creating", function()
+  it("takes nested tables, in f32", task(function()
+    local t = moon.tensor{ { 1, 2, 3 }, { 4, 5, 6 } }
+    assert.same({ 2, 3 }, t:shape())
+    assert.equal("f32", t:dtype())
+    assert.same({ { 1, 2, 3 }, { 4, 5, 6 } }, t:totable())
+  end))
+
+  it("takes a number as a scalar and booleans as bool", task(function()
+    assert.same({}, moon.tensor(2.5):shape())
+    assert.equal(2.5, moon.tensor(2.5):item())
+    local t = moon.tensor{ true, false }
+    assert.equal("bool", t:dtype())
+    assert.same({ true, false }, t:totable())
+  end))
+
+  it("takes a dtype as the last argument's option", task(function()
+    for _, dtype in ipairs{ "f32", "f64", "i64", "i32", "u8" } do
+      assert.equal(dtype, moon.tensor({ 0, 2 }, { dtype = dtype }):dtype())
+      assert.equal(dtype, moon.zeros(2, 3, { dtype = dtype }):dtype())
+    end
+  end))
+
+  it("takes shapes as numbers or as one list", task(function()
+    assert.same({ 2, 3 }, moon.zeros(2, 3):shape())
+    assert.same({ 2, 3 }, moon.zeros({ 2, 3 }, { dtype = "f64" }):shape())
+    assert.same({}, moon.zeros():shape())
+    assert.same({ 0 }, moon.tensor{}:shape())
+  end))
+
+  it("has zeros, ones, full, arange", task(function()
+    assert.same({ 0, 0 }, moon.zeros(2):totable())
+    assert.same({ 1, 1 }, moon.ones(2):totable())
+    assert.same({ { 7, 7 } }, moon.full({ 1, 2 }, 7):totable())
+    assert.same({ 0, 1, 2 }, moon.arange(3):totable())
+    assert.same({ 1, 1.5 }, moon.arange(1, 2, 0.5):totable())
+    assert.equal("i64", moon.arange(3, { dtype = "i64" }):dtype())
+  end))
+
+  it("repeats random numbers after the same manual_seed", task(function()
+    local function draw()
+      moon.manual_seed(7)
+      return { moon.rand(3):totable(), moon.randn(3):totable(),
+               moon.randint(0, 9, 3):totable(), moon.randperm(5):totable() }
+    end
+    assert.same(draw(), draw())
+  end))
+
+  it("refuses ragged tables", function()
+    fails("tensor: ragged: a table of 1", moon.tensor, { { 1, 2 }, { 3 } })
+    fails("tensor: ragged: a value", moon.tensor, { { 1, 2 }, 3 })
+    fails("tensor: ragged: a table", moon.tensor, { 1, { 2 } })
+  end)
+
+  it("refuses values that the dtype has not", function()
+    fails("tensor: 2.5 is no i64", moon.tensor, { 2.5 }, { dtype = "i64" })
+    fails("tensor: 256 is no u8", moon.tensor, { 256 }, { dtype = "u8" })
+    fails("tensor: a value is a string", moon.tensor, { "1" })
+  end)
+
+  it("refuses extents, dtypes and options that there are not", function()
+    fails("zeros: extent 2 .* not %-1", moon.zeros, 2, -1)
+    fails("zeros: no dtype 'f17'", moon.zeros, 2, { dtype = "f17" })
+    fails("zeros: no option 'dtyp' %(known: device, dtype%)", moon.zeros, 2,
+          { dtyp = "f32" })
+  end)
+end)
+
+describe("reading", function()
+  it("gives a number or boolean of one element", task(function()
+    assert.equal(10, moon.arange(5):sum():item())
+    assert.equal(true, moon.tensor{ 3 }:gt(2):item())
+    assert.equal(-3, moon.tensor({ -3 }, { dtype = "i32" }):item())
+  end))
+
+  it("refuses an item of several elements", function()
+    fails("item: the tensor is 2x3", function() moon.zeros(2, 3):item() end)
+  end)
+
+  it("follows logical order, whatever the strides", task(function()
+    local t = moon.arange(6):reshape(2, 3):t()
+    assert.same({ { 0, 3 }, { 1, 4 }, { 2, 5 } }, t:totable())
+  end))
+
+  it("awaits and returns the tensor", task(function()
+    local t = moon.randn(64, 64):matmul(moon.randn(64, 64))
+    assert.equal(t, t:await())
+    assert.is_true(t:is_ready())
+  end))
+
+  it("compares with a tolerance", task(function()
+    local a = moon.tensor{ 1, 2, math.huge }
+    assert.is_true(moon.allclose(a, a + 0))
+    assert.is_false(moon.allclose(a, moon.tensor{ 1, 2.1, math.huge }))
+    assert.is_true(moon.allclose(a, moon.tensor{ 1, 2.1, math.huge },
+                                 { atol = 0.2 }))
+    assert.is_false(moon.allclose(moon.tensor{ 0 / 0 }, moon.tensor{ 0 / 0 }))
+  end))
+end)
+
+describe("facts", function()
+  it("are shape, size, ndim, numel, dtype, device", function()
+    local t = moon.zeros(2, 3)
+    assert.same({ 2, 3, 3, 2, 6, 2 }, { t:size(1), t:size(2), t:size(-1),
+                                        t:ndim(), t:numel(), #t })
+    assert.equal(moon.device(), t:device())
+  end)
+
+  it("tell tensors from everything else", function()
+    assert.is_true(moon.is_tensor(moon.zeros(1)))
+    for _, value in ipairs{ 1, "t", {}, print } do
+      assert.is_false(moon.is_tensor(value))
+    end
+  end)
+
+  it("have one id per tensor, shared by all of its handles", function()
+    local p = moon.zeros(2):requires_grad()
+    local q = moon.zeros(2)
+    assert.equal(p:id(), p:requires_grad():id())
+    assert.not_equal(p:id(), q:id())
+  end)
+
+  it("compare by identity", function()
+    local a = moon.zeros(2)
+    assert.is_true(a == a:contiguous())
+    assert.is_false(a == a:clone())
+    assert.is_false(a == nil)
+    assert.is_false(a == 0)
+  end)
+end)
+
+describe("indexing", function()
+  it("gives rows, then one-element tensors, as views", task(function()
+    local t = moon.tensor{ { 1, 2 }, { 3, 4 } }
+    assert.same({ 3, 4 }, t[2]:totable())
+    assert.equal(2, t[1][2]:item())
+    assert.same({ 3, 4 }, t[-1]:totable())
+    t[1][2]:fill_(9)
+    assert.same({ { 1, 9 }, { 3, 4 } }, t:totable())
+  end))
+
+  it("fills a row with a number, or copies a tensor", task(function()
+    local t = moon.ones(2, 2)
+    t[1] = 0
+    t[2] = moon.tensor{ 5, 6 }
+    assert.same({ { 0, 0 }, { 5, 6 } }, t:totable())
+  end))
+
+  it("refuses positions that there are not", function()
+    local t = moon.zeros(2, 3)
+    for _, i in ipairs{ 0, 3, -3, 1.5 } do
+      fails("select: position", function() return t[i] end)
+    end
+    fails("select: a?_? ?dimension 1 of a tensor with 0", function()
+      return moon.tensor(1)[1]
+    end)
+  end)
+
+  it("refuses names that there are not", function()
+    fails("a tensor has no 'foo'", function() return moon.zeros(1).foo end)
+    fails("'foo' cannot be set", function() moon.zeros(1).foo = 1 end)
+  end)
+end)
+
+describe("views", function()
+  it("are permute, narrow, select, view, t", task(function()
+    local t = moon.arange(6):view(2, 3)
+    assert.same({ { 0, 3 }, { 1, 4 }, { 2, 5 } }, t:permute(2, 1):totable())
+    assert.same({ { 1, 2 }, { 4, 5 } }, t:narrow(2, 2, 2):totable())
+    assert.same({ 2, 5 }, t:select(2, 3):totable())
+    assert.same({ 3, 2 }, t:t():shape())
+    assert.same({ 3, 2 }, t:narrow(1, 1, 2):reshape(-1, 2):shape())
+  end))
+
+  it("share memory; reshape copies when it must, view never", task(function()
+    local t = moon.zeros(2, 3)
+    t:view(6):fill_(1)
+    assert.equal(6, t:sum():item())
+    assert.same({ 0, 3, 1 }, moon.arange(6):view(2, 3):t():reshape(6)
+      :narrow(1, 1, 3):totable())
+    fails("view: .* needs a copy", function() t:t():view(6) end)
+  end))
+
+  it("refuse dimensions and ranges that there are not", function()
+    local t = moon.zeros(2, 3)
+    fails("narrow: 3 positions from 2 of 3", t.narrow, t, 2, 2, 3)
+    fails("narrow: dimension 3 of a tensor with 2", t.narrow, t, 3, 1, 1)
+    fails("permute: 1 dimensions for a tensor with 2", t.permute, t, 1)
+    fails("sum: dimension 0 of a tensor with 2", t.sum, t, 0)
+  end)
+end)
+
+describe("operators", function()
+  it("take a number on either side", task(function()
+    local t = moon.tensor{ 1, 2, 4 }
+    assert.same({ 2, 3, 5 }, (t + 1):totable())
+    assert.same({ 2, 3, 5 }, (1 + t):totable())
+    assert.same({ 0, 1, 3 }, (t - 1):totable())
+    assert.same({ 0, -1, -3 }, (1 - t):totable())
+    assert.same({ 3, 6, 12 }, (3 * t):totable())
+    assert.same({ 0.5, 1, 2 }, (t / 2):totable())
+    assert.same({ 4, 2, 1 }, (4 / t):totable())
+    assert.same({ 1, 4, 16 }, (t ^ 2):totable())
+    assert.same({ 2, 4, 16 }, (2 ^ t):totable())
+    assert.same({ -1, -2, -4 }, (-t):totable())
+  end))
+
+  it("divide by a number exactly as by a tensor of it", task(function()
+    local t = moon.randn(100)
+    for _, n in ipairs{ 3, 10, 0.1, 8, -0.25 } do
+      assert.is_true((t / n):eq(t / moon.full({}, n)):min():item())
+    end
+  end))
+
+  it("take tensors of one dtype, repeated to a common shape", task(function()
+    local a, b = moon.tensor{ { 1 }, { 2 } }, moon.tensor{ 10, 20 }
+    assert.same({ { 11, 21 }, { 12, 22 } }, (a + b):totable())
+    assert.same({ { 10, 20 }, { 20, 40 } }, (a * b):totable())
+    fails("add: f32 and f64", function() return a + b:to "f64" end)
+    fails("add: b is a tensor, not table", function() return a + {} end)
+  end))
+
+  it("subtract from u8 without leaving it", task(function()
+    local t = moon.tensor({ 5, 9 }, { dtype = "u8" })
+    assert.same({ 4, 8 }, (t - 1):totable())
+  end))
+
+  it("compare by methods, to bool", task(function()
+    local t = moon.tensor{ 1, 2, 3 }
+    assert.same({ false, false, true }, t:gt(2):totable())
+    assert.same({ true, true, false }, t:le(2):totable())
+    assert.same({ false, true, false }, t:eq(moon.tensor{ 0, 2, 4 })
+      :totable())
+    assert.equal("bool", t:ne(1):dtype())
+  end))
+end)
+
+describe("reductions", function()
+  it("go over all dimensions, one, or a list; keepdim keeps them",
+     task(function()
+    local t = moon.tensor{ { 1, 2, 3 }, { 4, 5, 6 } }
+    assert.equal(21, t:sum():item())
+    assert.same({ 5, 7, 9 }, t:sum(1):totable())
+    assert.same({ { 6 }, { 15 } }, t:sum{ 2, keepdim = true }:totable())
+    assert.same({ { 6 }, { 15 } }, t:sum(2, { keepdim = true }):totable())
+    assert.same({ 1, 1 }, t:mean({ 1, 2 }, { keepdim = true }):shape())
+    assert.equal(3.5, t:mean():item())
+    assert.equal(3.5, t:var():item())
+    fails("sum: no option 'keep' %(known: keepdim%)", t.sum, t, 1,
+          { keep = true })
+  end))
+
+  it("give values and places along one dimension", task(function()
+    local t = moon.tensor{ { 3, 1 }, { 2, 8 } }
+    local values, places = t:max(2)
+    assert.same({ 3, 8 }, values:totable())
+    assert.same({ 0, 1 }, places:totable())
+    assert.equal(1, t:min():item())
+    assert.equal(3, t:argmax():item())
+    assert.same({ 0, 1 }, t:argmax(1):totable())
+    assert.equal("i64", places:dtype())
+  end))
+end)
+
+describe("in place", function()
+  it("are copy_, fill_, add_, which return the tensor", task(function()
+    local t = moon.zeros(2)
+    assert.equal(t, t:fill_(2):add_(moon.ones(2)):add_(moon.ones(2), 3))
+    assert.same({ 6, 6 }, t:totable())
+    assert.same({ 1, 2 }, t:copy_(moon.tensor{ 1, 2 }):totable())
+    assert.same({ 1.5, 2.5 }, t:add_(0.5):totable())
+  end))
+end)
+
+describe("joining and picking", function()
+  it("are cat, stack, index_select, gather", task(function()
+    local a, b = moon.tensor{ 1, 2 }, moon.tensor{ 3, 4 }
+    local i = moon.tensor({ 1, 0 }, { dtype = "i64" })
+    assert.same({ 1, 2, 3, 4 }, moon.cat({ a, b }, 1):totable())
+    assert.same({ { 1, 3 }, { 2, 4 } }, moon.stack({ a, b }, 2):totable())
+    assert.same({ 2, 1 }, a:index_select(1, i):totable())
+    assert.same({ 2, 1 }, a:gather(1, i):totable())
+    fails("cat: no tensors", moon.cat, {})
+    fails("stack: tensor 2 is a tensor, not number", moon.stack, { a, 1 })
+  end))
+end)
+
+describe("printing", function()
+  it("shows values in columns, shape, dtype and device", task(function()
+    local t = moon.tensor{ { 1, -2.5 }, { 30, 4 } }:to "f64"
+    assert.equal("{ {  1.0000, -2.5000 },\n  { 30.0000,  4.0000 } }"
+                 .. "  2x2 f64 " .. moon.device(), tostring(t))
+  end))
+
+  it("shows whole numbers, booleans, scalars and nothing", task(function()
+    local at = " " .. moon.device()
+    assert.equal("{ 1, 2 }  2 f32" .. at, tostring(moon.tensor{ 1, 2 }))
+    assert.equal("{ true }  1 bool" .. at, tostring(moon.tensor{ true }))
+    assert.equal("7  scalar i64" .. at,
+                 tostring(moon.tensor(7, { dtype = "i64" })))
+    assert.equal("{}  0 f32" .. at, tostring(moon.zeros(0)))
+    assert.equal("{ nan, inf,   1 }  3 f32" .. at,
+                 tostring(moon.tensor{ 0 / 0, math.huge, 1 }))
+  end))
+
+  it("abbreviates large tensors", task(function()
+    local text = tostring(moon.zeros(100, 100))
+    assert.matches("{ 0, 0, 0, %.%.%., 0, 0, 0 }", text)
+    assert.is_true(#text < 400)
+  end))
+end)
+
+describe("safetensors", function()
+  it("are saved and loaded by extension, or by format", task(function()
+    local path = os.tmpname()
+    os.remove(path)
+    local w = moon.randn(3, 4)
+    for _, name in ipairs{ path .. ".safetensors", path } do
+      local options = name == path and { format = "safetensors" } or nil
+      local n = moon.save(name, { w = w, i = w:gt(0) }, options)
+      local loaded = moon.load(name, options)
+      os.remove(name)
+      assert.is_true(n > 48)
+      assert.same(w:totable(), loaded.w:totable())
+      assert.equal("bool", loaded.i:dtype())
+    end
+  end))
+
+  it("refuses formats that it does not know", function()
+    fails("save: no format 'pt' %(known: safetensors%)", moon.save, "x.pt", {})
+    fails("load: .*nothing.safetensors: No such file", moon.load,
+          "/tmp/nothing.safetensors")
+  end)
+end)

@@ -1,0 +1,238 @@
+-- moon.op and moon.recompute: gradients from Lua.
+local task = require "support.task"
+local moon = require "moonseed"
+
+local function fails(pattern, fn, ...)
+  local ok, why = pcall(fn, ...)
+  assert.is_false(ok, "no error")
+  assert.matches(pattern, tostring(why))
+end
+
+local function sigmoid(x) return 1 / (1 + (-x):exp()) end
+
+local swish = moon.op{
+  name = "swish",
+  forward = function(ctx, x)
+    local s = sigmoid(x)
+    ctx:save(x, s)
+    return x * s
+  end,
+  backward = function(ctx, dy)
+    local x, s = ctx:saved()
+    return dy * (s + x * s * (1 - s))
+  end,
+}
+
+local double = moon.op{
+  forward = function(_, x) return x * 2 end,
+  backward = function(_, dy) return dy * 2 end,
+}
+
+describe("a user-defined op", function()
+  it("has the gradient of the same ops built in", task(function()
+    local a = moon.randn(5, 7, { dtype = "f64" }):requires_grad()
+    local b = a:detach():clone():requires_grad();
+    (swish(a) * swish(a * 2)):sum():backward();
+    ((b * sigmoid(b)) * (b * 2 * sigmoid(b * 2))):sum():backward()
+    assert.is_true(moon.allclose(a.grad, b.grad, { rtol = 1e-12 }))
+  end))
+
+  it("gives one gradient per tensor argument, or nil", task(function()
+    local seen
+    local op = moon.op{
+      forward = function(ctx, x, n, y)
+        ctx.n = n
+        return x * n + y
+      end,
+      backward = function(ctx, dy)
+        seen = ctx.n
+        return nil, dy * 5
+      end,
+    }
+    local x = moon.ones(2):requires_grad()
+    local y = moon.ones(2):requires_grad()
+    op(x, 3, y):sum():backward()
+    assert.equal(3, seen)
+    assert.is_nil(x.grad)
+    assert.same({ 5, 5 }, y.grad:totable())
+  end))
+
+  it("records nothing without need", task(function()
+    local x = moon.ones(2)
+    assert.is_false(double(x).needs_grad)
+    x:requires_grad()
+    assert.is_true(double(x).needs_grad)
+    assert.is_false(moon.no_grad(function() return double(x).needs_grad end))
+  end))
+
+  it("may await in its backward, while other tasks go on", task(function()
+    local op = moon.op{
+      forward = function(_, x) return x * 2 end,
+      backward = function(_, dy)
+        moon.sleep(3)
+        return dy * dy:sum():item()
+      end,
+    }
+    local w = moon.ones(2):requires_grad()
+    local function run(k) (op(w) * k):sum():backward() end
+    local ticks = 0
+    local other = moon.spawn(function()
+      for _ = 1, 3 do
+        moon.sleep(1)
+        ticks = ticks + 1
+      end
+    end)
+    moon.gather(function() run(1) end, function() run(10) end)
+    other:await()
+    assert.equal(3, ticks)
+    assert.same({ 202, 202 }, w.grad:totable())
+  end))
+
+  it("runs its backward on the stream of its forward", task(function()
+    local forward, backward
+    local op = moon.op{
+      forward = function(_, x)
+        forward = moon.stream()
+        return x * 2
+      end,
+      backward = function(_, dy)
+        backward = moon.stream()
+        return dy
+      end,
+    }
+    local w = moon.ones(1):requires_grad()
+    local y = moon.on(moon.streams():next(), function() return op(w) end)
+    y:backward()
+    assert.equal(forward, backward)
+  end))
+
+  it("that raises leaves gradients as they were", task(function()
+    local op = moon.op{
+      name = "sour", forward = function(_, x) return x * 2 end,
+      backward = function() error "no gradient today" end,
+    }
+    local w = moon.ones(2):requires_grad()
+    local y = op(w):sum()
+    fails("user_op_spec.lua:%d+: no gradient today", y.backward, y)
+    assert.is_nil(w.grad)
+    double(w):sum():backward()
+    assert.same({ 2, 2 }, w.grad:totable())
+  end))
+
+  it("refuses gradients of another shape or kind", task(function()
+    local w = moon.ones(2):requires_grad()
+    local function give(value)
+      return function()
+        moon.op{ name = "bad", forward = function(_, x) return x * 2 end,
+                 backward = function() return value end }(w):sum():backward()
+      end
+    end
+    fails("gradient 1 is f32 5, its input f32 2", give(moon.ones(5)))
+    fails("bad: gradient 1 is a tensor, not number", give(1))
+  end))
+
+  it("refuses a second backward", task(function()
+    local y = swish(moon.ones(2):requires_grad()):sum()
+    y:backward()
+    fails("already used", y.backward, y)
+  end))
+
+  it("refuses a forward that gives no tensor, and options not given",
+     task(function()
+    local op = moon.op{ name = "void", forward = function() end,
+                        backward = function() end }
+    fails("void: forward returns one tensor", op, moon.ones(1))
+    fails("op: backward is missing", moon.op,
+          { forward = function() end })
+    fails("op: no option 'back'", moon.op, { back = 1 })
+  end))
+
+  it("keeps nothing once its graph is gone, whatever it saved",
+     task(function()
+    local op = moon.op{
+      forward = function(ctx, x)
+        ctx.y = x:exp()
+        ctx:save(ctx.y, x)
+        return ctx.y
+      end,
+      backward = function(ctx, dy) return dy * ctx.y end,
+    }
+    local w = moon.zeros(4):requires_grad()
+    local function count()
+      for _ = 1, 2 do
+        collectgarbage()
+        collectgarbage()
+        moon.synchronize()
+      end
+      return moon.stats().live_tensors
+    end
+    op(w):sum():backward()
+    local before = count()
+    for i = 1, 50 do
+      local y = op(op(w)):sum()
+      if i % 2 == 0 then y:backward() end
+    end
+    assert.is_true(count() <= before)
+  end))
+
+  it("keeps what it saved through a moon.tidy", task(function()
+    local w = moon.ones(2):requires_grad()
+    local y = moon.tidy(function() return swish(w * 1):sum() end)
+    y:backward()
+    local v = moon.ones(2):requires_grad()
+    swish(v):sum():backward()
+    assert.same(v.grad:totable(), w.grad:totable())
+  end))
+end)
+
+describe("recompute", function()
+  local function block(x, w)
+    return moon.dropout(x:matmul(w):relu(), 0.5):matmul(w)
+  end
+
+  local function run(use, x, w)
+    moon.manual_seed(3)
+    x.grad, w.grad = nil, nil
+    local before = (w * w):sum()
+    local y = use(function(t) return block(t, w) end, x);
+    ((y * y):sum() + before + (w * 3):sum()):backward()
+    return x.grad:totable(), w.grad:totable()
+  end
+
+  it("gives the bits of the plain forward and backward, for arguments and"
+     .. " for parameters inside", task(function()
+    local x = moon.randn(3, 4):requires_grad()
+    local w = moon.randn(4, 4):requires_grad()
+    local dx, dw = run(function(f, t) return f(t) end, x, w)
+    local dx2, dw2 = run(moon.recompute, x, w)
+    assert.same(dx, dx2)
+    assert.is_true(moon.allclose(moon.tensor(dw), moon.tensor(dw2)))
+  end))
+
+  it("reaches parameters when no argument needs a gradient", task(function()
+    local w = moon.ones(2, 2):requires_grad()
+    moon.recompute(function(x) return x:matmul(w) end, moon.ones(1, 2))
+      :sum():backward()
+    assert.same({ { 1, 1 }, { 1, 1 } }, w.grad:totable())
+  end))
+
+  it("keeps no activations", task(function()
+    local w = moon.randn(64, 64):requires_grad()
+    local x = moon.randn(64, 64)
+    local function deep(t)
+      for _ = 1, 20 do t = (t:matmul(w) * 0.01):relu() end
+      return t
+    end
+    local function held(use)
+      collectgarbage()
+      collectgarbage()
+      local before = moon.stats().live_bytes
+      local y = use(deep, x)
+      collectgarbage()
+      collectgarbage()
+      return y and moon.stats().live_bytes - before
+    end
+    local plain = held(function(f, t) return f(t) end)
+    assert.is_true(held(moon.recompute) < plain / 5)
+  end))
+end)
