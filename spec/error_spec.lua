@@ -11,11 +11,13 @@ end
 
 describe("an error of a call", function()
   it("begins with the user's line", function()
-    fails("^[./]*spec/error_spec.lua:18: zeros: extent 1", function()
+    local at = "^[./]*spec/error_spec.lua:"
+    local line = debug.getinfo(1, "l").currentline
+    fails(at .. line + 2 .. ": zeros: extent 1", function()
       moon.zeros(-1)
     end)
     local x = moon.ones(2)
-    fails("^[./]*spec/error_spec.lua:22: add: 2 and 3", function()
+    fails(at .. line + 6 .. ": add: ", function()
       return x + moon.ones(3)
     end)
   end)
@@ -47,7 +49,7 @@ describe("an error of a call", function()
 
   it("leaves what is there as it was", task(function()
     local x = moon.arange(4)
-    fails("copy_: 3 does not fit", x.copy_, x, moon.ones(3))
+    fails("copy_: shapes 4 and 3", x.copy_, x, moon.ones(3))
     fails("add_", x.add_, x, moon.ones(4, { dtype = "f64" }))
     fails("no i64", moon.tensor, { 0.5 }, { dtype = "i64" })
     assert.same({ 0, 1, 2, 3 }, x:totable())

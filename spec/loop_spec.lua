@@ -1,4 +1,5 @@
 -- The loop: it goes on while work is done, and waits where Lua can wait.
+local capture = require "support.capture"
 local task = require "support.task"
 local ticks = require "support.ticks"
 local ffi = require "ffi"
@@ -155,11 +156,7 @@ describe("a read", function()
 
   it("in print and tostring blocks nothing", task(function()
     local before = moon.stats().blocked_waits
-    local write, text = io.write, nil
-    io.write = function(...) text = table.concat{ ... } end
-    local ok, why = pcall(print, (long(20):sum() * 0):abs(), 3, nil)
-    io.write = write
-    assert.is_true(ok, why)
+    local text = capture.written(print, (long(20):sum() * 0):abs(), 3, nil)
     assert.equal("0  scalar f32 " .. moon.device() .. "\t3\tnil\n", text)
     assert.equal(before, moon.stats().blocked_waits)
   end))

@@ -1,4 +1,5 @@
 -- Tasks: spawn, await, gather, and the scope that a task is for its children.
+local capture = require "support.capture"
 local task = require "support.task"
 local moon = require "moonseed"
 
@@ -6,19 +7,6 @@ local function fails(pattern, fn, ...)
   local ok, why = pcall(fn, ...)
   assert.is_false(ok, "no error")
   assert.matches(pattern, tostring(why))
-end
-
--- What fn prints to stderr.
-local function stderr_of(fn)
-  local file, old = io.tmpfile(), io.stderr
-  io.stderr = file
-  local ok, why = pcall(fn)
-  io.stderr = old
-  file:seek "set"
-  local text = file:read "*a"
-  file:close()
-  assert.is_true(ok, why)
-  return text
 end
 
 describe("moon.main", function()
@@ -167,7 +155,7 @@ describe("a task that ends", function()
   end))
 
   it("prints the errors of children that nobody awaited", function()
-    local text = stderr_of(function()
+    local text = capture.stderr(function()
       moon.main(function()
         moon.spawn(function() error "unseen" end, { name = "sad" })
         local seen = moon.spawn(function() error "seen" end)
@@ -183,7 +171,7 @@ describe("a task that ends", function()
   it("prints it earlier when nobody can await it any more", function()
     local text
     moon.main(function()
-      text = stderr_of(function()
+      text = capture.stderr(function()
         moon.spawn(function() error "lost" end)
         moon.sleep(1)
         collectgarbage()

@@ -189,9 +189,10 @@ describe("memory", function()
     moon.set_memory_limit(moon.stats().live_bytes + 40e6)
     local ok, why = pcall(function()
       for _ = 1, 50 do assert(moon.zeros(2e6)) end  -- 8 MB each, dropped
-      local kept = {}
       fails("memory: %d+ bytes asked for", function()
+        local kept = {}
         for i = 1, 50 do kept[i] = moon.zeros(2e6) end
+        return kept
       end)
     end)
     moon.set_memory_limit(limit)

@@ -70,7 +70,10 @@ void moon__node_release(moon__node *node) {
 }
 
 void moon__node_leave(moon_tensor *t) {
-  if (t->node->leaf == t) t->node->leaf = NULL;
+  if (t->node->leaf == t) {
+    moon__leaf_forget(t->node);
+    t->node->leaf = NULL;
+  }
   moon__node_release(t->node);
   t->node = NULL;
 }

@@ -25,6 +25,7 @@ int moon_tensor_is_leaf(const moon_tensor *t) {
 }
 
 moon_tensor *moon_tensor_grad(moon_tensor *t) {
+  if (t->node) moon__leaf_fold(t->node);
   return t->grad ? moon_tensor_retain(t->grad) : NULL;
 }
 
@@ -35,6 +36,7 @@ int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad) {
                       moon__dtype_name(grad->dtype), moon__text(grad),
                       moon__dtype_name(t->dtype), moon__text(t));
   }
+  if (t->node) moon__leaf_forget(t->node);
   if (grad) moon_tensor_retain(grad);
   moon__unref(t->grad);
   t->grad = grad;

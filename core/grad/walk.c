@@ -125,23 +125,6 @@ static int add_gradient(moon_walk *w, moon__node *node, moon_tensor *g) {
   return MOON_OK;
 }
 
-static bool is_own_memory(const moon_tensor *g) {
-  return g->refs == 1 && g->storage->refs == 1 && moon__is_dense(g);
-}
-
-/* A leaf's gradient is added to the one it has, in place, or becomes it; what
- * somebody else may also hold is copied first. */
-static int give_leaf(moon_walk *w, moon__node *node) {
-  moon_tensor *leaf = node->leaf, *g = node->dy;
-  if (!leaf || !g || leaf->grad == g) return MOON_OK;
-  if (leaf->grad) return moon_add_into(&w->ctx, leaf->grad, g, 1);
-  if (is_own_memory(g)) {
-    leaf->grad = moon_tensor_retain(g);
-    return MOON_OK;
-  }
-  return moon_clone(&w->ctx, g, &leaf->grad);
-}
-
 static int check_saved(const moon__node *node) {
   if (node->released) {
     return moon__fail(MOON_E_GRAD, "backward: the graph of %s was already "
@@ -186,7 +169,8 @@ static int hand_on(moon_walk *w, moon__back *b, int status) {
 /* 1: the node is Lua's. */
 static int visit(moon_walk *w, moon__node *node) {
   if (!node->rule) {
-    int status = give_leaf(w, node);
+    int status =
+        node->dy ? moon__leaf_add(&w->ctx, node, node->dy) : MOON_OK;
     moon__unref(node->dy);
     node->dy = NULL;
     return status;

@@ -56,6 +56,8 @@ typedef struct moon__node {
   bool released;              /* its saved tensors were dropped by a walk */
   double user_id;
   moon_tensor *leaf;          /* not owned; NULL once it is gone */
+  moon__path *owner;          /* of the leaf's gradient, see grad/share.c */
+  struct moon__share *shares;
   int n_inputs, n_saved;
   struct moon__node **input;  /* NULL where no gradient is wanted */
   moon__shape *input_shape;
@@ -116,6 +118,13 @@ int moon__check_inplace(moon_ctx *ctx, const char *op, const moon_tensor *y);
 moon__node *moon__node_new(moon_runtime *rt, const moon__rule *rule,
                            int n_inputs);
 void moon__node_drop_saved(moon__node *node);
+/* Gradients of leaves (grad/share.c). Adds g (borrowed) for ctx's task; where
+ * that task's sum is, or NULL; sums up all tasks' for somebody who looks;
+ * drops what is not summed up. */
+int moon__leaf_add(moon_ctx *ctx, moon__node *node, moon_tensor *g);
+moon_tensor *moon__leaf_target(moon__node *node, moon__path *path);
+void moon__leaf_fold(moon__node *node);
+void moon__leaf_forget(moon__node *node);
 moon__node *moon__node_retain(moon__node *node);
 void moon__node_release(moon__node *node);
 moon__node *moon__leaf_node(moon_tensor *t);

@@ -56,12 +56,12 @@ void moon__give(moon__back *b, int input, moon_tensor *dx) {
 }
 
 moon_tensor *moon__accumulate_into(const moon__back *b, int input) {
-  const moon__node *from = b->node->input[input];
-  if (!from || from->rule || !from->leaf || !from->leaf->grad) return NULL;
+  moon__node *from = b->node->input[input];
+  if (!from || from->rule) return NULL;
   /* Another consumer of this walk may still add to a fresh sum. */
   if (from->dy || from->consumers > 1) return NULL;
-  moon_tensor *grad = from->leaf->grad;
-  return grad->storage->disposed ? NULL : grad;
+  moon_tensor *sum = moon__leaf_target(from, b->ctx->task->path);
+  return sum && !sum->storage->disposed ? sum : NULL;
 }
 
 int moon__sum_to_shape(moon_ctx *ctx, moon_tensor *g, moon__shape s,

@@ -58,13 +58,20 @@ static bool is_block(const int32_t *places, const int32_t *real, int64_t i,
   return true;
 }
 
-/* Whether every place fits into 31 bits. */
-static bool fits(const dnnl_memory_desc_t *m, const cpu_weights *w) {
+/* Elements from the first to the last weight in the user's memory. */
+static int64_t extent(const dnnl_memory_desc_t *m, const cpu_weights *w) {
   int64_t last = 0;
   for (int d = 0; d < m->ndims; d++) {
     last += (m->dims[d] - 1) * w->stride[d + 5 - m->ndims];
   }
-  return last < INT32_MAX && dnnl_memory_desc_get_size(m) / 4 < INT32_MAX;
+  return last + 1;
+}
+
+static int strip_of(const dnnl_memory_desc_t *m, const cpu_weights *w) {
+  int64_t taps = m->dims[m->ndims - 2] * m->dims[m->ndims - 1];
+  bool dense = w->stride[4] == 1 && w->stride[3] == m->dims[m->ndims - 1];
+  bool fits = taps > 1 && taps <= PACKING_BLOCK;
+  return w->flip && dense && fits ? (int)taps : 0;
 }
 
 static int64_t blocks_in(int64_t n) {
@@ -89,16 +96,18 @@ static cpu_packing *sized(int64_t rows, int64_t columns) {
 
 cpu_packing *moon_cpu_packing_new(const dnnl_memory_desc_t *m,
                                   const cpu_weights *w) {
-  if (m->format_kind != dnnl_blocked || m->extra.flags || !fits(m, w)) {
-    return NULL;
-  }
+  if (m->format_kind != dnnl_blocked || m->extra.flags) return NULL;
+  int64_t numel = (int64_t)(dnnl_memory_desc_get_size(m) / sizeof(float));
+  if (numel > INT32_MAX || extent(m, w) > INT32_MAX) return NULL;
   int grouped = m->ndims == 5, input = m->ndims - 3;
   int64_t rows = m->padded_dims[grouped] * (grouped ? m->padded_dims[0] : 1);
   int64_t columns = m->padded_dims[input] * m->dims[input + 1] *
                     m->dims[input + 2];
   cpu_packing *p = sized(rows, columns);
   if (!p) return NULL;
-  p->numel = (int64_t)(dnnl_memory_desc_get_size(m) / sizeof(float));
+  p->numel = numel;
+  p->extent = extent(m, w);
+  p->strip = strip_of(m, w);
   list_rows(p, m, w);
   list_columns(p, m, w);
   for (int64_t i = 0; i < blocks_in(rows); i++) {

@@ -19,6 +19,10 @@ typedef struct cpu_packing {
   /* Whether the 16 from 16 i on are neighbours: rows in packed memory, columns
    * in the user's; with no padding among them. */
   uint8_t *row_block, *column_block;
+  /* Taps of one input channel, 2 to 16, if they are neighbours in the user's
+   * memory in reverse order; else 0. */
+  int strip;
+  int64_t extent;         /* elements of the user's memory */
 } cpu_packing;
 
 /* The user's side: strides of group, output channel, input channel, row and

@@ -37,6 +37,7 @@ end
 --- Raises `op: text`, the text formatted.
 ---@param op string   what the user called
 ---@param text string
+---@param ... any       what the text's formats take
 function M.fail(op, text, ...)
   M.raise(op .. ": " .. text:format(...))
 end
@@ -56,6 +57,9 @@ local function type_of(value)
 end
 
 --- A finite number.
+---@param op string    what the user called
+---@param name string  of the argument
+---@param value any    what the user passed
 ---@return number
 function M.number(op, name, value)
   if type(value) ~= "number" then
@@ -65,6 +69,10 @@ function M.number(op, name, value)
 end
 
 --- A whole number of at least `least` (0 unless given).
+---@param op string    what the user called
+---@param name string  of the argument
+---@param value any    what the user passed
+---@param least integer|nil
 ---@return integer
 function M.count(op, name, value, least)
   least = least or 0
@@ -76,6 +84,10 @@ function M.count(op, name, value, least)
   return value
 end
 
+--- true or false.
+---@param op string    what the user called
+---@param name string  of the argument
+---@param value any    what the user passed
 ---@return boolean
 function M.boolean(op, name, value)
   if type(value) ~= "boolean" then
@@ -84,6 +96,10 @@ function M.boolean(op, name, value)
   return value
 end
 
+--- A string.
+---@param op string    what the user called
+---@param name string  of the argument
+---@param value any    what the user passed
 ---@return string
 function M.text(op, name, value)
   if type(value) ~= "string" then
@@ -92,6 +108,10 @@ function M.text(op, name, value)
   return value
 end
 
+--- A table.
+---@param op string    what the user called
+---@param name string  of the argument
+---@param value any    what the user passed
 ---@return table
 function M.table(op, name, value)
   if type(value) ~= "table" then
@@ -101,6 +121,9 @@ function M.table(op, name, value)
 end
 
 --- Something that can be called.
+---@param op string    what the user called
+---@param name string  of the argument
+---@param value any    what the user passed
 ---@return function
 function M.callable(op, name, value)
   if type(value) ~= "function" then
@@ -113,6 +136,10 @@ function M.callable(op, name, value)
 end
 
 --- Height and width from a number (both) or `{ height, width }`.
+---@param op string    what the user called
+---@param name string  of the argument
+---@param value any    what the user passed
+---@param least integer|nil  of both; 0 unless given
 ---@return integer, integer
 function M.pair(op, name, value, least)
   if type(value) == "number" then
@@ -126,6 +153,9 @@ function M.pair(op, name, value, least)
 end
 
 --- A dimension from 1, or from -1 (the last) down, as the core counts: from 0.
+---@param op string     what the user called
+---@param value any     what the user passed
+---@param ndim integer  dimensions of the tensor
 ---@return integer
 function M.dim(op, value, ndim)
   if type(value) ~= "number" then
@@ -139,6 +169,9 @@ function M.dim(op, value, ndim)
 end
 
 --- A position from 1, or from -1 (the last) down, as the core counts: from 0.
+---@param op string  what the user called
+---@param value any  what the user passed
+---@param n integer  how many positions there are
 ---@return integer
 function M.position(op, value, n)
   if type(value) ~= "number" then
@@ -165,6 +198,8 @@ M.dtypes = dtypes
 M.dtype_names = dtype_names
 
 --- The core's code of a dtype name.
+---@param op string  what the user called
+---@param name any   what the user passed
 ---@return integer
 function M.dtype(op, name)
   local code = dtypes[name]

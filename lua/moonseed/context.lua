@@ -107,6 +107,8 @@ end
 local noted_error, noted_trace
 
 --- Message handler that remembers the traceback of `e` and changes nothing.
+---@param e any  an error
+---@return any   the same
 function M.note(e)
   if not (noted_trace and rawequal(noted_error, e)) then
     noted_error, noted_trace = e, debug.traceback("", 2):sub(2)
@@ -115,12 +117,15 @@ function M.note(e)
 end
 
 --- Where the error `e` came from, as far as known.
+---@param e any
 ---@return string|nil
 function M.trace_of(e)
   if rawequal(noted_error, e) then return noted_trace end
 end
 
 --- Notes a traceback taken elsewhere (of a task that has ended).
+---@param e any  the error
+---@param trace string|nil  nil: nothing to note
 function M.note_trace(e, trace)
   if trace then noted_error, noted_trace = e, trace end
 end
@@ -135,6 +140,7 @@ end
 ---@param number integer   the core's number of the stream
 ---@param device integer
 ---@param fn function
+---@param ... any          for `fn`
 ---@return any ...  what `fn` returned
 function M.with_stream(number, device, fn, ...)
   local old_stream, old_device = live.stream, live.device
@@ -151,6 +157,7 @@ end
 --- Runs `fn(...)` with gradient recording on or off; restores it.
 ---@param mode integer  1: record
 ---@param fn function
+---@param ... any       for `fn`
 ---@return any ...  what `fn` returned
 function M.with_grad_mode(mode, fn, ...)
   local old = live.grad_mode
@@ -204,9 +211,11 @@ function M.open()
   state.anchor = ffi.gc(C.moon_task_new(live.rt, nil), C.moon_task_release)
   live.task = state.anchor
   local wanted = os.getenv "MOONSEED_DEVICE"
-  if wanted and wanted ~= "" then return M.set_device(wanted) end
-  M.set_device(C.moon_device_find(live.rt, "cuda:0") >= 0 and "cuda:0"
-               or "cpu")
+  if not wanted or wanted == "" then
+    local found = C.moon_device_find(live.rt, "cuda:0") >= 0
+    wanted = found and "cuda:0" or "cpu"
+  end
+  M.set_device(wanted)
 end
 
 return M

@@ -65,12 +65,21 @@ local function full(op, value, ...)
   return call_on(device, C.moon_full, dtype, ndim, shape, value, out)
 end
 
+--- Zeros.
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return userdata  the tensor
 function M.zeros(...) return full("zeros", 0, ...) end
+
+--- Ones.
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return userdata  the tensor
 function M.ones(...) return full("ones", 1, ...) end
 
 --- full({ 2, 3 }, value, options)
 ---@param list integer[]|integer  the shape
 ---@param value number|boolean
+---@param options table|nil  dtype: f32, or bool for a boolean; device
+---@return userdata  the tensor
 function M.full(list, value, options)
   if type(value) == "boolean" then
     options = options or { dtype = "bool" }
@@ -83,6 +92,8 @@ function M.full(list, value, options)
 end
 
 --- Memory of unknown contents.
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return userdata  the tensor
 function M.empty(...)
   local list, options = read_shape(...)
   local dtype, device = read_options("empty", options, "f32")
@@ -91,6 +102,11 @@ function M.empty(...)
 end
 
 --- arange(n): 0 to n - 1. arange(start, stop, step): up to, without, stop.
+---@param start number
+---@param stop number|nil
+---@param step number|nil  1 unless given
+---@param options table|nil  dtype (f32), device; may follow any number
+---@return userdata  the tensor, of one dimension
 function M.arange(start, stop, step, options)
   if type(stop) == "table" then stop, options = nil, stop end
   if type(step) == "table" then step, options = nil, step end
@@ -112,16 +128,24 @@ local function random(op, kind, a, b, dtype, ...)
 end
 
 --- Uniform in [0, 1).
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return userdata  the tensor
 function M.rand(...)
   return random("rand", C.MOON_RAND_UNIFORM, 0, 1, "f32", ...)
 end
 
 --- Normal, mean 0 and deviation 1.
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return userdata  the tensor
 function M.randn(...)
   return random("randn", C.MOON_RAND_NORMAL, 0, 1, "f32", ...)
 end
 
 --- Whole numbers in [low, high): randint(low, high, shape...); i64.
+---@param low number
+---@param high number
+---@param ... any  extents, or one list of them; then dtype (i64), device
+---@return userdata  the tensor
 function M.randint(low, high, ...)
   check.number("randint", "low", low)
   check.number("randint", "high", high)
@@ -129,6 +153,8 @@ function M.randint(low, high, ...)
 end
 
 --- The numbers from 0 to n - 1 in random order, i64.
+---@param n integer
+---@return userdata  the tensor [n]
 function M.randperm(n)
   return call(C.moon_randperm, check.count("randperm", "n", n), out)
 end
@@ -199,6 +225,7 @@ end
 --- A tensor of the values of a number, a boolean or nested tables.
 ---@param value number|boolean|table
 ---@param options table|nil  dtype: f32, or bool if the first value is one
+---@return userdata  the tensor
 function M.tensor(value, options)
   local list, first = measure(value)
   local default = type(first) == "boolean" and "bool" or "f32"
@@ -234,11 +261,13 @@ end
 --- Joins tensors along a dimension (the first unless given).
 ---@param list table  of tensors
 ---@param dim integer|nil
+---@return userdata  the tensor
 function M.cat(list, dim) return join("cat", C.moon_cat, list, dim, 0) end
 
 --- Joins tensors of one shape along a new dimension (the first unless given).
 ---@param list table  of tensors
 ---@param dim integer|nil
+---@return userdata  the tensor
 function M.stack(list, dim) return join("stack", C.moon_stack, list, dim, 1) end
 
 return M

@@ -34,6 +34,7 @@ end
 
 --- As coroutine.resume, in the coroutine's own context.
 ---@param co thread
+---@param ... any  for its function, or what its yield returns
 ---@return boolean, any ...
 function M.resume(co, ...)
   local fiber = context.generator(co)

@@ -80,7 +80,10 @@ function methods.backward(y, dy)
   if state.grad_scope then table.insert(state.grad_scope.ends, y) end
   local walk = walk_out[0]
   status = C.moon_backward_step(walk)
-  if status == 1 then return answer(walk) end
+  if status == 1 then
+    answer(walk)
+    return
+  end
   C.moon_backward_end(walk)
   if status < 0 then retry.refuse(status) end
 end

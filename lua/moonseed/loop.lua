@@ -33,6 +33,7 @@ M.main = nil
 M.tasks = {}
 
 local HOLD_NS = 2e6  -- a task gives way after this long
+local TURN_NS = 2e5  -- luv has a turn at least this often, when work goes on
 
 -- Monotonic nanoseconds.
 local function now()
@@ -45,6 +46,7 @@ local queue, head, tail = {}, 1, 0  -- empty: head > tail
 local turned = 0                    -- when luv last had its turn
 
 --- Wakes a task (or the main chunk) that is parked or has not run yet.
+---@param task table
 function M.wake(task)
   if task == root then
     task.woken = true
@@ -109,6 +111,7 @@ local poll, referenced
 local openers = {}
 
 --- Calls `fn` when the loop is opened.
+---@param fn function  without arguments
 function M.at_open(fn)
   openers[#openers + 1] = fn
 end
@@ -137,6 +140,7 @@ end
 
 --- Ends the wait of a task (or the main chunk) with an error, raised where it
 --- waits or, if it runs, at its next wait. Of several the first is raised.
+---@param task table
 ---@param e any
 function M.stop(task, e)
   if task.stopped == nil then task.stopped = e end
@@ -167,7 +171,7 @@ local function round()
   if head > tail then ring.look(M.wake) end
   if root.woken then return end
   if head <= tail then
-    turn "nowait"
+    if now() - turned > TURN_NS then turn "nowait" end
   elseif ring.n_due > 0 or uv.loop_alive() then
     turn "once"
   else
@@ -249,6 +253,9 @@ end
 
 --- As M.rest, but returns what ended the wait instead (cancelled, interrupted,
 --- deadlock), and does not begin when that is known.
+---@param kind string    what is waited for
+---@param object any     the thing
+---@param ticket number|nil  that wakes it; without one, M.wake does
 ---@return any|nil
 function M.park(kind, object, ticket)
   M.refuse_callback(kind)
@@ -258,12 +265,16 @@ function M.park(kind, object, ticket)
 end
 
 --- Raises what M.park returned, at the user's line.
+---@param e any
 function M.raise_stop(e)
   if type(e) == "string" then check.raise(e) end
   error(e, 0)
 end
 
 --- As M.park, but raises.
+---@param kind string    what is waited for
+---@param object any     the thing
+---@param ticket number|nil  that wakes it; without one, M.wake does
 function M.wait(kind, object, ticket)
   local e = M.park(kind, object, ticket)
   if e ~= nil then M.raise_stop(e) end

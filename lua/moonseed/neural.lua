@@ -57,7 +57,11 @@ local plain_conv2d = M.conv2d_params()
 
 --- Convolution: x [N, C, H, W], w [K, C / groups, kH, kW], b [K] or nil
 --- -> [N, K, oH, oW].
+---@param x userdata
+---@param w userdata
+---@param b userdata|nil
 ---@param options table|userdata|nil  see conv2d_params
+---@return userdata
 function M.conv2d(x, w, b, options)
   local px, pw = pointer("conv2d", "x", x), pointer("conv2d", "w", w)
   local pb = optional("conv2d", "b", b)
@@ -77,7 +81,11 @@ end
 
 --- x [..., inputs] times w [outputs, inputs], plus b [outputs] or nil
 --- -> [..., outputs].
+---@param x userdata
+---@param w userdata
+---@param b userdata|nil
 ---@param options table|nil  epilogue ("none" or "relu")
+---@return userdata
 function M.linear(x, w, b, options)
   local px, pw = pointer("linear", "x", x), pointer("linear", "w", w)
   local pb, epilogue = optional("linear", "b", b), 0
@@ -108,8 +116,10 @@ function M.max_pool2d_params(options)
 end
 
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param x userdata
 ---@param options table|userdata|integer  see max_pool2d_params; a number is
 ---                                       the kernel
+---@return userdata
 function M.max_pool2d(x, options)
   local p = pointer("max_pool2d", "x", x)
   if type(options) == "number" then options = { options } end
@@ -119,6 +129,8 @@ function M.max_pool2d(x, options)
 end
 
 --- The mean of each channel: x [N, C, H, W] -> [N, C].
+---@param x userdata
+---@return userdata
 function M.global_avg_pool2d(x)
   return call(C.moon_global_avg_pool2d, pointer("global_avg_pool2d", "x", x),
               out)
@@ -135,8 +147,10 @@ local norm_known = {
 
 --- Normalises each channel of x [N, C, H, W]: in training by the batch's
 --- statistics, which also move `mean` and `var` in place; else by those.
+---@param x userdata
 ---@param options table  weight, bias [C] or nil; mean, var [C]; eps, momentum,
 ---                      training
+---@return userdata  of the same shape
 function M.batch_norm(x, options)
   local op = "batch_norm"
   local p = pointer(op, "x", x)
@@ -152,13 +166,18 @@ function M.batch_norm(x, options)
 end
 
 --- Zeroes each value with probability `p`, scales the others by 1 / (1 - p).
+---@param x userdata  any shape
 ---@param p number  in [0, 1)
+---@return userdata   of the same shape
 function M.dropout(x, p)
   return call(C.moon_dropout, pointer("dropout", "x", x),
               check.number("dropout", "p", p), out)
 end
 
 --- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+---@param logits userdata
+---@param labels userdata
+---@return userdata
 function M.cross_entropy(logits, labels)
   return call(C.moon_cross_entropy, pointer("cross_entropy", "logits", logits),
               pointer("cross_entropy", "labels", labels), out)

@@ -119,10 +119,24 @@ M.operators = { __add = add, __sub = sub, __mul = mul, __div = div,
 
 -- --- functions of one tensor ---------------------------------------------
 
+--- max(x, 0), element by element.
+---@return userdata
 function methods.relu(x) return unary("relu", C.MOON_U_RELU, x, 0) end
+
+--- e to the power of each element.
+---@return userdata
 function methods.exp(x) return unary("exp", C.MOON_U_EXP, x, 0) end
+
+--- The natural logarithm of each element.
+---@return userdata
 function methods.log(x) return unary("log", C.MOON_U_LOG, x, 0) end
+
+--- The square root of each element.
+---@return userdata
 function methods.sqrt(x) return unary("sqrt", C.MOON_U_SQRT, x, 0) end
+
+--- The absolute value of each element.
+---@return userdata
 function methods.abs(x) return unary("abs", C.MOON_U_ABS, x, 0) end
 
 -- --- comparisons with a tensor or a number, to bool ----------------------
@@ -145,6 +159,8 @@ compare("ge", C.MOON_U_GE, C.MOON_B_GE)
 -- --- products, softmax ---------------------------------------------------
 
 --- a [M, K] times b [K, N] -> [M, N].
+---@param b userdata
+---@return userdata
 function methods.matmul(a, b)
   local pa, pb = pointer("matmul", "a", a), pointer("matmul", "b", b)
   if state.sites then tensor.trace_site() end
@@ -155,6 +171,7 @@ end
 
 --- exp(x) over its sum along `dim` (the last unless given).
 ---@param dim integer|nil
+---@return userdata  of the same shape
 function methods.softmax(x, dim)
   local p = pointer("softmax", "x", x)
   dim = check.dim("softmax", dim or -1, C.moon_tensor_ndim(p))
@@ -165,6 +182,7 @@ end
 
 --- The tensor as another dtype or on another device; itself if it is that.
 ---@param what string  a dtype or a device
+---@return userdata  the tensor
 function methods.to(x, what)
   local p = pointer("to", "x", x)
   local dtype = check.dtypes[what]
@@ -178,16 +196,19 @@ function methods.to(x, what)
 end
 
 --- A copy.
+---@return userdata  with memory of its own
 function methods.clone(x)
   return call(C.moon_clone, pointer("clone", "x", x), out)
 end
 
 --- The same values without the graph; shares the memory.
+---@return userdata
 function methods.detach(x)
   return call(C.moon_detach, pointer("detach", "x", x), out)
 end
 
 --- The tensor in row-major order: itself, or a copy.
+---@return userdata
 function methods.contiguous(x)
   return call(C.moon_contiguous, pointer("contiguous", "x", x), out)
 end
@@ -199,6 +220,7 @@ local function done(status, fn, ...)
 end
 
 --- y = x, which is repeated to y's shape.
+---@param x userdata
 ---@return userdata  y
 function methods.copy_(y, x)
   local py, px = pointer("copy_", "y", y), pointer("copy_", "x", x)
@@ -219,6 +241,7 @@ function methods.fill_(y, value)
 end
 
 --- y = y + alpha x; x is a tensor, repeated to y's shape, or a number.
+---@param x userdata|number
 ---@param alpha number|nil  1 unless given
 ---@return userdata  y
 function methods.add_(y, x, alpha)
@@ -234,17 +257,21 @@ end
 
 --- Device-side statistics: f32 [3], Euclidean norm, share of zeros, count of
 --- values that are not finite.
+---@return userdata
 function methods.statistics(x)
   return call(C.moon_statistics, pointer("statistics", "x", x), out)
 end
 
 --- The statistics of the tensor's gradient; nil without one.
+---@return userdata|nil  f32 [3]
 function methods.grad_stats(x)
   local grad = x.grad
   return grad and methods.statistics(grad)
 end
 
 --- Whether all |a - b| <= atol + rtol |b|. Reads, so it waits.
+---@param a userdata
+---@param b userdata  of a shape that broadcasts with a's
 ---@param options table|nil  rtol (1e-5), atol (1e-8)
 ---@return boolean
 function M.allclose(a, b, options)

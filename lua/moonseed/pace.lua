@@ -49,7 +49,10 @@ end
 
 --- Ends a step: notes the point on the current stream, waits for older steps.
 function M.step()
-  if in_callback() then return collect.look() end
+  if in_callback() then
+    collect.look()
+    return
+  end
   local steps = steps_of(loop.running)
   local allocated, _, limit = runtime.bytes()
   steps.last = steps.last + 1

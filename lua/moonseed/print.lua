@@ -141,6 +141,7 @@ end
 -- --- text and print ------------------------------------------------------
 
 --- The tensor's values, shape, dtype and device.
+---@param t userdata  a tensor; waits for it
 ---@return string
 function M.text(t)
   local data = read.values(methods.ndim(t) == 0 and methods.view(t, 1) or t)
@@ -153,6 +154,7 @@ function M.text(t)
 end
 
 --- As Lua's print, but waits for tensors without blocking the loop.
+---@param ... any
 function M.print(...)
   local list, n = { ... }, select("#", ...)
   for i = 1, n do

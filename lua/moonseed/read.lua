@@ -30,6 +30,8 @@ local function on_host(t)
 end
 
 --- The element at `index` (from 0, in logical order) of a complete tensor.
+---@param t userdata
+---@param index integer
 ---@return number
 function M.element(t, index)
   check.status(C.moon_tensor_item(t.p, index, number))
@@ -53,6 +55,7 @@ end
 
 --- The elements in logical order, once they are there. Valid until anything
 --- else of moonseed is called.
+---@param t userdata  a tensor
 ---@return userdata  typed pointer to the first element
 function M.values(t)
   local host = methods.contiguous(on_host(t:detach()))

@@ -72,6 +72,7 @@ local recomputed = user_op.op{ name = "recompute", forward = run_once,
 --- fn(...), one tensor, without keeping activations: they are computed again
 --- in the backward, with the same random numbers.
 ---@param fn function
+---@param ... any     for `fn`
 ---@return userdata  what `fn` returned
 function M.recompute(fn, ...)
   check.callable("recompute", "its first argument", fn)

@@ -49,6 +49,7 @@ end
 --- Repeats `fn(...)`, which gave `status`, until it succeeds; or raises.
 ---@param status integer  negative
 ---@param fn function     of the core
+---@param ... any         for `fn`
 ---@return integer  a status that is not negative
 function M.call(status, fn, ...)
   local attempt = 0

@@ -28,6 +28,8 @@ function M.ticket()
 end
 
 --- The core has been given `ticket` for what `task` waits for.
+---@param task table
+---@param ticket number  from M.ticket
 function M.expect(task, ticket)
   task.ticket = ticket
   waiting[ticket] = task
@@ -36,6 +38,7 @@ function M.expect(task, ticket)
 end
 
 --- The task does not wait for its ticket any more.
+---@param task table
 function M.forget(task)
   local ticket = task.ticket
   if ticket and waiting[ticket] then

@@ -51,6 +51,8 @@ function Task:describe()
   return ("task %s waits for %s"):format(self:title(), kind)
 end
 
+--- Whether `value` is a task.
+---@param value any
 ---@return boolean
 function M.is_task(value)
   return getmetatable(value) == Task

@@ -81,6 +81,7 @@ end
 --- Calls a function of the core that makes a tensor, `fn(ctx, ..., out)`, and
 --- tries again when memory is short. `...` ends with `M.out`.
 ---@param fn function
+---@param ... any  what `fn` takes after the context
 ---@return userdata  a moon_handle
 function M.call(fn, ...)
   if state.sites then M.trace_site() end
@@ -154,6 +155,7 @@ function methods.requires_grad(t, on)
 end
 
 --- Whether `value` is a parameter: a leaf that wants its gradient.
+---@param value any
 ---@return boolean
 function M.wants_grad(value)
   return is(value) and C.moon_tensor_needs_grad(value.p) == 1
@@ -173,6 +175,7 @@ function methods.split_regions(t, n)
 end
 
 --- "2x3", or "scalar".
+---@param t userdata
 ---@return string
 function M.shape_text(t)
   local shape = methods.shape(t)

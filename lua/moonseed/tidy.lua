@@ -25,6 +25,7 @@ local Scope = {}
 Scope.__index = Scope
 
 --- A tensor was made. Scopes that a generator outlived are over.
+---@param t userdata  a tensor
 function Scope:add(t)
   if self.over then return end
   self.n = self.n + 1
@@ -32,6 +33,7 @@ function Scope:add(t)
 end
 
 --- Marks a tensor that stays, in this scope and those around it.
+---@param t userdata  a tensor
 function Scope:keep(t)
   local id = methods.id(t)
   local scope = self

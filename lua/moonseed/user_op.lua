@@ -21,6 +21,7 @@ local OpContext = {}
 OpContext.__index = OpContext
 
 --- Keeps tensors for backward, where `ctx:saved()` returns them.
+---@param ... userdata  tensors
 function OpContext:save(...)
   self.list = { n = select("#", ...), ... }
 end

@@ -108,6 +108,7 @@ end
 --- the main chunk an error is raised with the traceback of where it arose; in
 --- a task this is as if spawned and awaited.
 ---@param fn function
+---@param ... any  for `fn`
 ---@return any ...  what `fn` returned
 function M.main(fn, ...)
   check.callable("main", "its argument", fn)

@@ -36,24 +36,32 @@ end
 
 --- The same elements under another shape; copies when it must. One extent may
 --- be -1: what is left.
+---@param ... integer|integer[]  extents, or one list of them
+---@return userdata
 function methods.reshape(x, ...)
   local p = pointer("reshape", "x", x)
   return call(C.moon_reshape, p, read_extents("reshape", ...), extents, out)
 end
 
 --- As reshape, but raises where that would copy.
+---@param ... integer|integer[]  extents, or one list of them
+---@return userdata  shares the memory
 function methods.view(x, ...)
   local p = pointer("view", "x", x)
   return call(C.moon_view, p, read_extents("view", ...), extents, out)
 end
 
 --- Repeats dimensions of size 1 without copying; -1 keeps an extent.
+---@param ... integer|integer[]  extents, or one list of them
+---@return userdata  shares the memory
 function methods.expand(x, ...)
   local p = pointer("expand", "x", x)
   return call(C.moon_expand, p, read_extents("expand", ...), extents, out)
 end
 
 --- The dimensions in another order: each once, as numbers or one list.
+---@param ... integer|integer[]  dimensions, from 1 or from -1 down
+---@return userdata  shares the memory
 function methods.permute(x, ...)
   local p = pointer("permute", "x", x)
   local dims = type((...)) == "table" and (...) or { ... }
@@ -66,6 +74,7 @@ function methods.permute(x, ...)
 end
 
 --- The transpose of a matrix.
+---@return userdata  shares the memory
 function methods.t(x)
   local ndim = C.moon_tensor_ndim(pointer("t", "x", x))
   if ndim ~= 2 then
@@ -82,6 +91,7 @@ end
 ---@param dim integer
 ---@param start integer
 ---@param length integer
+---@return userdata  shares the memory
 function methods.narrow(x, dim, start, length)
   local p = pointer("narrow", "x", x)
   local at = check.dim("narrow", dim, C.moon_tensor_ndim(p))
@@ -98,6 +108,7 @@ end
 --- The part at one position along `dim`, without that dimension.
 ---@param dim integer
 ---@param position integer
+---@return userdata  shares the memory
 function methods.select(x, dim, position)
   local p = pointer("select", "x", x)
   local at = check.dim("select", dim, C.moon_tensor_ndim(p))
@@ -108,6 +119,7 @@ end
 --- The parts along `dim` that an i64 [n] tensor names.
 ---@param dim integer
 ---@param index userdata  a tensor
+---@return userdata  a copy, with n positions along `dim`
 function methods.index_select(x, dim, index)
   local p = pointer("index_select", "x", x)
   local pi = pointer("index_select", "index", index)
@@ -119,6 +131,7 @@ end
 --- its place along `dim`.
 ---@param dim integer
 ---@param index userdata  a tensor
+---@return userdata  of the index's shape
 function methods.gather(x, dim, index)
   local p = pointer("gather", "x", x)
   local pi = pointer("gather", "index", index)

@@ -35,7 +35,10 @@ end
 function M.settled(t)
   local ticket = ring.ticket()
   local s = check.status(C.moon_tensor_watch(live, t.p, ticket))
-  if s == 1 then return glance("a tensor") end
+  if s == 1 then
+    glance("a tensor")
+    return
+  end
   repeat
     loop.wait("a tensor", t, ticket)
     ticket = ring.ticket()

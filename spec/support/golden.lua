@@ -72,7 +72,8 @@ function M.difference(t, golden, tolerance)
   end
   for i, value in ipairs(golden.values) do
     local mine = number(got[i])
-    if not (math.abs(mine - value) <= tolerance * most) then
+    local close = math.abs(mine - value) <= tolerance * most
+    if not close then
       return ("element %d is %.17g, golden %.17g, largest %g"):format(i, mine,
         value, most)
     end

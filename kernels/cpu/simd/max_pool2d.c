@@ -34,29 +34,33 @@ typedef struct pixels {
   const float *x[4];
 } pixels;
 
-/* NaN wins over numbers, the first over its equals. */
-#define WINS(a, best) (((a) > (best)) | (((a) != (a)) & ((best) == (best))))
-#define TAKE(k)                              \
-  {                                          \
-    float a = p->x[k][c];                    \
-    bool wins = WINS(a, best);               \
-    best = wins ? a : best;                  \
-    place = wins ? p->place[k] : place;      \
+/* NaN wins over numbers, the first over its equals: what is not at most the
+ * best wins, unless that is NaN. (Choices, not bool algebra, become vectors.) */
+#define TAKE(k)                                          \
+  {                                                      \
+    float a = x##k[c], best_of = a <= best ? best : a;   \
+    int32_t place_of = a <= best ? place : p##k;         \
+    place = best != best ? place : place_of;             \
+    best = best != best ? best : best_of;                \
   }
 
-static inline void take(int64_t channels, const pixels *p, bool first,
-                        float *restrict y, int32_t *restrict at) {
-  for (int64_t c = 0; c < channels; c++) {
-    float best = first ? p->x[0][c] : y[c];
-    int32_t place = first ? p->place[0] : at[c];
-    if (!first) TAKE(0)
-    TAKE(1)
-    TAKE(2)
-    TAKE(3)
-    y[c] = best;
-    at[c] = place;
+#define TAKE_FOUR(name, old_best, old_place, more)                         \
+  static void name(int64_t channels, const pixels *p, float *restrict y,   \
+                   int32_t *restrict at) {                                 \
+    const float *x0 = p->x[0], *x1 = p->x[1];                              \
+    const float *x2 = p->x[2], *x3 = p->x[3];                              \
+    int32_t p0 = p->place[0], p1 = p->place[1];                            \
+    int32_t p2 = p->place[2], p3 = p->place[3];                            \
+    for (int64_t c = 0; c < channels; c++) {                               \
+      float best = old_best;                                               \
+      int32_t place = old_place;                                           \
+      more TAKE(1) TAKE(2) TAKE(3)                                         \
+      y[c] = best;                                                         \
+      at[c] = place;                                                       \
+    }                                                                      \
   }
-}
+TAKE_FOUR(take_first, x0[c], p0, )
+TAKE_FOUR(take_more, y[c], at[c], TAKE(0))
 
 /* Puts the pixels in hand, if any, into the window's maximum. */
 static void flush(pixels *p, int64_t channels, float *y, int32_t *at) {
@@ -65,12 +69,7 @@ static void flush(pixels *p, int64_t channels, float *y, int32_t *at) {
     p->x[k] = p->x[0];
     p->place[k] = p->place[0];
   }
-  const pixels four = *p;
-  if (p->first) {
-    take(channels, &four, true, y, at);
-  } else {
-    take(channels, &four, false, y, at);
-  }
+  (p->first ? take_first : take_more)(channels, p, y, at);
   p->first = false;
   p->n = 0;
 }

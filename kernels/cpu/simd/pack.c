@@ -32,7 +32,28 @@ static void pack_column(const cpu_packing *p, const float *rows, float *packed,
     return;
   }
   const float *from = rows + p->column[j];
-  for (int i = 0; i < BLOCK; i++) to[i] = from[p->row[r + i]];
+  const int32_t *row = p->row + r;
+  for (int i = 0; i < BLOCK; i++) to[i] = from[row[i]];
+}
+
+/* The same for all taps of one input channel at once, where they are neighbours
+ * in reverse order; false where reading whole vectors would go too far. */
+static bool pack_strip(const cpu_packing *p, const float *rows, float *packed,
+                       int64_t r, int64_t j) {
+  int64_t first = p->column[j + p->strip - 1];
+  if (first < 0 || p->row[r + BLOCK - 1] + first + BLOCK > p->extent) {
+    return false;
+  }
+  simd_u16 a[BLOCK];
+  for (int i = 0; i < BLOCK; i++) {
+    a[i] = *(const simd_u16 *)(rows + p->row[r + i] + first);
+  }
+  simd_transpose(a);
+  for (int i = 0; i < p->strip; i++) {
+    float *to = packed + p->packed_row[r] + p->packed_column[j + i];
+    *(simd_u16 *)to = a[p->strip - 1 - i];
+  }
+  return true;
 }
 
 static void pack_each(const cpu_packing *p, const float *rows, float *packed,
@@ -42,10 +63,24 @@ static void pack_each(const cpu_packing *p, const float *rows, float *packed,
       real ? rows[p->row[r] + p->column[j]] : 0;
 }
 
+static void pack_strips(const cpu_packing *p, const float *rows,
+                        float *packed, int64_t r) {
+  for (int64_t j = 0; j < p->columns; j += p->strip) {
+    if (pack_strip(p, rows, packed, r, j)) continue;
+    for (int64_t k = j; k < j + p->strip; k++) {
+      pack_column(p, rows, packed, r, k);
+    }
+  }
+}
+
 static void pack(const cpu_packing *p, const float *rows, float *packed,
                  int64_t lo, int64_t hi) {
   for (int64_t r = lo; r < hi; r += BLOCK) {
     bool row_block = p->row_block[r / BLOCK];
+    if (row_block && p->strip) {
+      pack_strips(p, rows, packed, r);
+      continue;
+    }
     for (int64_t j = 0; j < p->columns; j += BLOCK) {
       int64_t end = least(p->columns, j + BLOCK);
       if (row_block && p->column_block[j / BLOCK]) {

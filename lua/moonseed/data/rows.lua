@@ -54,6 +54,7 @@ end
 ---@param task userdata moon_task of the random numbers
 ---@param stream integer?
 ---@param fn function
+---@param ... any for fn
 ---@return any what fn returned
 function M.apart(task, stream, fn, ...)
   local live, state = context.live, context.state
