@@ -1,6 +1,7 @@
 std = "luajit"
 max_line_length = 80
 exclude_files = { "build", "spec/golden", "runs" }
-files["spec"] = { std = "+busted" }
+-- Specs catch what is written; `not (x <= y)` is true of NaN.
+files["spec"] = { std = "+busted", globals = { "io" }, ignore = { "581" } }
 -- Replaces functions of coroutine so that an await passes through.
 files["lua/moonseed/generator.lua"] = { globals = { "coroutine" } }

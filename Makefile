@@ -107,7 +107,8 @@ test: setup
 	@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/corpus/%)
 	@$(ALL) asan tsan
 	@scripts/suites $(BUILD)/test \
-	  $(FUZZ:%='corpus of %: $(BUILD)/corpus/% spec/fuzz/corpus/%/*') \
+	  $(foreach f,$(FUZZ),'corpus of $(f): $(BUILD)/corpus/$(f) \
+	    spec/fuzz/corpus/$(f)/*') \
 	  'specs: luajit /usr/bin/busted' \
 	  'stress: $(STRESS) 15' \
 	  'stress, addresses: $(BUILD)/asan/stress 40' \
@@ -120,7 +121,7 @@ soak: setup-dev
 	@$(ALL) asan tsan
 	@MOONSEED_SOAK=1 SUITE_SECONDS=$$((2 * $(SOAK) + 3600)) \
 	  scripts/suites $(BUILD)/soak \
-	  $(FUZZ:%='fuzz %: scripts/checks/fuzz % $(SOAK)') \
+	  $(foreach f,$(FUZZ),'fuzz $(f): scripts/checks/fuzz $(f) $(SOAK)') \
 	  'stress: $(STRESS) $(SOAK)' \
 	  'stress, addresses: $(BUILD)/asan/stress $(SOAK)' \
 	  'stress, threads: $(BUILD)/tsan/stress $(SOAK)' \

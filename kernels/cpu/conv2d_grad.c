@@ -57,17 +57,27 @@ typedef struct room {
   size_t nbytes;
 } room;
 
+static int64_t room_copies(const conv_state *s) {
+  return s->n_tiles > s->parts ? 2 : 1;
+}
+
+/* The sizes; no pointers yet. */
+static room room_size(const conv_state *s, const moon_call *call) {
+  room r = {.numel = s->packing->numel,
+            .filters = (call->arg[W_DW].shape[0] + 15) / 16 * 16};
+  int64_t floats = s->parts * room_copies(s) * (r.numel + r.filters);
+  r.nbytes = cpu_align64((size_t)floats * sizeof(float));
+  return r;
+}
+
 static room room_of(const conv_state *s, const moon_call *call,
                     float *scratch) {
-  int64_t filters = (call->arg[W_DW].shape[0] + 15) / 16 * 16;
-  int64_t copies = s->n_tiles > s->parts ? 2 : 1, parts = s->parts;
-  room r = {.numel = s->packing->numel, .filters = filters};
+  room r = room_size(s, call);
+  int64_t copies = room_copies(s), parts = s->parts;
   r.dw = scratch;
   r.tile_dw = r.dw + parts * r.numel * (copies - 1);
   r.db = r.dw + parts * r.numel * copies;
-  r.tile_db = r.db + parts * filters * (copies - 1);
-  size_t floats = (size_t)(parts * copies * (r.numel + filters));
-  r.nbytes = cpu_align64(floats * sizeof(float));
+  r.tile_db = r.db + parts * r.filters * (copies - 1);
   return r;
 }
 
@@ -89,7 +99,7 @@ static int plan_grad_w(const moon_call *call, moon_plan *plan, int may_create,
   plan->parts[plan->phases++] = s->parts;
   cpu_phase(plan, blocks, (double)(s->packing->numel * s->parts), 0.2);
   plan->cost_ns += s->ns;
-  plan->scratch = room_of(s, call, NULL).nbytes;
+  plan->scratch = room_size(s, call).nbytes;
   plan->state = s;
   return MOON_OK;
 }

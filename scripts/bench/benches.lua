@@ -1,6 +1,9 @@
 --- The benchmarks: who takes part in each, ours first.
+--
+-- A participant is { name, command, environment }; see peer.lua.
 
 local here = "scripts/bench/"
+local shapes = here .. "shapes.txt"
 
 -- What makes glibc keep memory instead of giving it back to the system.
 local KEEP = {
@@ -9,84 +12,104 @@ local KEEP = {
   MALLOC_TOP_PAD_ = "268435456",
 }
 
----@param at table  { build = , threads = , torch = nil or python, jemalloc = }
----@return table[] benches
-return function(at)
-  local threads = at.threads
+local function ours(script, ...)
+  return { "moonseed", { "scripts/moonseed", here .. script, ... } }
+end
 
-  local function ours(script, ...)
-    return { "moonseed", { "scripts/moonseed", here .. script, ... } }
+local function bare(at, program, ...)
+  return { "bare oneDNN", { at.build .. "/bench/" .. program, ... } }
+end
+
+local function named(name, participant)
+  participant[1] = name
+  return participant
+end
+
+-- Adds PyTorch, if it is there.
+local function add_torch(at, list, name, env, script, ...)
+  if not at.torch then return end
+  list[#list + 1] = { "PyTorch " .. name, { at.torch, here .. script, ... },
+                      env }
+end
+
+-- Adds PyTorch in channels_last with each malloc that is there.
+local function add_torches(at, list, script, ...)
+  local name = "channels_last"
+  add_torch(at, list, name, nil, script, ...)
+  add_torch(at, list, name .. ", malloc keeps", KEEP, script, ...)
+  if at.jemalloc then
+    add_torch(at, list, name .. ", jemalloc", { LD_PRELOAD = at.jemalloc },
+              script, ...)
   end
+end
 
-  local function bare(program, name, ...)
-    return { name or "bare oneDNN", { at.build .. "/bench/" .. program, ... } }
-  end
+local make = {}
 
-  local function torch(name, env, script, ...)
-    if not at.torch then return nil end
-    return { "PyTorch " .. name, { at.torch, here .. script, ... }, env }
-  end
+function make.step(at)
+  local n = at.threads
+  local list = { ours("step.lua", n, 4), bare(at, "step_onednn", n, 4) }
+  add_torches(at, list, "torch_step.py", n, 4, "channels_last")
+  add_torch(at, list, "contiguous", nil, "torch_step.py", n, 4, "contiguous")
+  return { rounds = 7, peers = list, higher = "images_per_s$" }
+end
 
-  --- PyTorch with each malloc there is.
-  local function torches(list, layout, script, ...)
-    list[#list + 1] = torch(layout, nil, script, ...)
-    list[#list + 1] = torch(layout .. ", kept", KEEP, script, ...)
-    if at.jemalloc then
-      list[#list + 1] = torch(layout .. ", jemalloc",
-        { LD_PRELOAD = at.jemalloc }, script, ...)
-    end
-  end
+function make.conv(at)
+  local n = at.threads
+  local list = { ours("conv.lua", n, shapes),
+                 bare(at, "conv_onednn", n, "shapes", shapes) }
+  add_torches(at, list, "torch_conv.py", n, shapes, "channels_last")
+  return { rounds = 5, peers = list }
+end
 
-  local step = { ours("step.lua", threads, 4),
-                 bare("step_onednn", nil, threads, 4) }
-  torches(step, "channels_last", "torch_step.py", threads, 4, "channels_last")
-  step[#step + 1] = torch("contiguous", nil, "torch_step.py", threads, 4,
-    "contiguous")
-
-  local shapes = here .. "shapes.txt"
-  local conv = { ours("conv.lua", threads, shapes),
-                 bare("conv_onednn", nil, threads, "shapes", shapes) }
-  torches(conv, "channels_last", "torch_conv.py", threads, shapes,
-    "channels_last")
-
-  local branches = {
-    ours("branches.lua", threads),
-    { "moonseed, one thread",
-      { "scripts/moonseed", here .. "branches.lua", 1 } },
-    bare("conv_onednn", nil, threads, "branches"),
-    bare("conv_onednn", "bare oneDNN, one thread", 1, "branches"),
-    torch("channels_last", nil, "torch_conv.py", threads, "branches",
-      "channels_last"),
+function make.branches(at)
+  local n = at.threads
+  local list = {
+    ours("branches.lua", n),
+    named("moonseed, one thread", ours("branches.lua", 1)),
+    bare(at, "conv_onednn", n, "branches"),
+    named("bare oneDNN, one thread", bare(at, "conv_onednn", 1, "branches")),
   }
+  add_torch(at, list, "channels_last", nil, "torch_conv.py", n, "branches",
+            "channels_last")
+  return { rounds = 9, peers = list }
+end
 
-  local dispatch = { ours("dispatch.lua", threads),
-                     torch("eager", nil, "torch_dispatch.py", threads) }
+function make.dispatch(at)
+  local list = { ours("dispatch.lua", at.threads) }
+  add_torch(at, list, "eager", nil, "torch_dispatch.py", at.threads)
+  return { rounds = 7, peers = list }
+end
 
-  local function startup(name, ...)
+function make.startup(at)
+  local function command(name, ...)
     return { name, { "luajit", here .. "startup.lua", ... } }
   end
-  local start = {
-    startup("moonseed -e", "scripts/moonseed", "-e", "print(1)"),
-    startup("luajit -e", "luajit", "-e", "print(1)"),
-  }
+  local list = { command("moonseed", "scripts/moonseed", "-e", "print(1)"),
+                 command("luajit", "luajit", "-e", "print(1)") }
   if at.torch then
-    start[#start + 1] = startup("PyTorch", at.torch, "-c",
-      "import torch; print(1)")
+    list[3] = command("PyTorch", at.torch, "-c", "import torch; print(1)")
   end
+  return { rounds = 5, peers = list }
+end
 
-  local loop = {
-    ours("loop.lua", threads),
-    { "two busy threads", { "luajit", here .. "busy.lua", threads } },
-  }
+function make.loop(at)
+  return { rounds = 3, higher = "ticks_share$", peers = {
+    ours("loop.lua", at.threads),
+    { "bare busy threads", { "luajit", here .. "busy.lua", at.threads } } } }
+end
 
-  return {
-    { name = "step", rounds = 7, peers = step,
-      higher = { ["step:images_per_s"] = true } },
-    { name = "conv", rounds = 5, peers = conv, higher = {} },
-    { name = "branches", rounds = 9, peers = branches, higher = {} },
-    { name = "dispatch", rounds = 7, peers = dispatch, higher = {} },
-    { name = "startup", rounds = 5, peers = start, higher = {} },
-    { name = "loop", rounds = 3, peers = loop,
-      higher = { ["ticks:share"] = true } },
-  }
+--- All benchmarks: name, rounds, peers, and `higher`, a pattern of the metrics
+--- where more is better.
+---@param at table  build (folder), threads, torch (a Python, or nil),
+---                 jemalloc (its library, or nil)
+---@return table[]
+return function(at)
+  local list = {}
+  for _, name in ipairs{ "step", "conv", "branches", "dispatch", "startup",
+                         "loop" } do
+    local bench = make[name](at)
+    bench.name = name
+    list[#list + 1] = bench
+  end
+  return list
 end

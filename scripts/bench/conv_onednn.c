@@ -81,7 +81,7 @@ static void run_branches(void) {
       for (int i = 0; i < BRANCHES; i++) bare_run(&conv[i].forward);
       times[k] = bare_ms() - t;
     }
-    printf("branches:bare=%.5f\n", bare_median(times, MAX_TIMES));
+    printf("branches:one_stream_ms=%.5f\n", bare_median(times, MAX_TIMES));
   }
 }
 

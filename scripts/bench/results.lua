@@ -39,7 +39,8 @@ end
 
 --- Prints, for each metric, every peer's median with its range, and how many
 --- times as fast the first peer is.
----@param bench table       { name, higher = { [metric] = true } }
+---@param bench table       { name, higher = pattern of metrics where more is
+---                         better }
 ---@param peers Peer[]
 ---@param metrics string[]  in order
 ---@param values table      values[metric][peer.name] = list over rounds
@@ -47,11 +48,12 @@ function M.print(bench, peers, metrics, values)
   for _, metric in ipairs(metrics) do
     print(metric)
     local ours = values[metric][peers[1].name]
+    local higher = bench.higher and metric:find(bench.higher)
     for _, peer in ipairs(peers) do
       local list = values[metric][peer.name]
       if list then
         local compared = ours and ours ~= list
-          and "ours is " .. ratio(ours, list, bench.higher[metric]) or ""
+          and "ours is " .. ratio(ours, list, higher) or ""
         print(("  %-28s %-28s %s"):format(peer.name, cell(list), compared))
       end
     end

@@ -116,10 +116,18 @@ static void relu_grad(bare_conv *from, const bare_conv *to) {
   for (size_t i = 0; i < n; i++) dy[i] = y[i] > 0 ? dx[i] : 0;
 }
 
-static void product(char ta, char tb, int m, int n, int k, const float *a,
-                    const float *b, float *c) {
-  dnnl_sgemm(ta, tb, m, n, k, 1, a, ta == 'N' ? k : m, b, tb == 'N' ? n : k,
-             0, c, n);
+/* The linear layer's three products: of shapes [N, F] [F, C], [F, N] [N, C],
+ * [N, C] [C, F], where F is FEATURES and C is CLASSES. */
+static void linear(network *net) {
+  dnnl_sgemm('N', 'N', N, CLASSES, FEATURES, 1, net->h, FEATURES, net->w,
+             CLASSES, 0, net->logits, CLASSES);
+}
+
+static void linear_grad(network *net) {
+  dnnl_sgemm('T', 'N', FEATURES, CLASSES, N, 1, net->h, FEATURES,
+             net->dlogits, CLASSES, 0, net->dw, CLASSES);
+  dnnl_sgemm('N', 'T', N, FEATURES, CLASSES, 1, net->dlogits, CLASSES, net->w,
+             CLASSES, 0, net->dh, FEATURES);
 }
 
 /* Returns the mean loss; leaves its gradient in dlogits. */
@@ -144,7 +152,7 @@ static float forward(network *net) {
   max_pool(net);
   bare_run(&net->conv[2].forward);
   global_mean(net);
-  product('N', 'N', N, CLASSES, FEATURES, net->h, net->w, net->logits);
+  linear(net);
   return cross_entropy(net);
 }
 
@@ -157,8 +165,7 @@ static void backward_conv(bare_conv *conv) {
 static void backward(network *net) {
   for (int c = 0; c < CLASSES; c++) net->db[c] = 0;
   for (int i = 0; i < N * CLASSES; i++) net->db[i % CLASSES] += net->dlogits[i];
-  product('T', 'N', FEATURES, CLASSES, N, net->h, net->dlogits, net->dw);
-  product('N', 'T', N, FEATURES, CLASSES, net->dlogits, net->w, net->dh);
+  linear_grad(net);
   global_mean_grad(net);
   backward_conv(&net->conv[2]);
   max_pool_grad(net);

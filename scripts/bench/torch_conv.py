@@ -66,7 +66,7 @@ def main():
             convs = [Conv(4, 32, 8, 32, 3, 1, 1, 1) for _ in range(8)]
             ready(LAYOUT)
             for _ in rounds():
-                report({"branches:torch": median_ms(
+                report({"branches:one_stream_ms": median_ms(
                     lambda: [c.forward() for c in convs])})
             return
         convs = read_shapes(WHAT)

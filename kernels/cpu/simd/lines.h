@@ -15,20 +15,23 @@ static inline int64_t simd_lines_per_tile(int64_t n) {
 
 /* The largest number, NaN aside; minus infinity where there is none. Equals
  * count as one, so that the order does not matter. */
-static inline float simd_line_max(int64_t n, const float *x) {
-  enum { LANES = 16 };
+static inline float simd_line_max(int64_t n, const float *restrict x) {
+  enum { LANES = 64 };
   float lane[LANES], max = -INFINITY;
   int64_t i = 0;
   if (n >= LANES) {
-    for (int k = 0; k < LANES; k++) lane[k] = -INFINITY;
-    for (; i + LANES <= n; i += LANES) {
-      for (int k = 0; k < LANES; k++) {
-        lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
+    memcpy(lane, x, sizeof lane);
+    for (i = LANES; i < n; i += LANES) {
+      int64_t m = simd_row_at(i, n, LANES);
+      for (int64_t k = 0; k < m; k++) {
+        float v = x[i + k], old = lane[k];
+        lane[k] = old >= v ? old : v == v ? v : old;
       }
     }
-    for (int k = 0; k < LANES; k++) max = lane[k] > max ? lane[k] : max;
+    x = lane;
+    n = LANES;
   }
-  for (; i < n; i++) max = x[i] > max ? x[i] : max;
+  for (i = 0; i < n; i++) max = x[i] > max ? x[i] : max;
   return max;
 }
 

@@ -152,13 +152,19 @@ static void windows_over(const moon_pool2d_params *q, int axis, int64_t h,
 static void set_where(int64_t n, const float *restrict dy,
                       const int32_t *restrict at, int32_t place,
                       float *restrict dx) {
-  for (int64_t c = 0; c < n; c++) dx[c] = at[c] == place ? dy[c] : 0;
+  for (int64_t c = 0; c < n; c++) {
+    float d = dy[c];
+    dx[c] = at[c] == place ? d : 0;
+  }
 }
 
 static void add_where(int64_t n, const float *restrict dy,
                       const int32_t *restrict at, int32_t place,
                       float *restrict dx) {
-  for (int64_t c = 0; c < n; c++) dx[c] += at[c] == place ? dy[c] : 0;
+  for (int64_t c = 0; c < n; c++) {
+    float d = dy[c];
+    dx[c] += at[c] == place ? d : 0;
+  }
 }
 
 /* A row of dx: pixels (h, 0) to (h, W - 1) of image n. */

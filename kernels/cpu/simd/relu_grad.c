@@ -42,7 +42,10 @@ CPU_CUT(relu_grad) {
 
 static void row(int64_t n, const float *restrict dy, const float *restrict y,
                 float *restrict dx) {
-  for (int64_t i = 0; i < n; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
+  for (int64_t i = 0; i < n; i++) {
+    float d = dy[i];
+    dx[i] = y[i] > 0 ? d : 0;
+  }
 }
 
 /* Elements lo to hi in dx's order. */

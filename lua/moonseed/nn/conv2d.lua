@@ -18,6 +18,14 @@ local function check_groups(inputs, outputs, groups)
   end
 end
 
+-- What the core takes, from checked options.
+local function core_params(o, epilogue)
+  return neural.conv2d_params{
+    stride = o.stride, padding = o.padding, dilation = o.dilation,
+    groups = o.groups, epilogue = epilogue,
+  }
+end
+
 --- nn.Conv2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0,
 ---            dilation = 1, groups = 1, bias = true }
 --- kernel, stride, padding, dilation: a number, or { height, width }.
@@ -28,13 +36,8 @@ function Conv2d:init(options)
   local n_out = check.count("Conv2d", "outputs", o.outputs, 1)
   check_groups(n_in, n_out, o.groups)
   local kh, kw = check.pair("Conv2d", "kernel", o.kernel, 1)
-  local function params(epilogue)
-    return neural.conv2d_params{
-      stride = o.stride, padding = o.padding, dilation = o.dilation,
-      groups = o.groups, epilogue = epilogue,
-    }
-  end
-  self.params, self.params_relu = params "none", params "relu"
+  self.params = core_params(o, "none")
+  self.params_relu = core_params(o, "relu")
   local fan_in = n_in / o.groups * kh * kw
   self.weight = initial.uniform(fan_in, n_out, n_in / o.groups, kh, kw)
   if check.boolean("Conv2d", "bias", o.bias) then

@@ -1,0 +1,79 @@
+--- Convolutions: forward, each gradient, and all of it, for each shape.
+--
+--   moonseed conv.lua THREADS FILE
+
+local moon = require "moonseed"
+local rounds = require "rounds"
+
+local threads, path = tonumber(arg[1]), arg[2]
+
+-- A shape with its tensors: n c h k r stride padding groups.
+local function make(line)
+  local n, c, h, k, r, stride, padding, groups =
+    line:match(("(%d+) "):rep(7) .. "(%d+)")
+  if not n then return nil end
+  local mark = tonumber(groups) > 1 and "g" or tonumber(stride) > 1 and "s"
+               or ""
+  local conv = {
+    name = ("%s,%s,%s,%s,%s%s"):format(n, c, h, k, r, mark),
+    x = rounds.channels_last(moon.randn(n + 0, c + 0, h + 0, h + 0)),
+    w = moon.randn(k + 0, c / groups, r + 0, r + 0),
+    options = moon.conv2d_params{ stride = stride + 0, padding = padding + 0,
+                                  groups = groups + 0 },
+  }
+  conv.y = function() return moon.conv2d(conv.x, conv.w, nil, conv.options) end
+  conv.dy = rounds.channels_last(moon.randn(conv.y():shape()))
+  return conv
+end
+
+local function read_shapes()
+  local list = {}
+  for line in io.lines(path) do list[#list + 1] = make(line) end
+  return list
+end
+
+-- Leaves that want gradients of x and w, or of one of them; no graph is kept
+-- from turn to turn.
+local function leaves(conv, dx, dw)
+  local x, w = conv.x:detach(), conv.w:detach()
+  if dx then x:requires_grad() end
+  if dw then w:requires_grad() end
+  return x, w
+end
+
+local function forward(conv)
+  return rounds.median_ms(function()
+    moon.no_grad(conv.y):await()
+  end)
+end
+
+local function gradient(conv, which)
+  return rounds.median_ms(function(y, leaf)
+    y:backward(conv.dy)
+    leaf.grad:await()
+  end, function()
+    local x, w = leaves(conv, which == "data", which == "weights")
+    local y = moon.conv2d(x, w, nil, conv.options):await()
+    return y, which == "data" and x or w
+  end)
+end
+
+local function all(conv)
+  return rounds.median_ms(function()
+    local x, w = leaves(conv, true, true)
+    moon.conv2d(x, w, nil, conv.options):backward(conv.dy)
+    x.grad:await()
+    w.grad:await()
+  end)
+end
+
+moon.set_threads(threads)
+local convs = read_shapes()
+rounds.run(function(report)
+  for _, conv in ipairs(convs) do
+    report(conv.name .. ":forward", forward(conv))
+    report(conv.name .. ":data", gradient(conv, "data"))
+    report(conv.name .. ":weights", gradient(conv, "weights"))
+    report(conv.name .. ":all", all(conv))
+  end
+end)

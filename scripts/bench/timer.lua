@@ -1,0 +1,37 @@
+--- A 1 ms timer and how well it is kept.
+
+local uv = require "luv"
+
+local M = {}
+
+-- The gap that 99.9% of them stay below.
+local function high(gaps)
+  table.sort(gaps)
+  return gaps[math.max(1, math.ceil(#gaps * 0.999))]
+end
+
+--- Starts ticking; returns a function that stops.
+---@return fun(): number, number  stop: the share of the ticks there should
+---                               have been, and the gaps' p99.9 in ms
+function M.start()
+  local gaps, last = {}, uv.hrtime()
+  local begin = last
+  local timer = uv.new_timer()
+  timer:start(1, 1, function()
+    local now = uv.hrtime()
+    gaps[#gaps + 1] = (now - last) / 1e6
+    last = now
+  end)
+  return function()
+    timer:close()
+    local elapsed = (uv.hrtime() - begin) / 1e6
+    gaps[#gaps + 1] = (uv.hrtime() - last) / 1e6
+    return (#gaps - 1) / elapsed, high(gaps)
+  end
+end
+
+--- What the timer is measured beside, in order.
+M.workloads = { "convolution", "backward", "training", "batches", "data_set",
+                "saving" }
+
+return M
