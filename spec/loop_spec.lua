@@ -56,7 +56,7 @@ describe("a long op", function()
       local y, w = long(300)
       y:mean():backward()
       w.grad:await()
-    end)
+    end, 5)
   end))
 
   it("costs the loop's thread little time of its own", task(function()
@@ -90,7 +90,7 @@ describe("a loop that reads nothing", function()
         pace.step()
         most = math.max(most, moon.stats().live_bytes)
       end
-    end)
+    end, 5)
     assert.is_true(most < 400e6)
   end))
 

@@ -181,14 +181,29 @@ describe("a task that ends", function()
     assert.matches("nobody awaited it: .*lost", text)
   end)
 
+  it("prints errors that came after the wait for it was given up", function()
+    local text = capture.stderr(function()
+      moon.main(function()
+        local t = moon.spawn(function() moon.sleep(5) error "too late" end)
+        pcall(moon.timeout, 1, function() t:await() end)
+      end)
+    end)
+    assert.matches("nobody awaited it: .*too late", text)
+  end)
+
   it("keeps nothing of its function alive", task(function()
     local before = moon.stats().live_tensors
-    local t = moon.spawn(function()
-      local x = moon.ones(10)
-      moon.sleep(1)
-      return x:sum():item()
-    end)
-    t:await()
+    local t
+    do
+      local outer = moon.ones(10)
+      t = moon.spawn(function()
+        local inner = outer * 1
+        moon.sleep(1)
+        return inner:sum():item()
+      end)
+      t:await()
+    end
+    jit.flush()
     collectgarbage()
     collectgarbage()
     assert.equal(before, moon.stats().live_tensors)

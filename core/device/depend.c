@@ -8,6 +8,7 @@
  * graph capture, without a user who has to remember events.
  */
 #include <stdlib.h>
+#include <string.h>
 #include "device.h"
 
 bool moon__use_complete(const moon_runtime *rt, moon__use use) {
@@ -109,6 +110,7 @@ void moon__depend(moon_runtime *rt, moon__op *op) {
     }
   }
   s->clock[op->stream] = op->sequence;
-  for (int t = 0; t < rt->n_streams; t++) op->clock[t] = s->clock[t];
+  /* All of it: a stream made while the op is in flight counts as 0. */
+  memcpy(op->clock, s->clock, sizeof op->clock);
   enter_window(rt, op);
 }

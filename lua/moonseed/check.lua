@@ -209,6 +209,8 @@ function M.dtype(op, name)
   return code
 end
 
+local none = {}
+
 local function known_names(names, known)
   local list = {}
   local positional = {}
@@ -228,6 +230,20 @@ local function refuse_option(op, key, names, known)
   end
   M.fail(op, "no option '%s' (known: %s)", tostring(key),
          known_names(names, known))
+end
+
+--- Checks the names in an option table, without making a new one: for calls
+--- that are made again and again and read their options themselves.
+---@param op string                what the user called
+---@param given table|nil
+---@param known table<string, any> by name
+---@return table  what was given; empty without
+function M.names(op, given, known)
+  if given == nil then return none end
+  for key in next, M.table(op, "the options", given) do
+    if known[key] == nil then refuse_option(op, key, none, known) end
+  end
+  return given
 end
 
 --- Reads an option table: leading positional values, then names.

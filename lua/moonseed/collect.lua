@@ -1,26 +1,24 @@
---- The net under the collector, which does not see the bytes of tensors: new
--- bytes drive it.
+--- The net under the collector, which does not see what tensors cost: new
+-- bytes and new tensors drive it.
 --
--- Looked at when a step or batch ends (moonseed.pace) and after every so many
--- new tensors.
+-- Looked at where a step, a batch or a read is (moonseed.pace, moonseed.wait):
+-- always at the same places of a loop, so that each turn of it finds the memory
+-- that the last one left. And, in case a program has no such places, after
+-- every so many new tensors.
 
 local runtime = require "moonseed.runtime"
 
 local M = {}
 
 local LEAST = 64 * 2 ^ 20  -- bytes of new tensors worth a collection
+local FEW, MANY = 1024, 16384  -- tensors worth one: at such places, elsewhere
+local LOOK = 256           -- new tensors between two looks elsewhere
 local SMALL_HEAP = 8192    -- KiB of Lua heap that is collected at once
 local STEP = 1024          -- else in steps of this size (collectgarbage "step")
 
 local collected = 0        -- bytes ever allocated at the last collection
+local made = 0             -- tensors made since
 local sweeping = false     -- a collection in steps is under way
-
--- How many new bytes are worth a collection. Near the limit, fewer: what fails
--- inside a backward cannot be tried again.
-local function enough(live, limit)
-  return math.min(math.max(LEAST, live / 2),
-                  math.max(limit - live, limit / 16))
-end
 
 local releasers = {}
 
@@ -40,22 +38,42 @@ end
 --- Frees what the collector has released.
 function M.release() release() end
 
---- Collects, or takes a step, if enough was allocated since the last time.
-function M.look()
+-- How many new bytes are worth a collection. Near the limit, fewer: what fails
+-- inside a backward cannot be tried again.
+local function enough(live, limit)
+  return math.min(math.max(LEAST, live / 2),
+                  math.max(limit - live, limit / 16))
+end
+
+-- Collects, or takes a step, if enough was allocated since the last time.
+local function look(tensors)
   local allocated, live, limit = release()
   if not sweeping then
-    if allocated - collected < enough(live, limit) then return end
-    if collectgarbage "count" < SMALL_HEAP then
-      collectgarbage()
-      collected = allocated
+    if made < tensors and allocated - collected < enough(live, limit) then
       return
     end
-    sweeping = true
+    sweeping = collectgarbage "count" >= SMALL_HEAP
   end
-  if collectgarbage("step", STEP) then
-    sweeping = false
-    collected = allocated
+  if sweeping then
+    sweeping = not collectgarbage("step", STEP)
+  else
+    collectgarbage()
   end
+  if not sweeping then collected, made = allocated, 0 end
+end
+
+--- At the end of a step or batch.
+function M.at_step() look(FEW) end
+
+--- At a read: looks only if tensors are worth it.
+function M.at_read()
+  if made >= FEW then look(FEW) end
+end
+
+--- A tensor was made.
+function M.count()
+  made = made + 1
+  if made % LOOK == 0 then look(MANY) end
 end
 
 return M

@@ -62,11 +62,12 @@ local function run_task(task)
   task.woken = true
   M.running = task
   context.enter(task.fiber)
-  local ok, signal = resume(task.co, task)
+  local co = task.co
+  local ok, signal = resume(co, task)
   context.leave(task.fiber)
   if not ok then
     task:abandon(signal)
-  elseif signal ~= AWAIT and status(task.co) ~= "dead" then
+  elseif signal ~= AWAIT and status(co) ~= "dead" then
     task:abandon("coroutine.yield in a task itself, outside a generator; "
                  .. "moon.yield() gives way")
   end
@@ -196,11 +197,12 @@ M.blockers = {}
 -- Inside a C function, or in a coroutine that moonseed does not know.
 local function block(task)
   ring.forget(task)
-  task.woken = true
-  local blocker = M.blockers[task.kind]
+  task.woken, task.queued = true, false
+  local blocker, kind = M.blockers[task.kind], task.kind
   if not blocker then
-    check.raise("waiting for " .. task.kind .. " inside a C function (require,"
-                .. " table.sort, string.gsub, ...), which cannot be suspended")
+    task.parked, task.kind, task.object = false, nil, nil
+    check.raise("waiting for " .. kind .. " inside a C function (require, "
+                .. "table.sort, string.gsub, ...), which cannot be suspended")
   end
   if task ~= root then C.moon_count_blocked_wait(runtime.handle) end
   blocker(task.object)
@@ -292,7 +294,7 @@ end
 --- Lets luv end what was closed: a handle whose end it has not seen when the
 --- Lua state is closed crashes luv 1.44.
 function M.flush()
-  if uv.loop_mode() == nil then turn "nowait" end
+  if poll and uv.loop_mode() == nil then turn "nowait" end
 end
 
 --- Lets luv and the other tasks have a turn. Does nothing where Lua cannot

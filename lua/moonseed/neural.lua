@@ -79,6 +79,8 @@ function M.conv2d(x, w, b, options)
   return wrap(out[0])
 end
 
+local linear_known = { epilogue = true }
+
 --- x [..., inputs] times w [outputs, inputs], plus b [outputs] or nil
 --- -> [..., outputs].
 ---@param x userdata
@@ -90,8 +92,8 @@ function M.linear(x, w, b, options)
   local px, pw = pointer("linear", "x", x), pointer("linear", "w", w)
   local pb, epilogue = optional("linear", "b", b), 0
   if options then
-    local o = check.options("linear", options, {}, { epilogue = "none" })
-    epilogue = epilogue_of("linear", o.epilogue)
+    local o = check.names("linear", options, linear_known)
+    epilogue = epilogue_of("linear", o.epilogue or "none")
   end
   return call(C.moon_linear, px, pw, pb, epilogue, out)
 end
@@ -140,28 +142,27 @@ end
 
 local norm_state = ffi.new "moon_batch_norm_state"
 local norm_params = ffi.new "moon_batch_norm_params"
-local norm_known = {
-  weight = check.optional, bias = check.optional, mean = check.required,
-  var = check.required, eps = 1e-5, momentum = 0.1, training = false,
-}
+local norm_known = { weight = true, bias = true, mean = true, var = true,
+                     eps = true, momentum = true, training = true }
 
 --- Normalises each channel of x [N, C, H, W]: in training by the batch's
 --- statistics, which also move `mean` and `var` in place; else by those.
 ---@param x userdata
----@param options table  weight, bias [C] or nil; mean, var [C]; eps, momentum,
----                      training
+---@param options table  weight, bias [C] or nil; mean, var [C]; eps (1e-5),
+---                      momentum (0.1), training (false)
 ---@return userdata  of the same shape
 function M.batch_norm(x, options)
   local op = "batch_norm"
   local p = pointer(op, "x", x)
-  local o = check.options(op, options, {}, norm_known)
+  local o = check.names(op, options, norm_known)
   norm_state.weight = optional(op, "weight", o.weight)
   norm_state.bias = optional(op, "bias", o.bias)
   norm_state.mean = pointer(op, "mean", o.mean)
   norm_state.var = pointer(op, "var", o.var)
-  norm_params.eps = check.number(op, "eps", o.eps)
-  norm_params.momentum = check.number(op, "momentum", o.momentum)
-  norm_params.training = check.boolean(op, "training", o.training) and 1 or 0
+  norm_params.eps = check.number(op, "eps", o.eps or 1e-5)
+  norm_params.momentum = check.number(op, "momentum", o.momentum or 0.1)
+  norm_params.training =
+    check.boolean(op, "training", o.training or false) and 1 or 0
   return call(C.moon_batch_norm, p, norm_state, norm_params, out)
 end
 

@@ -29,7 +29,7 @@ end
 
 --- Gives way if the loop was held for long; collects if enough was allocated.
 function M.pause()
-  collect.look()
+  collect.at_step()
   if in_callback() then return end
   if loop.overdue() or loop.running.stopped ~= nil then loop.yield() end
 end
@@ -50,7 +50,7 @@ end
 --- Ends a step: notes the point on the current stream, waits for older steps.
 function M.step()
   if in_callback() then
-    collect.look()
+    collect.at_step()
     return
   end
   local steps = steps_of(loop.running)

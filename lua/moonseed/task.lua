@@ -32,6 +32,7 @@ end
 ---@return string
 function Task:title()
   if self.name then return "'" .. self.name .. "'" end
+  if self.label then return self.label end
   if type(self.fn) ~= "function" then return tostring(self.fn) end
   local info = debug.getinfo(self.fn, "S")
   return ("at %s:%d"):format(info.short_src, info.linedefined)
@@ -101,11 +102,17 @@ local function finish(self)
   loop.tasks[self] = nil
   local parent = self.parent
   parent.children[self] = nil
-  if self.failed and not self.awaited and not self.cancelled then
-    leave_unread(self)
-  end
+  self.label = self.failed and self:title() or "that has ended"
+  self.fn, self.co = nil, nil  -- a task that is kept keeps only its results
+  local heard = self.awaited
   for _, waiter in ipairs(self.waiters) do
-    if waiter.object == self then loop.wake(waiter) end
+    if waiter.object == self then
+      heard = true
+      loop.wake(waiter)
+    end
+  end
+  if self.failed and not heard and not self.cancelled then
+    leave_unread(self)
   end
   if parent.object == parent and not next(parent.children) then
     loop.wake(parent)
@@ -204,13 +211,13 @@ end
 --- Suspends until the task has ended.
 ---@return any|nil  what ended this wait early
 function Task:join()
-  self.awaited = true
   if self == loop.running then check.fail("await", "%s awaits itself", self) end
   while not self.done do
     table.insert(self.waiters, loop.running)
     local e = loop.park("a task", self)
     if e ~= nil then return e end
   end
+  self.awaited = true
 end
 
 --- Suspends until the task has ended.

@@ -24,9 +24,6 @@ local handle = ffi.typeof "moon_handle"
 local out = ffi.new "moon_tensor *[1]"
 M.out = out
 
-local LOOK = 256  -- new tensors between two looks at memory
-local made = 0
-
 --- A handle that owns the reference `p`, in no moon.tidy scope.
 ---@param p userdata  moon_tensor *
 ---@return userdata  a moon_handle
@@ -37,11 +34,7 @@ M.wrap_kept = handle
 ---@return userdata  a moon_handle
 local function wrap(p)
   local t = handle(p)
-  made = made + 1
-  if made >= LOOK then
-    made = 0
-    collect.look()
-  end
+  collect.count()
   if state.tidy then state.tidy:add(t) end
   return t
 end

@@ -5,6 +5,7 @@
 
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
+local collect = require "moonseed.collect"
 local context = require "moonseed.context"
 local loop = require "moonseed.loop"
 local ring = require "moonseed.ring"
@@ -49,6 +50,7 @@ end
 ---@param t userdata  a moon_handle
 function M.tensor(t)
   M.settled(t)
+  collect.at_read()
   check.status(C.moon_tensor_error(t.p))
   raise_pending()
 end

@@ -52,9 +52,9 @@ function M.print(bench, peers, metrics, values)
     for _, peer in ipairs(peers) do
       local list = values[metric][peer.name]
       if list then
-        local compared = ours and ours ~= list
+        local compared = ours and ours ~= list and not metric:find "loss$"
           and "ours is " .. ratio(ours, list, higher) or ""
-        print(("  %-28s %-28s %s"):format(peer.name, cell(list), compared))
+        print(("  %-36s %-24s %s"):format(peer.name, cell(list), compared))
       end
     end
   end

@@ -1,10 +1,32 @@
 /* y = x / (1 - p) where element i is kept, else 0; see ref/dropout.c. Elements
- * are visited in logical order, whatever the strides: an operand that exists
+ * are visited in logical order, as far as memory allows: an operand that exists
  * only as strides counts them.
  */
 #include "words.h"
 
-/* Operand 0 of the loop is the count, then y and x. */
+enum { COUNT, Y, X };  /* operands of the loop */
+
+/* Where the logical rows lie across memory (those of channels-last images are
+ * planes), they are cut into pieces of at most 64, and the pieces of all rows
+ * side by side come before the next ones: they share cache lines. */
+static void tile(cpu_loop *l) {
+  enum { TILE = 64 };
+  int last = l->ndim - 1;
+  int64_t size = l->shape[last], piece = TILE;
+  if (last == 0 || l->ndim == MOON_MAX_DIMS || cpu_inner(l, Y) == 1) return;
+  while (size % piece) piece--;
+  l->shape[last + 1] = piece;
+  l->shape[last] = l->shape[last - 1];
+  l->shape[last - 1] = size / piece;
+  for (int k = 0; k < l->n; k++) {
+    int64_t *stride = l->stride[k];
+    stride[last + 1] = stride[last];
+    stride[last] = stride[last - 1];
+    stride[last - 1] = stride[last + 1] * piece;
+  }
+  l->ndim++;
+}
+
 static cpu_loop loop_of(const moon_call *call) {
   const moon_operand *x = &call->arg[0], *y = &call->arg[1];
   moon_operand count = *y;
@@ -14,7 +36,9 @@ static cpu_loop loop_of(const moon_call *call) {
     stride *= y->shape[d];
   }
   const moon_operand *o[] = {&count, y, x};
-  return cpu_loop_of(o, 3);
+  cpu_loop l = cpu_loop_of(o, 3);
+  tile(&l);
+  return l;
 }
 
 CPU_COVERS(dropout) {
@@ -46,12 +70,12 @@ CPU_RUN(dropout) {
   cpu_share(plan, phase, part, l.numel, CPU_GRAIN, &lo, &hi);
   cpu_walk w = cpu_walk_from(&l, lo, hi, SIMD_STAGE);
   for (; w.n > 0; cpu_walk_next(&w)) {
-    int64_t ys = cpu_inner(&l, 1);
-    float *to = simd_target(y + w.at[1], ys, room[0]);
-    row(w.n, simd_words(key, counter, w.at[0], w.n, words),
+    int64_t ys = cpu_inner(&l, Y);
+    float *to = simd_target(y + w.at[Y], ys, room[0]);
+    row(w.n, simd_words(key, counter, w.at[COUNT], w.n, words),
         moon_philox_threshold(p), 1 / (1 - p),
-        simd_row(x + w.at[2], cpu_inner(&l, 2), w.n, room[1]), to);
-    simd_scatter(to, w.n, y + w.at[1], ys);
+        simd_row(x + w.at[X], cpu_inner(&l, X), w.n, room[1]), to);
+    simd_scatter(to, w.n, y + w.at[Y], ys);
   }
   return MOON_OK;
 }

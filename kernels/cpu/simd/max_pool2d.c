@@ -35,7 +35,8 @@ typedef struct pixels {
 } pixels;
 
 /* NaN wins over numbers, the first over its equals: what is not at most the
- * best wins, unless that is NaN. (Choices, not bool algebra, become vectors.) */
+ * best wins, unless that is NaN. (Choices become vectors; bool algebra does
+ * not.) */
 #define TAKE(k)                                          \
   {                                                      \
     float a = x##k[c], best_of = a <= best ? best : a;   \

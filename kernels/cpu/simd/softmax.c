@@ -4,7 +4,7 @@
 #include "lines.h"
 
 static cpu_loop loop_of(const moon_call *call) {
-  const moon_operand *o[3];
+  const moon_operand *o[3] = {0};
   for (int k = 0; k < call->n; k++) o[k] = &call->arg[k];
   return cpu_loop_of(o, call->n);
 }
