@@ -2,7 +2,8 @@
  * same bytes, one of them a write, must be ordered by the edges that were
  * really made. It keeps its own vector clocks and looks at addresses, so it
  * also sees memory that was given out again too early, and it knows nothing
- * of what depend.c believes. With the lock held. */
+ * of what depend.c believes. Ops of other devices count too: they may stand
+ * between two of sim's. With the lock held. */
 #include <stdio.h>
 #include <string.h>
 #include "device.h"
@@ -15,14 +16,21 @@ static void merge(int64_t *into, const int64_t *from) {
   }
 }
 
-/* `stream` now comes after `use`: with all that `use` came after, as its
- * stream's clock was when it was submitted (kept in the op while in flight,
- * and implied by completion afterwards). */
+/* `stream` now comes after `use` and all that `use` came after: known of an op
+ * in flight; of a complete one that it is complete too, as all is that is
+ * complete now. */
 void moon__sim_edge(moon_runtime *rt, int stream, moon__use use) {
   int64_t *clock = rt->sim.clock[stream];
   moon__op *before = moon__op_in_flight(rt, use);
-  if (before) merge(clock, before->proven);
-  if (clock[use.stream] < use.sequence) clock[use.stream] = use.sequence;
+  if (before) {
+    merge(clock, before->proven);
+    return;
+  }
+  for (int t = 0; t < rt->n_streams; t++) {
+    int64_t done = atomic_load_explicit(&rt->stream[t]->completed,
+                                        memory_order_acquire);
+    if (clock[t] < done) clock[t] = done;
+  }
 }
 
 static bool ordered(const moon__sim *sim, int stream, moon__use use) {
@@ -104,8 +112,8 @@ void moon__sim_forget(moon_runtime *rt, const void *data, size_t nbytes) {
   pthread_mutex_lock(&rt->lock);
   for (int i = 0; i < sim->n_access; i++) {
     moon__access a = sim->access[i];
-    bool inside = lo <= a.lo && a.hi <= hi;
-    if (inside && moon__use_complete(rt, a.use)) continue;
+    bool meets = a.lo < hi && lo < a.hi;
+    if (meets && moon__use_complete(rt, a.use)) continue;
     sim->access[kept++] = a;
   }
   sim->n_access = kept;

@@ -58,7 +58,7 @@ static void order_after(moon_runtime *rt, moon__op *op, moon__use use) {
     }
   }
   raise_clock(&s->clock[use.stream], use.sequence);
-  if (rt->device[op->device].sim) moon__sim_edge(rt, op->stream, use);
+  if (rt->sim.options.check) moon__sim_edge(rt, op->stream, use);
 }
 
 /* Takes the op's place in its stream's window, which doubles when full. */

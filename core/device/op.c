@@ -78,7 +78,7 @@ void moon__op_submit(moon_runtime *rt, moon__op *op) {
   pthread_mutex_lock(&rt->lock);
   rt->ops++;
   moon__depend(rt, op);
-  if (rt->device[op->device].sim) moon__sim_submit(rt, op);
+  moon__sim_submit(rt, op);
   if (op->waits) {
     pthread_mutex_unlock(&rt->lock);
     return;

@@ -55,7 +55,7 @@ int64_t moon_sim_races(const moon_runtime *rt) {
 }
 
 void moon__sim_submit(moon_runtime *rt, moon__op *op) {
-  op->place = ++rt->sim.submitted;
+  if (rt->device[op->device].sim) op->place = ++rt->sim.submitted;
   if (rt->sim.options.check) moon__sim_check(rt, op);
 }
 
