@@ -44,6 +44,17 @@ end
 
 local queue, head, tail = {}, 1, 0  -- empty: head > tail
 local turned = 0                    -- when luv last had its turn
+local idle, in_turn, hurried        -- luv handle; luv runs; idle is started
+
+local function nothing() end
+
+-- Callbacks of timers run before luv begins to wait: what they wake must keep
+-- it from waiting. An idle handle that is started does.
+local function hurry()
+  if hurried then return end
+  hurried = true
+  idle:start(nothing)
+end
 
 --- Wakes a task (or the main chunk) that is parked or has not run yet.
 ---@param task table
@@ -55,6 +66,7 @@ function M.wake(task)
     tail = tail + 1
     queue[tail] = task
   end
+  if in_turn then hurry() end
 end
 
 local function run_task(task)
@@ -124,6 +136,7 @@ function M.open()
   poll:start("r", M.guard(function() ring.drain(M.wake) end))
   poll:unref()
   referenced = false
+  idle = uv.new_idle()
   check.status(C.moon_interrupt_install(runtime.handle))
   for _, fn in ipairs(openers) do fn() end
 end
@@ -135,7 +148,13 @@ local function turn(mode)
     referenced = wanted
     if wanted then poll:ref() else poll:unref() end
   end
+  in_turn = true
   uv.run(mode)
+  in_turn = false
+  if hurried then
+    hurried = false
+    idle:stop()
+  end
   turned = now()
 end
 

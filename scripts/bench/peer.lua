@@ -80,6 +80,7 @@ function Peer:stop()
   while not self.ended do uv.run "once" end
   self.output:close()
   self.process:close()
+  uv.run "nowait"  -- lets go of them; a closing Lua state must not have to
 end
 
 return M

@@ -60,6 +60,7 @@ local function options(args)
   return wanted, rounds
 end
 
+io.stdout:setvbuf "line"
 local wanted, rounds = options(arg)
 local torch = exists(os.getenv "MOONSEED_TORCH_PYTHON")
 local build = os.getenv "BUILD" or "build"

@@ -93,9 +93,9 @@ describe("saving", function()
   it("does not hold up the stream that computes", task(function()
     local x, small = moon.ones(20, 1000000), moon.ones(4)
     x:await()
-    local saved = false
+    local saved, stream = false, moon.stream()
     local saving = moon.spawn(function()
-      moon.save(path, { x = x })
+      moon.on(stream, function() moon.save(path, { x = x }) end)
       saved = true
     end)
     moon.yield()
