@@ -2,6 +2,7 @@
 local capture = require "support.capture"
 local task = require "support.task"
 local moon = require "moonseed"
+local uv = require "luv"
 
 local function fails(pattern, fn, ...)
   local ok, why = pcall(fn, ...)
@@ -222,6 +223,17 @@ describe("sleep and yield", function()
     end
     moon.sleep(20)
     assert.same({ 0, 4, 8, 12 }, order)
+  end))
+
+  it("wakes at once when the time passed while others ran", task(function()
+    local long = moon.spawn(function() moon.sleep(3000) end)
+    local start = uv.hrtime()
+    moon.spawn(function()
+      while uv.hrtime() - start < 5e6 do end
+    end)
+    moon.sleep(1)
+    assert.is_true(uv.hrtime() - start < 1e9)
+    long:cancel()
   end))
 
   it("refuse times that are none", function()

@@ -1,56 +1,77 @@
-/* What a batch norm's forward and gradient share: which calls they cover, and
- * their scratch. Each starts with sums down the columns of channels-last
- * memory, in double; then a few numbers per channel, the coefficients, tell
- * the elementwise pass in float what to do.
+/* What a batch norm's forward and gradient share. Both begin with sums down
+ * the columns of channels-last memory, in double; then a few numbers per
+ * channel tell the elementwise pass, in float, what to do.
  */
 #ifndef MOON_SIMD_BATCH_NORM_H
 #define MOON_SIMD_BATCH_NORM_H
 #include "columns.h"
 
-/* What the elementwise pass knows of each channel, in scratch. */
-enum { NORM_COEFFICIENTS = 4 };
-typedef struct norm_coefficients {
+/* Scratch: for each column four numbers, and for each part three rows of
+ * doubles. */
+typedef struct norm {
+  simd_columns c;
   float *mean, *low, *scale, *shift;
-} norm_coefficients;
+  double *rows;  /* of part k from rows + 3 k c.width */
+} norm;
+
+enum { NORM_FLOATS = 4, NORM_ROWS = 3 };
 
 static inline simd_columns norm_columns(const moon_operand *x) {
   return simd_columns_of(x->shape[1], moon_operand_numel(x) / x->shape[1]);
 }
 
-/* Scratch: the coefficients, then `each` rows of doubles for every part. */
-static inline size_t norm_coefficients_size(const moon_operand *x) {
-  size_t width = (size_t)norm_columns(x).width;
-  return cpu_align64(NORM_COEFFICIENTS * width * sizeof(float));
+static inline size_t norm_floats_size(const simd_columns *c) {
+  return cpu_align64(NORM_FLOATS * (size_t)c->width * sizeof(float));
 }
 
-static inline size_t norm_scratch_size(const moon_operand *x, int parts,
-                                       int each) {
-  size_t row = (size_t)norm_columns(x).width * sizeof(double);
-  return cpu_align64(norm_coefficients_size(x) +
-                     row * (size_t)parts * (size_t)each);
+static inline size_t norm_scratch_size(const moon_operand *x, int parts) {
+  simd_columns c = norm_columns(x);
+  size_t row = (size_t)c.width * sizeof(double);
+  return cpu_align64(norm_floats_size(&c) + NORM_ROWS * (size_t)parts * row);
 }
 
-static inline norm_coefficients norm_coefficients_in(void *scratch,
-                                                     const moon_operand *x) {
-  int64_t width = norm_columns(x).width;
-  float *v = scratch;
-  return (norm_coefficients){v, v + width, v + 2 * width, v + 3 * width};
+static inline norm norm_in(void *scratch, const moon_operand *x) {
+  norm n = {.c = norm_columns(x), .mean = scratch};
+  n.low = n.mean + n.c.width;
+  n.scale = n.low + n.c.width;
+  n.shift = n.scale + n.c.width;
+  n.rows = (double *)((char *)scratch + norm_floats_size(&n.c));
+  return n;
 }
 
-static inline double *norm_sums_in(void *scratch, const moon_operand *x) {
-  return (double *)((char *)scratch + norm_coefficients_size(x));
+/* Row `row` of a part, as zeros. */
+static inline double *norm_zeros(const norm *n, int part, int row) {
+  double *zeros = n->rows + (NORM_ROWS * part + row) * n->c.width;
+  memset(zeros, 0, (size_t)n->c.width * sizeof *zeros);
+  return zeros;
 }
 
-static inline void norm_repeat(const norm_coefficients *v, simd_columns c) {
-  simd_repeat(&c, v->mean);
-  simd_repeat(&c, v->low);
-  simd_repeat(&c, v->scale);
-  simd_repeat(&c, v->shift);
+/* The sums of all parts, in the row of part 0. */
+static inline double *norm_total(const norm *n, int parts, int row) {
+  double *sum = n->rows + row * n->c.width;
+  simd_add_parts(parts, NORM_ROWS * n->c.width, n->c.n, sum);
+  return sum;
 }
 
-/* --- which calls ------------------------------------------------------ */
+/* The numbers of each channel for its folded columns, too. */
+static inline void norm_repeat(const norm *n) {
+  simd_repeat(&n->c, n->mean);
+  simd_repeat(&n->c, n->low);
+  simd_repeat(&n->c, n->scale);
+  simd_repeat(&n->c, n->shift);
+}
+
+/* Phases over all of x have pieces of whole rows. */
+static inline void norm_phase(const moon_operand *x, moon_plan *plan,
+                              double ns) {
+  int64_t n = moon_operand_numel(x);
+  cpu_phase(plan, n / norm_columns(x).width + 1, (double)n, ns);
+}
+
+/* --- operands --------------------------------------------------------- */
 static inline bool norm_is_image(const moon_operand *o) {
-  return cpu_is_f32(o) && cpu_is_channels_last(o);
+  return cpu_is_f32(o) && cpu_is_channels_last(o) &&
+         moon_operand_numel(o) > 0;
 }
 
 /* The operands from first to last, where present, are vectors. */
@@ -63,9 +84,9 @@ static inline bool norm_are_vectors(const moon_call *call, int first, int last,
   return true;
 }
 
-static inline float norm_at_or(const moon_operand *v, int64_t c,
-                               float otherwise) {
-  return v ? ((const float *)v->data)[c] : otherwise;
+static inline double norm_at_or(const moon_operand *v, int64_t c,
+                                double otherwise) {
+  return v ? (double)((const float *)v->data)[c] : otherwise;
 }
 
 #endif

@@ -138,7 +138,7 @@ CPU_CUT(max_pool2d_grad) {
   const int64_t *k = call->params.pool.kernel;
   double n = (double)moon_operand_numel(dx) +
              (double)moon_operand_numel(dy) * (double)(k[0] * k[1]);
-  cpu_phase(plan, dx->shape[0] * dx->shape[2], n, 0.25);
+  cpu_phase(plan, dx->shape[0] * dx->shape[2], n, 0.15);
 }
 
 /* The windows along one axis that hold place h: lo to hi, not included. */

@@ -7,7 +7,7 @@
  */
 #include "columns.h"
 
-enum { TILE = 1024 };
+enum { TILE = 1024, UNIT = 250 };  /* a unit costs like UNIT elements */
 
 typedef struct reduction {
   int kind;
@@ -50,8 +50,9 @@ CPU_CUT(reduce) {
   reduction r = reduction_of(call);
   double work = (double)r.kept.numel * (double)r.n;
   bool few = r.units < CPU_PARTS && (double)r.units < work / CPU_PART;
-  double ns = cpu_inner(&r.block, 0) == r.width || r.width > 8 ? 0.3 : 2;
-  cpu_phase(plan, few ? r.n : r.units, work + 64 * (double)r.units, ns);
+  double ns = cpu_inner(&r.block, 0) == r.width || r.width > 8 ? 0.2 : 2;
+  work += UNIT * (double)r.units;
+  cpu_phase(plan, few ? r.n : r.units, work, ns);
   if (!few || plan->parts[0] == 1) return;
   int parts = plan->parts[0];
   cpu_phase(plan, 1, (double)(r.kept.numel * parts), 0.5);

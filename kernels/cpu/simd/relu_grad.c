@@ -30,11 +30,11 @@ CPU_CUT(relu_grad) {
   const moon_operand *dx = &call->arg[DX];
   int64_t n = moon_operand_numel(dx);
   if (!cpu_optional(call, DB)) {
-    cpu_phase(plan, n, (double)n, 0.5);
+    cpu_phase(plan, n, (double)n, 0.3);
     return;
   }
   simd_columns c = columns_of(dx);
-  cpu_phase(plan, n / c.width, (double)n, 0.6);
+  cpu_phase(plan, n / c.width, (double)n, 0.4);
   int parts = plan->parts[0];
   cpu_phase(plan, 1, (double)(c.n * parts), 0.3);
   plan->scratch = cpu_align64((size_t)(c.width * parts) * sizeof(double));

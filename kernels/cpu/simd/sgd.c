@@ -45,12 +45,12 @@ CPU_COVERS(sgd) {
 CPU_CUT(sgd) {
   int64_t n = total(call);
   if (needs_norm(&call->params)) {
-    cpu_phase(plan, n, (double)n, 0.3);
+    cpu_phase(plan, n, (double)n, 0.2);
     cpu_phase(plan, 1, plan->parts[0], 1);
     plan->scratch =
         cpu_align64(((size_t)plan->parts[0] + 1) * sizeof(double));
   }
-  cpu_phase(plan, n, (double)n, 0.7);
+  cpu_phase(plan, n, (double)n, 0.5);
   plan->cost_ns += 50.0 * call->params.sgd.n;
 }
 

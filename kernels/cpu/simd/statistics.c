@@ -12,7 +12,7 @@ CPU_COVERS(statistics) {
 
 CPU_CUT(statistics) {
   int64_t n = moon_operand_numel(&call->arg[0]);
-  cpu_phase(plan, n, (double)n, 0.4);
+  cpu_phase(plan, n, (double)n, 0.3);
   cpu_phase(plan, 1, plan->parts[0], 2);
   plan->scratch = cpu_align64((size_t)plan->parts[0] * sizeof(counts));
 }
