@@ -1,5 +1,6 @@
 /* Writing a file that appears whole or not at all: under another name in the
- * same folder, synced, then renamed. */
+ * same folder (.moonseed-PROCESS-NUMBER.tmp), synced, then renamed. Only a
+ * process that is killed meanwhile leaves that name behind. */
 #ifndef MOON_WRITER_H
 #define MOON_WRITER_H
 #include "file.h"
