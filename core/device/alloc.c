@@ -179,9 +179,9 @@ void moon_memory_trim(moon_runtime *rt) {
       block_free(rt, b);
     }
   }
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   moon__scratch_trim(rt);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
 }
 
 void moon__memory_open(moon_runtime *rt) {

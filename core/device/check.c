@@ -109,7 +109,7 @@ void moon__sim_forget(moon_runtime *rt, const void *data, size_t nbytes) {
   moon__sim *sim = &rt->sim;
   const char *lo = data, *hi = lo + nbytes;
   int kept = 0;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   for (int i = 0; i < sim->n_access; i++) {
     moon__access a = sim->access[i];
     bool meets = a.lo < hi && lo < a.hi;
@@ -117,5 +117,5 @@ void moon__sim_forget(moon_runtime *rt, const void *data, size_t nbytes) {
     sim->access[kept++] = a;
   }
   sim->n_access = kept;
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
 }

@@ -252,6 +252,7 @@ struct moon_runtime {
   pthread_cond_t work;             /* a sleeping worker may wake */
   pthread_cond_t parked;           /* one that is not wanted at the moment */
   cpu_set_t cores;                 /* the process's affinity mask */
+  int n_cores;                     /* of it */
   pthread_cond_t idle;             /* an op retired; for *_wait */
   /* L */
   moon__op *ready_first, *ready_last;
@@ -274,6 +275,10 @@ struct moon_runtime {
   int ring_capacity;
   int event_fd;
   bool event_set;
+  bool wake_loop, relayed;         /* once the lock is free, see lock.c */
+  int loop_cpu;                    /* where the loop thread last ran */
+  int wake_workers;
+  _Atomic int busy;                /* workers that work on an op */
   moon__pool op_pool, region_pool, storage_pool, tensor_pool;
   /* loop thread */
   int n_devices, n_streams;
@@ -291,6 +296,11 @@ struct moon_runtime {
   int n_dead_users, cap_dead_users;
 };
 
+/* lock.c: give wakes to others once the lock is free. */
+void moon__lock_open(moon_runtime *rt);
+void moon__lock(moon_runtime *rt);
+void moon__unlock(moon_runtime *rt);
+void moon__lock_wait(moon_runtime *rt, pthread_cond_t *cond);
 /* depend.c: edges from the op's touches; L. */
 void moon__depend(moon_runtime *rt, moon__op *op);
 bool moon__use_complete(const moon_runtime *rt, moon__use use);

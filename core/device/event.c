@@ -45,19 +45,19 @@ static void add_waiter(moon_runtime *rt, moon__waiter **list, double ticket) {
 int moon_event_watch(moon_ctx *ctx, moon_event e, double ticket) {
   moon_runtime *rt = ctx->rt;
   if (moon_event_ready(rt, e)) return 1;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   moon__op *op = moon__op_in_flight(rt, use_of(e));
   if (op) add_waiter(rt, &op->waiters, ticket);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return op == NULL;
 }
 
 int moon_idle_watch(moon_ctx *ctx, double ticket) {
   moon_runtime *rt = ctx->rt;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   bool idle = atomic_load(&rt->in_flight) == 0;
   if (!idle) add_waiter(rt, &rt->idle_waiters, ticket);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return idle;
 }
 
@@ -73,21 +73,21 @@ void moon__idle_wake(moon_runtime *rt) {
 
 int moon_event_wait(moon_ctx *ctx, moon_event e) {
   moon_runtime *rt = ctx->rt;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->waiting_hosts++;
-  while (!moon_event_ready(rt, e)) pthread_cond_wait(&rt->idle, &rt->lock);
+  while (!moon_event_ready(rt, e)) moon__lock_wait(rt, &rt->idle);
   rt->waiting_hosts--;
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return MOON_OK;
 }
 
 int moon_idle_wait(moon_ctx *ctx) {
   moon_runtime *rt = ctx->rt;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->waiting_hosts++;
-  while (atomic_load(&rt->in_flight)) pthread_cond_wait(&rt->idle, &rt->lock);
+  while (atomic_load(&rt->in_flight)) moon__lock_wait(rt, &rt->idle);
   rt->waiting_hosts--;
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return MOON_OK;
 }
 

@@ -5,7 +5,7 @@
 
 /* L: runs one op, whole. */
 static void run_op(moon_runtime *rt, moon__op *op) {
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   op->start_ns = moon_now();
   moon_fail fail = {""};
   if (!moon__op_blocked(rt, op)) {
@@ -17,22 +17,22 @@ static void run_op(moon_runtime *rt, moon__op *op) {
     }
     if (status < 0) moon__op_fail(op, status, 0, fail.text);
   }
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   moon__op_retire(rt, op);
 }
 
 /* L. The queue's hold keeps the job when its owner lets go meanwhile. */
 static void run_job(moon_runtime *rt, moon_job *job) {
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   moon__job_run(job);
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   moon__ring_push(rt, job->ticket);
   moon__job_unref(job);
 }
 
 static void *io_main(void *arg) {
   moon_runtime *rt = arg;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   while (rt->io_first || rt->job_first || !rt->closing) {
     if (rt->io_first) {
       moon__op *op = rt->io_first;
@@ -45,10 +45,10 @@ static void *io_main(void *arg) {
       if (!rt->job_first) rt->job_last = NULL;
       run_job(rt, job);
     } else {
-      pthread_cond_wait(&rt->io_work, &rt->lock);
+      moon__lock_wait(rt, &rt->io_work);
     }
   }
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return NULL;
 }
 
@@ -75,9 +75,9 @@ int moon__io_start(moon_runtime *rt) {
 
 void moon__io_stop(moon_runtime *rt) {
   if (!rt->io_started) return;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->closing = true;
   pthread_cond_signal(&rt->io_work);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   pthread_join(rt->io_thread, NULL);
 }

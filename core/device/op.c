@@ -49,21 +49,22 @@ void moon__op_recycle(moon_runtime *rt, moon__op *op) {
 }
 
 void moon__op_drop(moon_runtime *rt, moon__op *op) {
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   moon__op_recycle(rt, op);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
 }
 
 bool moon__op_is_io(const moon__op *op) {
   return op->call.kernel == MOON_K_save || op->call.kernel == MOON_K_load;
 }
 
-/* Whether the op is tiny and can run on this thread, now. */
+/* Whether the op is tiny and can run on this thread, now; or not at all. */
 static bool runs_here(moon_runtime *rt, moon__op *op) {
+  moon_fail fail;
   if (op->waits || rt->device[op->device].sim || moon__op_is_io(op)) {
     return false;
   }
-  moon_fail fail;
+  if (moon__op_blocked(rt, op)) return true;
   if (op->kernel->plan(&op->call, &op->plan, 0, &fail) == MOON_OK &&
       op->plan.cost_ns <= INLINE_NS) {
     return true;
@@ -75,24 +76,24 @@ static bool runs_here(moon_runtime *rt, moon__op *op) {
 void moon__op_submit(moon_runtime *rt, moon__op *op) {
   op->submit_ns = moon_now();
   atomic_fetch_add_explicit(&rt->in_flight, 1, memory_order_relaxed);
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->ops++;
   moon__depend(rt, op);
   moon__sim_submit(rt, op);
   if (op->waits) {
-    pthread_mutex_unlock(&rt->lock);
+    moon__unlock(rt);
     return;
   }
   /* Nobody else can reach the op while it is neither waiting nor ready. */
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   bool here = runs_here(rt, op);
   if (here) moon__op_run_here(rt, op);
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   if (here) {
     rt->inline_ops++;
     moon__op_retire(rt, op);
   } else {
     moon__ready_push(rt, op);
   }
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
 }

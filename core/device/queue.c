@@ -9,12 +9,12 @@
 #include "device.h"
 
 /* How long a worker looks before it sleeps; waking one costs 30-60 us. */
-enum { SPIN_NS = 50000 };
+enum { SPIN_NS = 50000, LOOKS = 200 };
 
 void moon__ready_wake(moon_runtime *rt) {
   atomic_fetch_add_explicit(&rt->ready_signal, 1, memory_order_release);
-  if (rt->sleepers > 0 && rt->n_ready > rt->spinners) {
-    pthread_cond_signal(&rt->work);
+  if (rt->sleepers > rt->wake_workers && rt->n_ready > rt->spinners) {
+    rt->wake_workers++;
   }
 }
 
@@ -69,36 +69,37 @@ moon__op *moon__ready_pick(moon_runtime *rt) {
   return first;
 }
 
-static void pause_briefly(void) {
+/* Whether the signal changes during the next microseconds. */
+static bool changes_soon(moon_runtime *rt, int64_t seen) {
+  for (int i = 0; i < LOOKS; i++) {
+    if (atomic_load_explicit(&rt->ready_signal, memory_order_acquire) != seen) {
+      return true;
+    }
 #if defined(__x86_64__) || defined(__i386__)
-  for (int i = 0; i < 32; i++) __builtin_ia32_pause();
+    __builtin_ia32_pause();
 #endif
+  }
+  return false;
 }
 
 /* Looks at the signal for a while; whoever else wants this core gets it. */
 static void spin(moon_runtime *rt, int64_t seen) {
   int64_t end = moon_now() + SPIN_NS;
-  do {
-    pause_briefly();
-    if (atomic_load_explicit(&rt->ready_signal, memory_order_acquire) != seen) {
-      return;
-    }
-    sched_yield();
-  } while (moon_now() < end);
+  while (!changes_soon(rt, seen) && moon_now() < end) sched_yield();
 }
 
 void moon__ready_wait(moon_runtime *rt) {
   int64_t seen =
       atomic_load_explicit(&rt->ready_signal, memory_order_relaxed);
   rt->spinners++;
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   spin(rt, seen);
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->spinners--;
   if (atomic_load_explicit(&rt->ready_signal, memory_order_relaxed) != seen) {
     return;
   }
   rt->sleepers++;
-  pthread_cond_wait(&rt->work, &rt->lock);
+  moon__lock_wait(rt, &rt->work);
   rt->sleepers--;
 }

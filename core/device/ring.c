@@ -1,5 +1,5 @@
 /* Completion: workers push tickets, the loop drains them; one eventfd wakes
- * it, written once per batch. */
+ * it, written once per batch, after the lock was given back. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,10 +14,7 @@ void moon__ring_push(moon_runtime *rt, double ticket) {
   }
   rt->ring[n] = ticket;
   atomic_store_explicit(&rt->ring_count, n + 1, memory_order_release);
-  if (!rt->event_set) {
-    rt->event_set = true;
-    moon__loop_wake(rt->event_fd);
-  }
+  if (!rt->event_set) rt->event_set = rt->wake_loop = true;
 }
 
 void moon__loop_wake(int event_fd) {
@@ -27,10 +24,17 @@ void moon__loop_wake(int event_fd) {
 
 int moon_completion_fd(moon_runtime *rt) { return rt->event_fd; }
 
+/* Only while there is a core that no worker is busy on: this thread would take
+ * it from the very op that it waits for. */
+static bool is_core_free(const moon_runtime *rt) {
+  return atomic_load_explicit(&rt->busy, memory_order_relaxed) < rt->n_cores;
+}
+
 static void spin(moon_runtime *rt, int64_t spin_ns) {
   int64_t end = moon_now() + spin_ns;
   while (!atomic_load_explicit(&rt->ring_count, memory_order_acquire) &&
-         !atomic_load(&rt->interrupted) && moon_now() < end) {
+         !atomic_load(&rt->interrupted) && is_core_free(rt) &&
+         moon_now() < end) {
 #if defined(__x86_64__) || defined(__i386__)
     for (int i = 0; i < 16; i++) __builtin_ia32_pause();
 #endif
@@ -40,8 +44,11 @@ static void spin(moon_runtime *rt, int64_t spin_ns) {
 int moon_completion_drain(moon_runtime *rt, double *tickets, int n,
                           int64_t spin_ns) {
   if (spin_ns > 0) spin(rt, spin_ns);
-  pthread_mutex_lock(&rt->lock);
-  if (rt->event_set || atomic_load(&rt->interrupted)) {
+  moon__lock(rt);
+  rt->loop_cpu = sched_getcpu();
+  /* Without spin_ns it was the eventfd that called: what was written to it
+   * may belong to a batch that is drained already. */
+  if (rt->event_set || spin_ns <= 0 || atomic_load(&rt->interrupted)) {
     uint64_t count;
     while (read(rt->event_fd, &count, sizeof count) < 0 && errno == EINTR) {}
     rt->event_set = false;
@@ -56,9 +63,8 @@ int moon_completion_drain(moon_runtime *rt, double *tickets, int n,
                           memory_order_release);
   }
   if (have > taken) {  /* the rest must wake the loop again */
-    rt->event_set = true;
-    moon__loop_wake(rt->event_fd);
+    rt->event_set = rt->wake_loop = true;
   }
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return taken;
 }

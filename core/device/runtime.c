@@ -72,8 +72,9 @@ int moon_runtime_open(int n_threads, moon_runtime **out) {
   if (status < 0) return status;
   moon_runtime *rt = moon__calloc(1, sizeof *rt);
   rt->cores = cores;
+  rt->n_cores = CPU_COUNT(&cores);
   rt->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  pthread_mutex_init(&rt->lock, NULL);
+  moon__lock_open(rt);
   pthread_cond_init(&rt->work, NULL);
   pthread_cond_init(&rt->parked, NULL);
   pthread_cond_init(&rt->idle, NULL);
@@ -138,7 +139,7 @@ void moon_runtime_close_wait(moon_runtime *rt) {
 void moon_stats_read(moon_runtime *rt, moon_stats *out) {
   moon__release_list_drain(rt);
   moon__memory *m = &rt->memory;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   *out = (moon_stats){
       .blocked_waits = rt->blocked_waits, .live_tensors = rt->live_tensors,
       .live_nodes = rt->live_nodes, .live_bytes = (int64_t)m->live,
@@ -146,17 +147,17 @@ void moon_stats_read(moon_runtime *rt, moon_stats *out) {
       .allocated_bytes = m->allocated, .system_allocs = m->system_allocs,
       .ops = rt->ops, .inline_ops = rt->inline_ops,
       .in_flight = rt->in_flight, .failed_ops = rt->failed_ops};
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
 }
 
 void moon_debug(moon_runtime *rt, int flags) { rt->debug = flags; }
 
 int moon_site_add(moon_runtime *rt, const char *text) {
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->site = moon__realloc(rt->site,
                            ((size_t)rt->n_sites + 1) * sizeof *rt->site);
   rt->site[rt->n_sites] = strdup(text);
   int site = ++rt->n_sites;
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return site;
 }

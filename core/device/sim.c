@@ -32,7 +32,7 @@ int moon_sim_configure(moon_runtime *rt, const moon_sim_options *options) {
                       "first", (long long)atomic_load(&rt->in_flight));
   }
   moon__sim *sim = &rt->sim;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   sim->options = *options;
   sim->draws = 0;
   sim->submitted = 0;
@@ -45,7 +45,7 @@ int moon_sim_configure(moon_runtime *rt, const moon_sim_options *options) {
     rt->device[i].table = rt->device[wrap].table;
     rt->device[i].spare = rt->device[wrap].spare;
   }
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return MOON_OK;
 }
 

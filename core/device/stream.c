@@ -16,10 +16,10 @@ static int stream_new(moon_runtime *rt, int device, bool compute) {
   s->created_ns = moon_now();
   s->mask = FIRST_WINDOW - 1;
   s->window = moon__calloc(FIRST_WINDOW, sizeof *s->window);
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->stream[rt->n_streams] = s;
   int index = rt->n_streams++;
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return index;
 }
 
@@ -123,7 +123,7 @@ int moon_stream_stats_read(moon_runtime *rt, int stream,
   if (device < 0) return device;
   moon__stream *s = rt->stream[stream];
   int64_t queue[MOON_RECENT] = {0}, run[MOON_RECENT] = {0};
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   int n = s->ops < MOON_RECENT ? (int)s->ops : MOON_RECENT;
   for (int i = 0; i < n; i++) {
     queue[i] = s->recent[i].start_ns - s->recent[i].submit_ns;
@@ -133,7 +133,7 @@ int moon_stream_stats_read(moon_runtime *rt, int stream,
       .ops = s->ops, .depth = s->submitted - s->completed,
       .errors = s->errors, .busy_ns = s->busy_ns,
       .age_ns = moon_now() - s->created_ns};
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   qsort(queue, (size_t)n, sizeof *queue, compare);
   qsort(run, (size_t)n, sizeof *run, compare);
   out->queue_p50 = percentile(queue, n, 50);
@@ -150,12 +150,12 @@ int moon_stream_recent(moon_runtime *rt, int stream, moon_op_span *out,
   int device = moon_stream_device(rt, stream);
   if (device < 0) return device;
   moon__stream *s = rt->stream[stream];
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   int have = s->ops < MOON_RECENT ? (int)s->ops : MOON_RECENT;
   if (n > have) n = have;
   for (int i = 0; i < n; i++) {
     out[i] = s->recent[(s->ops - 1 - i) & (MOON_RECENT - 1)];
   }
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return n;
 }

@@ -56,9 +56,9 @@ void moon__task_release_locked(moon_task *task) {
 void moon_task_release(moon_task *task) {
   if (!task) return;
   moon_runtime *rt = task->rt;
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   moon__task_release_locked(task);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
 }
 
 void moon__task_note_error(moon_task *task, moon__error *e) {
@@ -74,10 +74,10 @@ void moon__task_note_error(moon_task *task, moon__error *e) {
 }
 
 int moon_task_take_error(moon_task *task) {
-  pthread_mutex_lock(&task->rt->lock);
+  moon__lock(task->rt);
   moon__error *e = task->error;
   task->error = NULL;
-  pthread_mutex_unlock(&task->rt->lock);
+  moon__unlock(task->rt);
   if (!e) return MOON_OK;
   int status = atomic_load(&e->raised) ? MOON_OK : moon__error_raise(e);
   moon__error_release(e);

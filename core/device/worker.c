@@ -28,7 +28,7 @@ static void plan(moon_runtime *rt, moon__op *op) {
   if (op->plan.phases == 0) {
     status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   }
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   if (status < 0) {
     moon__op_fail(op, status, 0, fail.text);
   } else if (op->plan.scratch && op->status == 0) {
@@ -47,9 +47,9 @@ static void finish(moon_runtime *rt, moon__op *op) {
   if (op->scratch) moon__scratch_give(rt, op->scratch);
   op->scratch = NULL;
   if (rt->debug & MOON_DEBUG_NAN) {
-    pthread_mutex_unlock(&rt->lock);
+    moon__unlock(rt);
     moon__op_check_finite(op);
-    pthread_mutex_lock(&rt->lock);
+    moon__lock(rt);
   }
   if (rt->device[op->device].sim) rt->sim.running--;
   moon__op_retire(rt, op);
@@ -77,11 +77,11 @@ static bool run_phase(moon_runtime *rt, moon__op *op) {
     int phase = op->phase, part = op->next_part++;
     if (op->next_part == parts && parts > 1) moon__ready_remove(rt, op);
     op->workers++;
-    pthread_mutex_unlock(&rt->lock);
+    moon__unlock(rt);
     moon_fail fail = {""};
     int status = op->kernel->run(&op->call, &op->plan, op->scratch, phase,
                                  part, &fail);
-    pthread_mutex_lock(&rt->lock);
+    moon__lock(rt);
     op->workers--;
     if (status < 0) moon__op_fail(op, status, part, fail.text);
     if (--op->parts_left == 0) return open_phase(rt, op, phase + 1);
@@ -104,7 +104,7 @@ static void work_on(moon_runtime *rt, moon__op *op) {
     return;
   }
   op->workers++;
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   plan(rt, op);  /* takes the lock */
   op->workers--;
   if (open_phase(rt, op, 0)) {
@@ -114,11 +114,11 @@ static void work_on(moon_runtime *rt, moon__op *op) {
 
 void moon__op_run_here(moon_runtime *rt, moon__op *op) {
   op->start_ns = op->submit_ns;
-  if (moon__op_blocked(rt, op)) return;
-  pthread_mutex_lock(&rt->lock);
+  if (op->error || op->status < 0) return;
+  moon__lock(rt);
   void *scratch = op->plan.scratch
                       ? moon__scratch_take(rt, op->plan.scratch) : NULL;
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   moon_fail fail = {"no memory for scratch"};
   if (op->plan.scratch && !scratch) {
     moon__op_fail(op, MOON_E_MEMORY, 0, fail.text);
@@ -132,9 +132,9 @@ void moon__op_run_here(moon_runtime *rt, moon__op *op) {
     }
   }
   if (rt->debug & MOON_DEBUG_NAN) moon__op_check_finite(op);
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   if (scratch) moon__scratch_give(rt, scratch);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
 }
 
 /* To the index-th core of the mask the process was started with. */
@@ -164,20 +164,22 @@ static void *worker_main(void *start) {
   moon_runtime *rt = at.rt;
   pin(rt, at.index);
   give_way();
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   while (!rt->closing) {
     moon__op *op = at.index < rt->n_threads ? moon__ready_pick(rt) : NULL;
     if (op) {
       if (rt->n_ready > 1 || op->state == MOON__RUNNING) moon__ready_wake(rt);
+      atomic_fetch_add_explicit(&rt->busy, 1, memory_order_relaxed);
       work_on(rt, op);
+      atomic_fetch_sub_explicit(&rt->busy, 1, memory_order_relaxed);
     } else if (at.index < rt->n_threads) {
       moon__ready_wait(rt);
     } else {  /* what woke this worker was meant for another */
       if (rt->n_ready > 0) moon__ready_wake(rt);
-      pthread_cond_wait(&rt->parked, &rt->lock);
+      moon__lock_wait(rt, &rt->parked);
     }
   }
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   return NULL;
 }
 
@@ -189,10 +191,10 @@ static void wake_all(moon_runtime *rt) {
 }
 
 int moon__workers_start(moon_runtime *rt, int n) {
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->n_threads = n;
   wake_all(rt);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   while (rt->n_started < n) {
     worker_start *start = moon__malloc(sizeof *start);
     *start = (worker_start){rt, rt->n_started};
@@ -207,9 +209,9 @@ int moon__workers_start(moon_runtime *rt, int n) {
 }
 
 void moon__workers_stop(moon_runtime *rt) {
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   rt->closing = true;
   wake_all(rt);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   for (int i = 0; i < rt->n_started; i++) pthread_join(rt->worker[i], NULL);
 }

@@ -30,7 +30,7 @@ int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
   job->head.ticket = ticket;
   job->path = moon__text_copy(path);
   atomic_init(&job->refs, 2);
-  pthread_mutex_lock(&rt->lock);
+  moon__lock(rt);
   if (rt->job_last) {
     rt->job_last->next = &job->head;
   } else {
@@ -38,7 +38,7 @@ int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
   }
   rt->job_last = &job->head;
   pthread_cond_signal(&rt->io_work);
-  pthread_mutex_unlock(&rt->lock);
+  moon__unlock(rt);
   *out = &job->head;
   return MOON_OK;
 }
