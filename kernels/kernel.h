@@ -41,8 +41,10 @@ typedef struct moon_operand {
  * cross_entropy x[N,C], l[N], loss[], lse[N]
  * cross_entropy_grad dloss[], x, l, lse, dx
  * matmul        a[M,K], b[K,N], y[M,N], [bias[N]]   params.matmul; any strides
- * conv2d        x, w, y, [b]       params.conv
- * conv2d_grad_x dy, w, dx          params.conv
+ * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
+ * conv2d_grad_x dy, w, dx, [p]     params.conv
+ * conv2d_pack   w, p               params.pack: w in another order, for kernels
+ *                                  of a table with a weight_order
  * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
  * max_pool2d    x, y, i            params.pool; i i32, h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
@@ -69,7 +71,8 @@ typedef struct moon_operand {
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
-  X(conv2d_grad_w) X(max_pool2d) X(max_pool2d_grad) X(batch_norm)           \
+  X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
+  X(batch_norm)                                                             \
   X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random) X(randperm)    \
   X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
   X(statistics) X(batch_images) X(save) X(load)
@@ -90,6 +93,7 @@ typedef union moon_params {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
   } conv;
+  struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
   struct { double eps, momentum; } norm;
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
@@ -135,6 +139,11 @@ typedef struct moon_kernel {
 typedef struct moon_kernel_table {
   const char *name;
   const moon_kernel *kernel[MOON_KERNEL_COUNT];
+  /* NULL: no kernel wants its weights packed. Else the order in which this
+   * call of conv2d or conv2d_grad_x would like to find its w, and the elements
+   * of such a copy; NULL where it takes w as it is, or while the call was not
+   * planned yet. Any thread; quick. The same order is the same pointer. */
+  const void *(*weight_order)(const moon_call *call, int64_t *numel);
 } moon_kernel_table;
 
 extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */

@@ -52,9 +52,12 @@ static int backward(moon__back *b) {
                     MOON__CHANNELS_LAST);
     moon__arg args[] = {{dz, MOON__READ, NULL},
                         {moon__saved_at(b, W), MOON__READ, NULL},
-                        {dx, MOON__WRITE, NULL}};
+                        {dx, MOON__WRITE, NULL},
+                        {NULL, MOON__OPTIONAL, NULL}};
+    args[3].t = moon__c_packed(&c, MOON_K_conv2d_grad_x, &b->node->params,
+                               args, 3, args[1].t);
     moon__c_run(&c, "conv2d backward (x)", MOON_K_conv2d_grad_x,
-                &b->node->params, args, 3);
+                &b->node->params, args, 4);
     moon__calc_give(&c, b, 0, dx);
   }
   if (moon__wants(b, 1)) {
@@ -146,8 +149,10 @@ int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {w, MOON__READ, NULL},
                       {y, MOON__WRITE, NULL},
-                      {b ? moon__c_rows(&c, b) : NULL, MOON__READ, NULL}};
-  moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, b ? 4 : 3);
+                      {b ? moon__c_rows(&c, b) : NULL, MOON__READ, NULL},
+                      {NULL, MOON__OPTIONAL, NULL}};
+  args[4].t = moon__c_packed(&c, MOON_K_conv2d, &params, args, 4, w);
+  moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, 5);
   moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 3);
   if (node) {
     node->params = params;

@@ -106,6 +106,11 @@ moon_tensor *moon__c_expand(moon__calc *c, moon_tensor *x, moon__shape s);
 moon_tensor *moon__c_swap(moon__calc *c, moon_tensor *x);  /* 2-D: x^T */
 moon_tensor *moon__c_narrow(moon__calc *c, moon_tensor *x, int dim,
                             int64_t start, int64_t length);
+/* packed.c: w as the call of `kernel` with these n operands likes to find it,
+ * or NULL. An operand of mode OPTIONAL; borrowed from w's memory. */
+moon_tensor *moon__c_packed(moon__calc *c, int kernel,
+                            const moon_params *params, const moon__arg *args,
+                            int n, moon_tensor *w);
 /* g summed over what broadcasting repeated. */
 moon_tensor *moon__c_sum_to(moon__calc *c, moon_tensor *g, moon__shape s);
 

@@ -12,12 +12,17 @@ static void tensor_free(moon_tensor *t) {
   moon__storage_release(rt, t->storage);
   if (t->node) moon__node_leave(t);
   if (t->grad) moon__unref(t->grad);
-  if (!t->ghost) rt->live_tensors--;
+  if (!t->uncounted) rt->live_tensors--;
   moon__pool_keep(&rt->tensor_pool, t);
 }
 
 static bool drop(moon_tensor *t) {
   return atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1;
+}
+
+void moon__tensor_uncount(moon_tensor *t) {
+  t->uncounted = true;
+  t->rt->live_tensors--;
 }
 
 void moon__unref(moon_tensor *t) {
@@ -58,7 +63,7 @@ moon_tensor *moon_tensor_ghost(const moon_tensor *t) {
   moon_tensor *ghost = moon__malloc(sizeof *ghost);
   *ghost = *t;
   atomic_init(&ghost->refs, 1);
-  ghost->ghost = true;
+  ghost->uncounted = true;
   ghost->requires_grad = false;
   ghost->node = NULL;
   ghost->grad = NULL;

@@ -40,10 +40,20 @@ moon__storage *moon__storage_ghost(int device) {
 
 void moon__storage_retain(moon__storage *s) { s->refs++; }
 
+static void drop_packed(moon__storage *s) {
+  while (s->packed) {
+    moon__packed *p = s->packed;
+    s->packed = p->next;
+    moon__unref(p->t);
+    free(p);
+  }
+}
+
 /* Memory and regions go; the record stays for tensors that still name it. */
 void moon__storage_dispose(moon_runtime *rt, moon__storage *s) {
   if (s->disposed) return;
   s->disposed = true;
+  drop_packed(s);
   moon__block_give(rt, s->block, s->n_regions, s->region);
   for (int i = 0; i < s->n_regions; i++) moon__region_release(rt, s->region[i]);
   if (s->region != &s->only) free(s->region);

@@ -3,6 +3,14 @@
 #define MOON_TENSOR_H
 #include "../device/device.h"
 
+/* Of a weight: a copy in the order that a kernel likes, see op/packed.c. */
+typedef struct moon__packed {
+  struct moon__packed *next;
+  const void *order;
+  int64_t offset, version;   /* of the weight that was copied */
+  struct moon_tensor *t;     /* NULL: none at the moment */
+} moon__packed;
+
 /* Memory and what it is known by. One region until it is split. */
 typedef struct moon__storage {
   int refs, device, n_regions;
@@ -11,6 +19,7 @@ typedef struct moon__storage {
   int64_t version;           /* raised by every in-place op */
   moon__block *block;
   moon__region **region, *only;
+  moon__packed *packed;
 } moon__storage;
 
 struct moon__node;
@@ -19,7 +28,7 @@ struct moon_tensor {
   _Atomic int refs;
   int32_t dtype, ndim;
   bool requires_grad;        /* a leaf that wants its gradient */
-  bool ghost;                /* a disposed stand-in, not counted */
+  bool uncounted;            /* no user's: a disposed stand-in, a packed copy */
   int64_t shape[MOON_MAX_DIMS], stride[MOON_MAX_DIMS], offset, numel;
   moon__storage *storage;
   moon_runtime *rt;
@@ -65,6 +74,8 @@ moon_operand moon__operand(const moon_tensor *t);
 moon_operand moon__operand_as(const moon_tensor *t, moon__shape s);
 /* Refuses dtypes, devices and numbers of dimensions that there are not. */
 int moon__check_creation(moon_ctx *ctx, const char *op, int dtype, int ndim);
+/* It does not count as one of the program's live tensors. */
+void moon__tensor_uncount(moon_tensor *t);
 /* Immediate release, from the loop thread. NULL is allowed. */
 void moon__unref(moon_tensor *t);
 /* Of core/grad: the tensor goes, its node may stay for others. */

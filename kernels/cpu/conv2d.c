@@ -1,23 +1,25 @@
-/* y = x * w + b and ReLU; see ref/conv2d.c. The weights are packed, then every
- * part runs its tiles. ReLU is a pass of our own over a tile that is still in
+/* y = x * w + b and ReLU; see ref/conv2d.c. The weights are packed, if that is
+ * not done yet, then every part runs its tiles. ReLU is a pass of our own over a tile that is still in
  * the cache, because oneDNN's would turn NaN into 0.
  */
 #include "convolution.h"
 
-enum { X, W, Y, B };
+enum { X, W, Y, B, P };
 extern const moon_kernel moon_ref_conv2d;
 
 /* --- packed weights, for conv2d_grad.c too -------------------------------- */
 /* A single part packs for itself. */
-void moon_cpu_conv_plan_packed(const conv_state *s, moon_plan *plan) {
+void moon_cpu_conv_plan_packed(const moon_call *call, int k,
+                               const conv_state *s, moon_plan *plan) {
   const cpu_packing *p = s->packing;
-  if (s->parts > 1) {
+  bool packs = !cpu_optional(call, k);
+  if (packs && s->parts > 1) {
     int64_t blocks = (p->rows + PACKING_BLOCK - 1) / PACKING_BLOCK;
     cpu_phase(plan, blocks, (double)p->numel, 0);
   }
   plan->parts[plan->phases++] = s->parts;
-  plan->cost_ns = s->ns + 0.3 * (double)p->numel;
-  plan->scratch = cpu_align64((size_t)p->numel * sizeof(float));
+  plan->cost_ns = s->ns + (packs ? 0.3 * (double)p->numel : 0);
+  if (packs) plan->scratch = cpu_align64((size_t)p->numel * sizeof(float));
   plan->state = s;
 }
 
@@ -35,13 +37,14 @@ int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
                              void *scratch, int phase, int part,
                              moon_fail *fail) {
   const conv_state *s = c->state;
-  if (phase == 0) pack(c, plan, scratch, part);
+  float *packed = c->packed ? c->packed : scratch;
+  if (phase == 0 && !c->packed) pack(c, plan, packed, part);
   if (phase == 0 && plan->phases > 1) return MOON_OK;
   int64_t lo, hi;
   cpu_share(plan, phase, part, s->n_tiles, 1, &lo, &hi);
   for (int64_t i = lo; i < hi; i++) {
     const conv_tile *t = &s->tile[i];
-    void *data[] = {c->x + t->x, scratch, c->y + t->y, c->bias};
+    void *data[] = {c->x + t->x, packed, c->y + t->y, c->bias};
     int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (c->relu) moon_cpu_simd()->weights->relu(t->numel, c->y + t->y);
@@ -64,7 +67,7 @@ static int plan_conv2d(const moon_call *call, moon_plan *plan, int may_create,
   if (!s || s->by_ref) {
     return cpu_plan_by(&moon_ref_conv2d, call, plan, may_create, fail);
   }
-  moon_cpu_conv_plan_packed(s, plan);
+  moon_cpu_conv_plan_packed(call, P, s, plan);
   return MOON_OK;
 }
 
@@ -73,12 +76,13 @@ static int run_conv2d(const moon_call *call, const moon_plan *plan,
   if (plan->state == &moon_ref_conv2d) {
     return moon_ref_conv2d.run(call, plan, scratch, phase, part, fail);
   }
-  const moon_operand *b = cpu_optional(call, B);
+  const moon_operand *b = cpu_optional(call, B), *p = cpu_optional(call, P);
   conv_packed c = {.state = plan->state,
                    .x = call->arg[X].data,
                    .y = call->arg[Y].data,
                    .bias = b ? b->data : NULL,
                    .w = call->arg[W].data,
+                   .packed = p ? p->data : NULL,
                    .relu = call->params.conv.epilogue == MOON_EPILOGUE_RELU};
   return moon_cpu_conv_run_packed(&c, plan, scratch, phase, part, fail);
 }

@@ -10,7 +10,7 @@
 extern const moon_kernel moon_ref_conv2d_grad_x, moon_ref_conv2d_grad_w;
 
 /* --- dx ------------------------------------------------------------------- */
-enum { X_DY, X_W, X_DX };
+enum { X_DY, X_W, X_DX, X_P };
 
 static int plan_grad_x(const moon_call *call, moon_plan *plan, int may_create,
                        moon_fail *fail) {
@@ -26,7 +26,7 @@ static int plan_grad_x(const moon_call *call, moon_plan *plan, int may_create,
   if (!s || s->by_ref) {
     return cpu_plan_by(&moon_ref_conv2d_grad_x, call, plan, may_create, fail);
   }
-  moon_cpu_conv_plan_packed(s, plan);
+  moon_cpu_conv_plan_packed(call, X_P, s, plan);
   return MOON_OK;
 }
 
@@ -35,10 +35,12 @@ static int run_grad_x(const moon_call *call, const moon_plan *plan,
   if (plan->state == &moon_ref_conv2d_grad_x) {
     return moon_ref_conv2d_grad_x.run(call, plan, scratch, phase, part, fail);
   }
+  const moon_operand *p = cpu_optional(call, X_P);
   conv_packed c = {.state = plan->state,
                    .x = call->arg[X_DX].data,
                    .y = call->arg[X_DY].data,
-                   .w = call->arg[X_W].data};
+                   .w = call->arg[X_W].data,
+                   .packed = p ? p->data : NULL};
   if (c.state->way == CONV_FORWARD) {
     c.x = call->arg[X_DY].data;
     c.y = call->arg[X_DX].data;

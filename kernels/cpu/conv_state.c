@@ -146,7 +146,7 @@ static const void *make(const void *key_) {
   }
   if (s->by_ref) return s;
   cpu_weights w = weights_of(key, turned);
-  s->packing = moon_cpu_packing_new(&b.weights, &w);
+  s->packing = moon_cpu_packing_of(&b.weights, &w);
   s->by_ref = s->packing == NULL;
   return s;
 }

@@ -36,7 +36,7 @@ typedef struct conv_tile {
 typedef struct conv_state {
   conv_way way;
   bool by_ref;             /* oneDNN has only plain loops: nothing below */
-  cpu_packing *packing;
+  const cpu_packing *packing;
   int parts, n_tiles;
   conv_tile *tile;
   double ns;               /* of all tiles */
@@ -67,17 +67,23 @@ typedef struct conv_range { int64_t n, n_end, i, i_end; } conv_range;
 bool moon_cpu_conv_piece(const conv_problem *p, const conv_range *r,
                          conv_problem *piece, conv_tile *tile);
 
-/* conv2d.c: a call whose weights are packed, then read by all tiles. */
+/* conv2d.c: a call whose tiles all read packed weights. Where they are not
+ * packed yet (the call's operand `k` is absent), it begins with that. */
 typedef struct conv_packed {
   const conv_state *state;
   float *x, *y, *bias;     /* of the problem; bias may be NULL */
   const float *w;
+  float *packed;           /* or NULL: in scratch */
   bool relu;
 } conv_packed;
-void moon_cpu_conv_plan_packed(const conv_state *s, moon_plan *plan);
+void moon_cpu_conv_plan_packed(const moon_call *call, int k,
+                               const conv_state *s, moon_plan *plan);
 int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
                              void *scratch, int phase, int part,
                              moon_fail *fail);
+
+/* conv2d_pack.c: see moon_kernel_table. */
+const void *moon_cpu_weight_order(const moon_call *call, int64_t *numel);
 
 /* conv_state.c: the state of a key, found or made; NULL: see moon_dnn_find. */
 const conv_state *moon_cpu_conv_state(const conv_key *key, bool may_create);

@@ -92,7 +92,7 @@ dnn_primitive *moon_dnn_new(const dnn_recipe *r) {
   if (p) {
     p->primitive = primitive;
     p->n = r->n;
-    pthread_mutex_init(&p->lock, NULL);
+    p->lock = (pthread_mutex_t)PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
     for (int i = 0; i < r->n; i++) {
       p->arg[i] = r->arg[i];
       p->layout[i] = *dnnl_primitive_desc_query_md(

@@ -12,6 +12,8 @@
 enum { PACKING_BLOCK = 16 };
 
 typedef struct cpu_packing {
+  struct cpu_packing *next;  /* the list of all, see packing.c */
+  size_t nbytes;             /* of this and its lists */
   int64_t rows, columns;  /* with padding */
   int64_t numel;          /* packed elements, padding included */
   int32_t *packed_row, *packed_column;
@@ -32,10 +34,11 @@ typedef struct cpu_weights {
   bool flip;
 } cpu_weights;
 
-/* `layout` has four dimensions, or five with groups first. NULL when there is
- * no memory, the layout is none of the blocked ones, or a place is 2^31 or
+/* `layout` has four dimensions, or five with groups first. The same order is
+ * the same packing, kept for good; one caller at a time. NULL when there is no
+ * memory, the layout is none of the blocked ones, or a place is 2^31 or
  * more. */
-cpu_packing *moon_cpu_packing_new(const dnnl_memory_desc_t *layout,
+const cpu_packing *moon_cpu_packing_of(const dnnl_memory_desc_t *layout,
                                   const cpu_weights *w);
 
 /* rows = (or +=) the sum of n packed matrices that follow each other, added in

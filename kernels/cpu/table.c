@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "cpu.h"
+#include "convolution.h"
 
 #define MOON_SETS(X) X(plain) X(avx2) X(avx512)
 #define DECLARE(isa) extern const cpu_simd moon_##isa##_simd;
@@ -20,7 +20,9 @@ static const char *const names[] = {MOON_SETS(NAME)};
 #define SET(isa) &moon_##isa##_simd,
 static const cpu_simd *const sets[] = {MOON_SETS(SET)};
 
-#define DNN(X) X(matmul) X(conv2d) X(conv2d_grad_x) X(conv2d_grad_w)
+#define DNN(X)                                              \
+  X(matmul) X(conv2d) X(conv2d_grad_x) X(conv2d_grad_w)     \
+  X(conv2d_pack)
 #define DECLARE_DNN(name) extern const moon_kernel moon_cpu_##name;
 DNN(DECLARE_DNN)
 
@@ -56,6 +58,7 @@ static void choose(void) {
   memcpy(table.kernel, sets[chosen]->kernel, sizeof table.kernel);
 #define ROW(name) table.kernel[MOON_K_##name] = &moon_cpu_##name;
   DNN(ROW)
+  table.weight_order = moon_cpu_weight_order;
 }
 
 const moon_kernel_table *moon_cpu_table(void) {

@@ -1,5 +1,6 @@
 /* The reference backend: every kernel of kernel.h as a readable definition,
- * but for save, which is the file system's (core/file/save.c). */
+ * but for save, which is the file system's (core/file/save.c), and conv2d_pack,
+ * which none here needs. */
 #include "../kernel.h"
 
 #define KERNELS(X)                                                          \
@@ -15,4 +16,4 @@
 KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &moon_ref_##name,
-const moon_kernel_table moon_ref_table = {"ref", {KERNELS(ROW)}};
+const moon_kernel_table moon_ref_table = {"ref", {KERNELS(ROW)}, NULL};

@@ -1,0 +1,66 @@
+/* Weights as convolution kernels like to read them.
+ *
+ * A kernel that reads its weights in an order of its own finds a copy of them
+ * there: made by an op of its own, kept with the weight's memory, and made
+ * again once the weight has another version. So a weight that is used again
+ * and again is brought into that order once. A call that finds no copy (its
+ * order is not known before it was planned for the first time, or there is no
+ * memory for it) packs for itself; the bits are the same.
+ */
+#include "shared.h"
+
+enum { MAX_ARGS = 5 };
+
+static moon__packed *find(moon__storage *s, const void *order,
+                          int64_t offset) {
+  moon__packed *p = s->packed;
+  while (p && (p->order != order || p->offset != offset)) p = p->next;
+  if (p) return p;
+  p = moon__calloc(1, sizeof *p);
+  *p = (moon__packed){.next = s->packed, .order = order, .offset = offset};
+  return s->packed = p;
+}
+
+/* The order that the call wants its weights in, or NULL. */
+static const void *wanted(const moon__device *d, int kernel,
+                          const moon_params *params, const moon__arg *arg,
+                          int n, int64_t *numel) {
+  moon_operand operand[MAX_ARGS];
+  moon_call call = {kernel, n, operand, *params};
+  for (int i = 0; i < n; i++) {
+    operand[i].data = NULL;
+    if (!arg[i].t) continue;
+    if (arg[i].t->storage->disposed) return NULL;
+    operand[i] = moon__operand(arg[i].t);
+  }
+  return d->table->weight_order(&call, numel);
+}
+
+moon_tensor *moon__c_packed(moon__calc *c, int kernel,
+                            const moon_params *params, const moon__arg *arg,
+                            int n, moon_tensor *w) {
+  int64_t numel;
+  if (c->status < 0) return NULL;
+  const moon__device *d = &c->ctx->rt->device[w->storage->device];
+  if (!d->table->weight_order) return NULL;
+  const void *order = wanted(d, kernel, params, arg, n, &numel);
+  if (!order) return NULL;
+  moon__packed *p = find(w->storage, order, w->offset);
+  if (p->t && p->version == w->storage->version) return p->t;
+  moon__unref(p->t);
+  p->t = NULL;
+  moon_tensor *t;
+  moon__shape s = {1, {numel}};
+  int device = w->storage->device;
+  if (moon__tensor_new(c->ctx, device, MOON_F32, s, MOON__ROWS, &t) < 0) {
+    return NULL;
+  }
+  moon__tensor_uncount(t);
+  moon_params order_params = {.pack = {order}};
+  moon__arg args[] = {{w, MOON__READ, NULL}, {t, MOON__WRITE, NULL}};
+  moon__c_run(c, "conv2d pack", MOON_K_conv2d_pack, &order_params, args, 2);
+  p->version = w->storage->version;
+  if (c->status >= 0) return p->t = t;
+  moon__unref(t);
+  return NULL;
+}
