@@ -11,7 +11,7 @@ local runtime = require "moonseed.runtime"
 local M = {}
 
 local LEAST = 64 * 2 ^ 20  -- bytes of new tensors worth a collection
-local FEW, MANY = 1024, 16384  -- tensors worth one: at such places, elsewhere
+local FEW, MANY = 512, 16384  -- tensors worth one: at such places, elsewhere
 local LOOK = 256           -- new tensors between two looks elsewhere
 local SMALL_HEAP = 8192    -- KiB of Lua heap that is collected at once
 local STEP = 1024          -- else in steps of this size (collectgarbage "step")
