@@ -81,10 +81,12 @@ $(STRESS): $(wildcard spec/c/*.c) $(LIB) $(HEADERS)
 	$(CC) -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) $(SANITIZE) -pthread \
 	  $(filter %.c,$^) $(LIB) -Wl,-rpath,'$$ORIGIN/moonseed' -lm -o $@
 
+comma := ,
 SANITIZED = $(ALL) OPT='-O1 -g' BUILD=$(BUILD)/$(1) \
-  SANITIZE='-fno-omit-frame-pointer -fsanitize=$(2)' $(BUILD)/$(1)/stress
+  SANITIZE='-fno-omit-frame-pointer -fno-sanitize-recover \
+  -fsanitize=$(2)' $(BUILD)/$(1)/stress
 asan:
-	@$(call SANITIZED,asan,address)
+	@$(call SANITIZED,asan,address$(comma)undefined)
 tsan:
 	@$(call SANITIZED,tsan,thread)
 
