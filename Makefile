@@ -112,6 +112,7 @@ test: setup
 	  $(foreach f,$(FUZZ),'corpus of $(f): $(BUILD)/corpus/$(f) \
 	    spec/fuzz/corpus/$(f)/*') \
 	  'specs: luajit /usr/bin/busted' \
+	  'specs, addresses: scripts/checks/sanitized $(BUILD)/asan' \
 	  'stress: $(STRESS) 15' \
 	  'stress, addresses: $(BUILD)/asan/stress 40' \
 	  'stress, threads: $(BUILD)/tsan/stress 40'

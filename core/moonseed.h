@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 1, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 2, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -171,6 +171,7 @@ int moon_stream_recent(moon_runtime *rt, int stream, moon_op_span *out, int n);
 /* A task is a path in the program: its parent, the parent's sequence when it
  * was made, its number among the children made there. NULL parent: a root. */
 moon_task *moon_task_new(moon_runtime *rt, moon_task *parent);
+moon_task *moon_task_retain(moon_task *task);
 void moon_task_release(moon_task *task);
 void moon_task_seed(moon_task *task, uint64_t rng_seed);
 /* Ops of the task that have not started will not. */

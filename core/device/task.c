@@ -30,6 +30,10 @@ moon_task *moon_task_new(moon_runtime *rt, moon_task *parent) {
   return task;
 }
 
+moon_task *moon_task_retain(moon_task *task) {
+  return moon__task_retain(task);
+}
+
 moon_task *moon__task_retain(moon_task *task) {
   atomic_fetch_add_explicit(&task->refs, 1, memory_order_relaxed);
   return task;

@@ -16,6 +16,7 @@ local live, state = context.live, context.state
 local M = {}
 
 ---@class Task
+---@field core userdata|nil  the core's moon_task, counted; nil once it ended
 ---@field done boolean     it has ended
 ---@field failed boolean   by an error, which is `error` (with `trace`)
 ---@field cancelled boolean
@@ -104,6 +105,8 @@ local function finish(self)
   parent.children[self] = nil
   self.label = self.failed and self:title() or "that has ended"
   self.fn, self.co = nil, nil  -- a task that is kept keeps only its results
+  C.moon_task_release(self.core)
+  self.core = nil
   local heard = self.awaited
   for _, waiter in ipairs(self.waiters) do
     if waiter.object == self then
@@ -187,7 +190,8 @@ function M.spawn(fn, options)
   end
   local self = setmetatable({
     fn = fn, name = options and options.name, fiber = fiber, done = false,
-    co = create(body), parent = parent_of_new(), children = {}, waiters = {},
+    core = C.moon_task_retain(fiber.anchor), co = create(body),
+    parent = parent_of_new(), children = {}, waiters = {},
     unread = setmetatable({}, { __mode = "k" }),
   }, Task)
   context.adopt(self.co, fiber)
@@ -203,7 +207,7 @@ end
 function Task:cancel()
   if self.done or self.cancelled then return end
   self.cancelled = true
-  C.moon_task_cancel(self.fiber.anchor)
+  C.moon_task_cancel(self.core)
   cancel_children(self)
   loop.stop(self, "task " .. self:title() .. " was cancelled")
 end
@@ -238,20 +242,31 @@ function Task:is_ready()
   return self.done
 end
 
---- The task of the last moon.main that failed, or nil.
-M.failed_main = nil
+local failed_main  -- the core's task of the last moon.main that failed
+
+--- The program's main task has failed.
+---@param main Task
+function M.fail_program(main)
+  if failed_main then C.moon_task_release(failed_main) end
+  failed_main = C.moon_task_retain(main.fiber.anchor)
+end
 
 --- At the end of the process: what the main chunk spawned and left behind. The
---- rest of a failed program is not run.
+--- rest of a failed program is not run. Finalisers have released every anchor
+--- by now, so only references that Lua counts itself are good.
 function M.close()
-  if M.failed_main then C.moon_task_cancel(M.failed_main.fiber.anchor) end
+  if failed_main then
+    C.moon_task_cancel(failed_main)
+    C.moon_task_release(failed_main)
+  end
   for task in pairs(loop.root.unread) do print_unread(task) end
   for task in pairs(loop.tasks) do
     if task.parent == loop.root then
       io.stderr:write("moonseed: task ", task:title(), " had not ended when "
                       .. "the program did\n")
     end
-    C.moon_task_cancel(task.fiber.anchor)
+    C.moon_task_cancel(task.core)
+    C.moon_task_release(task.core)
   end
 end
 

@@ -98,7 +98,7 @@ end
 
 local function finish_main(main, ok, ...)
   loop.main = nil
-  if not ok then task.failed_main = main end
+  if not ok then task.fail_program(main) end
   loop.flush()
   if not ok then error(with_trace((...)), 0) end
   return ...
