@@ -135,15 +135,18 @@ typedef struct moon_kernel {
              int phase, int part, moon_fail *fail);
 } moon_kernel;
 
+/* An order of weights: its identity (the same order is the same pointer, kept
+ * for good) and the elements of a copy. */
+typedef struct moon_order { const void *id; int64_t numel; } moon_order;
+
 /* A backend's kernels by number; NULL: it has none. */
 typedef struct moon_kernel_table {
   const char *name;
   const moon_kernel *kernel[MOON_KERNEL_COUNT];
   /* NULL: no kernel wants its weights packed. Else the order in which this
-   * call of conv2d or conv2d_grad_x would like to find its w, and the elements
-   * of such a copy; NULL where it takes w as it is, or while the call was not
-   * planned yet. Any thread; quick. The same order is the same pointer. */
-  const void *(*weight_order)(const moon_call *call, int64_t *numel);
+   * call of conv2d or conv2d_grad_x would like to find its w; false where it
+   * takes w as it is, or while the call was not planned yet. Quick. */
+  int (*weight_order)(const moon_call *call, moon_order *out);
 } moon_kernel_table;
 
 extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */

@@ -21,42 +21,39 @@ static moon__packed *find(moon__storage *s, const void *order,
   return s->packed = p;
 }
 
-/* The order that the call wants its weights in, or NULL. */
-static const void *wanted(const moon__device *d, int kernel,
-                          const moon_params *params, const moon__arg *arg,
-                          int n, int64_t *numel) {
+/* Whether the call wants its weights in an order of its own, and which. */
+static bool wants(const moon__device *d, int kernel, const moon_params *params,
+                  const moon__arg *arg, int n, moon_order *order) {
   moon_operand operand[MAX_ARGS];
   moon_call call = {kernel, n, operand, *params};
   for (int i = 0; i < n; i++) {
     operand[i].data = NULL;
     if (!arg[i].t) continue;
-    if (arg[i].t->storage->disposed) return NULL;
+    if (arg[i].t->storage->disposed) return false;
     operand[i] = moon__operand(arg[i].t);
   }
-  return d->table->weight_order(&call, numel);
+  return d->table->weight_order && d->table->weight_order(&call, order);
 }
 
 moon_tensor *moon__c_packed(moon__calc *c, int kernel,
                             const moon_params *params, const moon__arg *arg,
                             int n, moon_tensor *w) {
-  int64_t numel;
   if (c->status < 0) return NULL;
   const moon__device *d = &c->ctx->rt->device[w->storage->device];
-  if (!d->table->weight_order) return NULL;
-  const void *order = wanted(d, kernel, params, arg, n, &numel);
-  if (!order) return NULL;
-  moon__packed *p = find(w->storage, order, w->offset);
+  moon_order order;
+  if (!wants(d, kernel, params, arg, n, &order)) return NULL;
+  moon__packed *p = find(w->storage, order.id, w->offset);
   if (p->t && p->version == w->storage->version) return p->t;
   moon__unref(p->t);
   p->t = NULL;
   moon_tensor *t;
-  moon__shape s = {1, {numel}};
+  moon__shape s = {1, {order.numel}};
   int device = w->storage->device;
   if (moon__tensor_new(c->ctx, device, MOON_F32, s, MOON__ROWS, &t) < 0) {
     return NULL;
   }
   moon__tensor_uncount(t);
-  moon_params order_params = {.pack = {order}};
+  moon_params order_params = {.pack = {order.id}};
   moon__arg args[] = {{w, MOON__READ, NULL}, {t, MOON__WRITE, NULL}};
   moon__c_run(c, "conv2d pack", MOON_K_conv2d_pack, &order_params, args, 2);
   p->version = w->storage->version;

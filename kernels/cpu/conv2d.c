@@ -1,6 +1,6 @@
 /* y = x * w + b and ReLU; see ref/conv2d.c. The weights are packed, if that is
- * not done yet, then every part runs its tiles. ReLU is a pass of our own over a tile that is still in
- * the cache, because oneDNN's would turn NaN into 0.
+ * not done yet, then every part runs its tiles. ReLU is a pass of our own over
+ * a tile that is still in the cache, because oneDNN's would turn NaN into 0.
  */
 #include "convolution.h"
 

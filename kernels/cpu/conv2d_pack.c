@@ -29,16 +29,16 @@ const moon_kernel moon_cpu_conv2d_pack = {"conv2d_pack", plan_conv2d_pack,
                                           run_conv2d_pack};
 
 /* --- which order a call wants --------------------------------------------- */
-const void *moon_cpu_weight_order(const moon_call *call, int64_t *numel) {
+int moon_cpu_weight_order(const moon_call *call, moon_order *out) {
   bool back = call->kernel == MOON_K_conv2d_grad_x;
   const moon_operand *y = &call->arg[back ? 0 : 2], *w = &call->arg[1];
   const moon_operand *x = &call->arg[back ? 2 : 0];
   const moon_operand *b = back ? NULL : cpu_optional(call, 3);
-  if (!moon_cpu_conv_fits(x, w, y, b)) return NULL;
+  if (!moon_cpu_conv_fits(x, w, y, b)) return false;
   conv_problem p = moon_cpu_conv_problem(x, w, y, &call->params);
   conv_key key = moon_cpu_conv_key(call->kernel, &p, w, b != NULL);
   const conv_state *s = moon_cpu_conv_state(&key, false);
-  if (!s || s->by_ref) return NULL;
-  *numel = s->packing->numel;
-  return s->packing;
+  if (!s || s->by_ref) return false;
+  *out = (moon_order){s->packing, s->packing->numel};
+  return true;
 }

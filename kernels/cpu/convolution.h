@@ -83,7 +83,7 @@ int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
                              moon_fail *fail);
 
 /* conv2d_pack.c: see moon_kernel_table. */
-const void *moon_cpu_weight_order(const moon_call *call, int64_t *numel);
+int moon_cpu_weight_order(const moon_call *call, moon_order *out);
 
 /* conv_state.c: the state of a key, found or made; NULL: see moon_dnn_find. */
 const conv_state *moon_cpu_conv_state(const conv_key *key, bool may_create);
