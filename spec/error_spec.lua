@@ -135,10 +135,63 @@ describe("memory that runs out", function()
     collectgarbage()
     collectgarbage()
     moon.set_memory_limit(math.max(moon.stats().live_bytes, 1) + 1000)
-    fails("memory: 4000000 bytes asked for", moon.zeros, 1e6)
+    fails("zeros: memory: 4000000 bytes asked for", moon.zeros, 1e6)
     moon.set_memory_limit(limit)
     assert.same(before, state())
     assert.is_true(step(good):item() > 0)
+  end))
+
+  -- The limit falls step by step, so it is met in forward and in backward.
+  it("names the op, changes no bit, and the next step is as without",
+     task(function()
+    local limit = moon.stats().limit_bytes
+    local x = moon.randn(8, 16, 32, 32)
+    local y = moon.randint(0, 3, 8)
+    local function trained(disturb)
+      moon.manual_seed(3)
+      local model = moon.nn.Sequential{
+        moon.nn.Conv2d{ 16, 16, kernel = 3, padding = 1 }, moon.nn.ReLU{},
+        moon.nn.Conv2d{ 16, 16, kernel = 3, padding = 1 },
+        moon.nn.GlobalAvgPool2d{}, moon.nn.Linear{ 16, 3 } }
+      local opt = moon.optim.SGD{ model, lr = 0.1, momentum = 0.9 }
+      local function step()
+        local loss = moon.cross_entropy(model(x), y)
+        opt:zero_grad()
+        loss:backward()
+        opt:step()
+      end
+      local function bits()
+        local list = {}
+        for _, p in model:parameters() do list[#list + 1] = p:totable() end
+        return list
+      end
+      step()
+      moon.synchronize()
+      if disturb then disturb(step, bits) else step() end
+      return bits()
+    end
+    local seen = {}
+    local disturbed = trained(function(step, bits)
+      local before = bits()
+      for room = 0, 6e6, 2e5 do
+        collectgarbage()
+        collectgarbage()
+        moon.set_memory_limit(moon.stats().live_bytes + room)
+        local ok, why = pcall(function()
+          step()
+          moon.synchronize()
+        end)
+        moon.set_memory_limit(limit)
+        if ok then return end
+        seen[#seen + 1] = why:match ": ([%w ]+): memory: %d+ bytes" or why
+        assert.same(before, bits())
+      end
+    end)
+    moon.set_memory_limit(limit)
+    local text = table.concat(seen, ", ")
+    assert.matches("conv2d,", text)
+    assert.matches("conv2d backward", text)
+    assert.same(trained(), disturbed)
   end))
 end)
 

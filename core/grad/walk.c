@@ -6,6 +6,7 @@
  * tensors need not fall along every edge), the latest key first. Activations
  * go as soon as their node has been visited.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include "../op/op.h"
 
@@ -166,6 +167,13 @@ static int hand_on(moon_walk *w, moon__back *b, int status) {
   return status;
 }
 
+/* The allocator knows no ops. */
+static int name_failure(const moon__node *node) {
+  char text[256];
+  snprintf(text, sizeof text, "%s", moon_last_error());
+  return moon__fail(MOON_E_MEMORY, "%s backward: %s", node->rule->name, text);
+}
+
 /* 1: the node is Lua's. */
 static int visit(moon_walk *w, moon__node *node) {
   if (!node->rule) {
@@ -186,6 +194,7 @@ static int visit(moon_walk *w, moon__node *node) {
     return 1;
   }
   if (status == MOON_OK) status = node->rule->backward(&b);
+  if (status == MOON_E_MEMORY) status = name_failure(node);
   return hand_on(w, &b, status);
 }
 

@@ -22,7 +22,8 @@ M.live = live
 ---   tidy        the innermost open moon.tidy, or nil
 ---   grad_scope  the innermost open moon.grad_scope, or nil
 ---   anchor      keeps live.task alive
---- and, for all: sites, whether moon.debug wants the callers' lines.
+--- and, for all: op, what the user called last (errors of memory name it);
+--- sites, whether moon.debug wants the callers' lines.
 local state = { sites = false }
 M.state = state
 

@@ -10,7 +10,8 @@ local context = require "moonseed.context"
 local tensor = require "moonseed.tensor"
 local C, ffi = core.C, core.ffi
 
-local live, out, call = context.live, tensor.out, tensor.call
+local live, state = context.live, context.state
+local out, call = tensor.out, tensor.call
 
 local M = {}
 
@@ -19,6 +20,7 @@ local known = { dtype = check.optional, device = check.optional }
 
 local function read_options(op, options, dtype)
   local o = check.options(op, options, {}, known)
+  state.op = op
   return check.dtype(op, o.dtype or dtype), o.device
 end
 

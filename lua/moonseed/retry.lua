@@ -33,7 +33,11 @@ function M.refuse(status)
     if loop.main and loop.main ~= loop.running then loop.interrupt() end
     check.raise "interrupted"
   end
-  check.raise(ffi.string(C.moon_last_error()))
+  local text = ffi.string(C.moon_last_error())
+  if status == C.MOON_E_MEMORY and text:find "^memory: " then
+    text = (context.state.op or "tensor") .. ": " .. text
+  end
+  check.raise(text)
 end
 
 --- Prepares another try of a failed call, or raises. Out of memory: first the

@@ -57,6 +57,7 @@ local function pointer(op, name, value)
     check.fail(op, "%s is a tensor, not %s", name,
                value == nil and "nothing" or type(value))
   end
+  state.op = op
   return value.p
 end
 M.pointer = pointer

@@ -139,6 +139,7 @@ local function gather(self)
 end
 
 local function submit(self, n, out)
+  context.state.op = "sgd"
   tensor.trace_site()
   local status = C.moon_sgd_step(live, n, self.p, self.g, self.v, self.params,
                                  out)
