@@ -21,20 +21,42 @@ static size_t folder_length(const char *path) {
   return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-static int open_temporary(moon__writer *w) {
+/* Opens, or gives the open file, a name that no other file has. */
+static bool try_name(moon__writer *w) {
+  if (w->fd < 0) {
+    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return w->fd >= 0;
+  }
+  char self[40];
+  snprintf(self, sizeof self, "/proc/self/fd/%d", w->fd);
+  return !linkat(AT_FDCWD, self, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW);
+}
+
+static int name_temporary(moon__writer *w, const char *what) {
   static _Atomic int count;
   size_t folder = folder_length(w->path), room = folder + 64;
   w->temporary = moon__malloc(room);
   for (int i = 0; i < ATTEMPTS; i++) {
     snprintf(w->temporary, room, "%.*s.moonseed-%ld-%d.tmp", (int)folder,
              w->path, (long)getpid(), atomic_fetch_add(&count, 1));
-    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (w->fd >= 0) return MOON_OK;
+    if (try_name(w)) return MOON_OK;
     if (errno != EEXIST) break;
   }
   free(w->temporary);
   w->temporary = NULL;
-  return fail_errno(w, "cannot write to its folder");
+  return fail_errno(w, what);
+}
+
+/* Without a name where the file system can: a process that is killed leaves
+ * nothing behind. */
+static int open_temporary(moon__writer *w) {
+  size_t n = folder_length(w->path);
+  char *folder = moon__malloc(n + 2);
+  snprintf(folder, n + 2, "%.*s", n ? (int)n : 1, n ? w->path : ".");
+  w->fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  free(folder);
+  if (w->fd >= 0) return MOON_OK;
+  return name_temporary(w, "cannot write to its folder");
 }
 
 int moon__writer_open(moon__writer *w, const char *path, moon_fail *fail) {
@@ -157,6 +179,8 @@ static int complete(moon__writer *w) {
   int status = flush(w);
   if (status < 0) return status;
   if (fsync(w->fd)) return fail_errno(w, "fsync");
+  if (!w->temporary) status = name_temporary(w, "cannot name it");
+  if (status < 0) return status;
   int fd = w->fd;
   w->fd = -1;
   if (close(fd)) return fail_errno(w, "close");

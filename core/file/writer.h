@@ -1,13 +1,14 @@
-/* Writing a file that appears whole or not at all: under another name in the
- * same folder (.moonseed-PROCESS-NUMBER.tmp), synced, then renamed. Only a
- * process that is killed meanwhile leaves that name behind. */
+/* Writing a file that appears whole or not at all: without a name, synced, then
+ * given one in the same folder (.moonseed-PROCESS-NUMBER.tmp) and renamed, so
+ * that a process that is killed leaves nothing. Where the file system has no
+ * files without a name (NFS, say), it has that name from the start. */
 #ifndef MOON_WRITER_H
 #define MOON_WRITER_H
 #include "file.h"
 
 typedef struct moon__writer {
   const char *path;      /* what it will be called; borrowed */
-  char *temporary;
+  char *temporary;       /* NULL: no name yet */
   int fd;
   int64_t nbytes;        /* written or buffered so far */
   size_t used;

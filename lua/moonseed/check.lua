@@ -56,7 +56,7 @@ local function type_of(value)
   return type(value)
 end
 
---- A finite number.
+--- A number; NaN and infinities are numbers, too.
 ---@param op string    what the user called
 ---@param name string  of the argument
 ---@param value any    what the user passed
