@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 2, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 3, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -172,6 +172,8 @@ int moon_stream_recent(moon_runtime *rt, int stream, moon_op_span *out, int n);
  * was made, its number among the children made there. NULL parent: a root. */
 moon_task *moon_task_new(moon_runtime *rt, moon_task *parent);
 moon_task *moon_task_retain(moon_task *task);
+/* It submits nothing any more, nor do tasks below it. */
+void moon_task_end(moon_task *task);
 void moon_task_release(moon_task *task);
 void moon_task_seed(moon_task *task, uint64_t rng_seed);
 /* Ops of the task that have not started will not. */

@@ -48,8 +48,11 @@ typedef struct moon_operand {
  * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
  * max_pool2d    x, y, i            params.pool; i i32, h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
- * batch_norm    x, [w], [b], mean+, var+, y, m, r   params.norm; m and r are
- *                                  the batch's mean and 1/sqrt(var + eps), [C]
+ * batch_norm    x, [w], [b], m, v, y, r   params.norm; m, v and r are the
+ *                                  batch's mean, its unbiased variance and
+ *                                  1/sqrt(biased variance + eps), [C]
+ * running       m, v, mean+, var+  params.norm; mean = (1 - momentum) mean +
+ *                                  momentum m, var likewise
  * batch_norm_eval x, [w], [b], mean, var, y         params.norm
  * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.norm
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
@@ -72,7 +75,7 @@ typedef struct moon_operand {
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
-  X(batch_norm)                                                             \
+  X(batch_norm) X(running)                                                  \
   X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random) X(randperm)    \
   X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
   X(statistics) X(batch_images) X(save) X(load)

@@ -11,7 +11,8 @@ local MS = 0.2  -- sim's longest delay before an op
 
 local function trunk()
   return nn.Sequential{
-    nn.Conv2d{ 3, 8, kernel = 3, padding = 1 }, nn.ReLU{}, nn.MaxPool2d{ 2 },
+    nn.Conv2d{ 3, 8, kernel = 3, padding = 1 }, nn.BatchNorm2d{ 8 },
+    nn.ReLU{}, nn.MaxPool2d{ 2 },
     nn.Conv2d{ 8, 8, kernel = 3, padding = 1, groups = 2 }, nn.ReLU{},
     nn.GlobalAvgPool2d{},
   }
@@ -23,9 +24,11 @@ local function gradients(model)
   return list
 end
 
-local function parameters(model)
+-- Parameters and running statistics.
+local function state(model)
   local list = {}
   for _, p in model:parameters() do list[#list + 1] = p end
+  for _, b in model:buffers() do list[#list + 1] = b end
   return list
 end
 
@@ -54,6 +57,7 @@ local function gathered(schedule)
   local loss = (joined * joined):mean() + joined:max()
   loss:backward()
   return bits.of_all{ joined, loss } .. bits.of_all(gradients(model))
+    .. bits.of_all(state(model))
 end
 
 -- Every kind of op in one expression, forward and backward.
@@ -92,7 +96,7 @@ local function training(schedule)
     losses[step] = loss:detach()
     schedule.detour()
   end
-  return bits.of_all(losses) .. bits.of_all(parameters(model))
+  return bits.of_all(losses) .. bits.of_all(state(model))
 end
 
 -- Forty steps in which two tasks share the model.
@@ -106,7 +110,7 @@ local function training_gathered(schedule)
     loss:backward()
     opt:step()
   end
-  return bits.of_all(parameters(model))
+  return bits.of_all(state(model))
 end
 
 local programs = {

@@ -53,6 +53,7 @@ struct moon_task {
   int64_t sequence;         /* of the next op */
   int64_t children;
   uint64_t rng_key, rng_draws, rng_children, rng_seed;
+  bool ended;
   _Atomic int cancelled;
   moon__error *error;       /* L: first failed in-place op not raised yet */
 };
@@ -290,6 +291,9 @@ struct moon_runtime {
   char **site;
   int n_sites;
   _Atomic int interrupted;
+  struct moon__late *late;         /* running statistics, see running.c */
+  int n_late;
+  _Atomic int n_tasks;             /* that have not ended */
   int64_t roots, next_tensor_id, live_tensors, live_nodes, blocked_waits;
   _Atomic(moon_tensor *) released;  /* finalisers push here */
   double *dead_users;
@@ -350,6 +354,10 @@ void moon__job_run(struct moon_job *job);
 void moon__job_unref(struct moon_job *job);  /* the queue's hold */
 void moon__save_free(void *plan);
 extern const moon_kernel moon__save_kernel, moon__load_kernel;
+/* Of core/op, running.c: queues what waits for its place in program order, and
+ * drops it. */
+int moon__late_fold(moon_runtime *rt);
+void moon__late_forget(moon_runtime *rt);
 /* Of core/tensor: releases what finalisers have pushed. */
 void moon__release_list_drain(moon_runtime *rt);
 /* The stream that the context's ops on `device` are queued on. */

@@ -13,6 +13,7 @@ moon_task *moon_task_new(moon_runtime *rt, moon_task *parent) {
   moon_task *task = moon__calloc(1, sizeof *task);
   atomic_init(&task->refs, 1);
   task->rt = rt;
+  atomic_fetch_add(&rt->n_tasks, 1);
   if (parent) {
     task->parent = moon__task_retain(parent);
     task->path =
@@ -39,6 +40,11 @@ moon_task *moon__task_retain(moon_task *task) {
   return task;
 }
 
+void moon_task_end(moon_task *task) {
+  if (!task->ended) atomic_fetch_sub(&task->rt->n_tasks, 1);
+  task->ended = true;
+}
+
 /* With the lock held. */
 static void free_task(moon_task *task) {
   moon_task *parent = task->parent;
@@ -47,6 +53,7 @@ static void free_task(moon_task *task) {
   }
   moon__error_release(task->error);
   moon__path_release(task->path);
+  moon_task_end(task);
   free(task);
   if (parent) moon__task_release_locked(parent);
 }

@@ -4,9 +4,9 @@
  *
  *   x [N,C,H,W], w and b [C] (or neither: 1 and 0), running mean and var [C]
  *
- * In training m and var (biased) are the batch's, and the running ones move
- * in the same op: running = (1 - momentum) running + momentum batch, with the
- * unbiased var. Otherwise the running ones are used, as constants.
+ * In training m and var (biased) are the batch's, and the running ones move:
+ * running = (1 - momentum) running + momentum batch, with the unbiased var
+ * (running.c). Otherwise the running ones are used, as constants.
  *
  *   dw = sum dy h    db = sum dy         over N, H, W
  *   training:  dx = w r (dy - mean dy - h mean(dy h))
@@ -127,15 +127,17 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
   moon__shape channels = {1, {x->shape[1]}};
   kept[0] = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
   kept[1] = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
+  moon_tensor *v = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {s->weight, MOON__READ, NULL},
                       {s->bias, MOON__READ, NULL},
-                      {s->mean, MOON__UPDATE, NULL},
-                      {s->var, MOON__UPDATE, NULL},
-                      {y, MOON__WRITE, NULL},
                       {kept[0], MOON__WRITE, NULL},
+                      {v, MOON__WRITE, NULL},
+                      {y, MOON__WRITE, NULL},
                       {kept[1], MOON__WRITE, NULL}};
-  moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 8);
+  moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 7);
+  if (c->status < 0) return;
+  c->status = moon__late_add(c->ctx, s, kept[0], v, params->norm.momentum);
 }
 
 static void run_eval(moon__calc *c, moon_tensor *x, moon_tensor *y,

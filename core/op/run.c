@@ -26,6 +26,15 @@ static int common_device(moon_ctx *ctx, const char *name, int kernel,
   return device < 0 ? ctx->device : device;
 }
 
+/* Queues what is still to move an operand. */
+static int settle(moon_runtime *rt, int kernel, const moon__arg *args, int n) {
+  if (!rt->late || kernel == MOON_K_running) return MOON_OK;
+  for (int i = 0; i < n; i++) {
+    if (args[i].t && args[i].t->storage->late) return moon__late_fold(rt);
+  }
+  return MOON_OK;
+}
+
 /* What an op touches: every region the tensor overlaps. A partial overwrite
  * leaves the rest of the region as it was, errors included. */
 static void touch(moon__op *op, const moon__arg *arg, int i) {
@@ -53,6 +62,8 @@ int moon__run(moon_ctx *ctx, const char *name, int kernel,
   if (atomic_load_explicit(&rt->interrupted, memory_order_relaxed)) {
     return moon__fail(MOON_E_INTERRUPTED, "interrupted");
   }
+  int status = settle(rt, kernel, args, n);
+  if (status < 0) return status;
   int device = common_device(ctx, name, kernel, args, n);
   if (device < 0) return device;
   const moon_kernel *k = moon__device_kernel(&rt->device[device], kernel);

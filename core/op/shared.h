@@ -33,6 +33,11 @@ typedef struct moon__window {
 int moon__check_window(const char *op, int axis, moon__window w,
                        int64_t *places);
 
+/* --- running.c: m and v of a batch move s->mean and s->var, in program
+ * order. ctx without gradients. */
+int moon__late_add(moon_ctx *ctx, const moon_batch_norm_state *s,
+                   moon_tensor *m, moon_tensor *v, double momentum);
+
 /* --- view.c ----------------------------------------------------------- */
 /* The output of a view op on x: stride and offset as moon__tensor_view takes
  * them. `params` (may be NULL) is kept for the rule. */

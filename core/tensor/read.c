@@ -30,6 +30,8 @@ int moon_tensor_ready(const moon_tensor *t) { return first_busy(t) < 0; }
 /* Of a split storage one writer at a time is watched: the ticket may come
  * while others still run, and the caller watches again. */
 int moon_tensor_watch(moon_ctx *ctx, const moon_tensor *t, double ticket) {
+  int status = t->storage->late ? moon__late_fold(ctx->rt) : MOON_OK;
+  if (status < 0) return status;
   for (int i; (i = first_busy(t)) >= 0;) {
     moon__use w = writer_at(t, i);
     moon_event e = {w.stream, w.sequence};
@@ -39,6 +41,8 @@ int moon_tensor_watch(moon_ctx *ctx, const moon_tensor *t, double ticket) {
 }
 
 int moon_tensor_wait(moon_ctx *ctx, const moon_tensor *t) {
+  int status = t->storage->late ? moon__late_fold(ctx->rt) : MOON_OK;
+  if (status < 0) return status;
   for (int i; (i = first_busy(t)) >= 0;) {
     moon__use w = writer_at(t, i);
     moon_event_wait(ctx, (moon_event){w.stream, w.sequence});

@@ -20,6 +20,7 @@ typedef struct moon__storage {
   moon__block *block;
   moon__region **region, *only;
   moon__packed *packed;
+  int late;                  /* what is still to move it, see op/running.c */
 } moon__storage;
 
 struct moon__node;

@@ -3,8 +3,8 @@
  *   y = (x - m) r w + b       r = 1 / sqrt(var + eps)
  *
  * with m and the biased var of the batch (batch_norm), or the running ones
- * (batch_norm_eval). w defaults to 1, b to 0. The batch's statistics move the
- * running ones, var as the unbiased one, in a last phase of their own:
+ * (batch_norm_eval). w defaults to 1, b to 0. The batch's statistics, var as
+ * the unbiased one, move the running ones in a call of its own (running):
  *
  *   running = (1 - momentum) running + momentum batch
  *
@@ -17,8 +17,8 @@
 #include <math.h>
 #include "walk.h"
 
-/* training: x, w, b, mean+, var+, y, m, r;  eval: x, w, b, mean, var, y */
-enum { X, W, B, MEAN, VAR, Y, M, R };
+/* training: x, w, b, m, v, y, r;  eval: x, w, b, mean, var, y */
+enum { X, W, B, M, V, Y, R, MEAN = M, VAR = V };
 enum { G_DY, G_X, G_W, G_M, G_R, G_DX, G_DW, G_DB };
 
 /* Element c of a vector, or `otherwise` if it is absent. */
@@ -38,7 +38,6 @@ REF_PLAN(plan_batch_norm) {
   }
   ref_phase(plan, channels, 2 * (double)n);
   ref_phase(plan, channels, 2 * (double)n);
-  ref_phase(plan, 1, (double)channels);
   plan->scratch = (size_t)channels * 2 * sizeof(double);
   return MOON_OK;
 }
@@ -71,18 +70,12 @@ static void normalise(const moon_call *call, int64_t c, double mean,
   }
 }
 
-static void move_running(const moon_operand *running, int64_t c,
-                         double momentum, double batch) {
-  int64_t at = c * running->stride[0];
-  double old = ref_load(running, at);
-  ref_store(running, at, (1 - momentum) * old + momentum * batch);
-}
-
 REF_RUN(run_batch_norm) {
   const moon_operand *x = &call->arg[X], *m = &call->arg[M];
-  const moon_operand *r = &call->arg[R];
+  const moon_operand *v = &call->arg[V], *r = &call->arg[R];
   double *mean = scratch, *var = mean + x->shape[1];
-  double eps = call->params.norm.eps, momentum = call->params.norm.momentum;
+  double eps = call->params.norm.eps;
+  double n = (double)(moon_operand_numel(x) / x->shape[1]);
   int64_t lo, hi;
   ref_share(plan, phase, part, x->shape[1], &lo, &hi);
   for (int64_t c = lo; c < hi; c++) {
@@ -90,13 +83,30 @@ REF_RUN(run_batch_norm) {
       moon_operand channel = ref_channel(x, c);
       measure(&channel, &mean[c], &var[c]);
       ref_store(m, c * m->stride[0], mean[c]);
+      ref_store(v, c * v->stride[0], var[c] * n / (n - 1));
       ref_store(r, c * r->stride[0], 1 / sqrt(var[c] + eps));
-    } else if (phase == 1) {
-      normalise(call, c, mean[c], 1 / sqrt(var[c] + eps));
     } else {
-      double n = (double)(moon_operand_numel(x) / x->shape[1]);
-      move_running(&call->arg[MEAN], c, momentum, mean[c]);
-      move_running(&call->arg[VAR], c, momentum, var[c] * n / (n - 1));
+      normalise(call, c, mean[c], 1 / sqrt(var[c] + eps));
+    }
+  }
+  return MOON_OK;
+}
+
+/* --- running ---------------------------------------------------------- */
+REF_PLAN(plan_running) {
+  ref_phase(plan, 1, 2 * (double)call->arg[0].shape[0]);
+  return MOON_OK;
+}
+
+REF_RUN(run_running) {
+  double momentum = call->params.norm.momentum;
+  for (int k = 0; k < 2; k++) {  /* the mean, the variance */
+    const moon_operand *batch = &call->arg[k], *to = &call->arg[2 + k];
+    for (int64_t c = 0; c < batch->shape[0]; c++) {
+      double old = ref_load(to, c * to->stride[0]);
+      double now = ref_load(batch, c * batch->stride[0]);
+      ref_store(to, c * to->stride[0],
+                (1 - momentum) * old + momentum * now);
     }
   }
   return MOON_OK;
@@ -163,6 +173,7 @@ REF_RUN(run_grad) {
 
 const moon_kernel moon_ref_batch_norm = {"batch_norm", plan_batch_norm,
                                          run_batch_norm};
+const moon_kernel moon_ref_running = {"running", plan_running, run_running};
 const moon_kernel moon_ref_batch_norm_eval = {"batch_norm_eval", plan_eval,
                                               run_eval};
 const moon_kernel moon_ref_batch_norm_grad = {"batch_norm_grad", plan_grad,

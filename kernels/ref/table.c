@@ -8,8 +8,8 @@
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(max_pool2d) X(max_pool2d_grad) X(batch_norm)           \
-  X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random) X(randperm)    \
-  X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
+  X(running) X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random)     \
+  X(randperm) X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)  \
   X(statistics) X(batch_images)
 
 #define DECLARE(name) extern const moon_kernel moon_ref_##name;

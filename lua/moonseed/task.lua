@@ -105,6 +105,7 @@ local function finish(self)
   parent.children[self] = nil
   self.label = self.failed and self:title() or "that has ended"
   self.fn, self.co = nil, nil  -- a task that is kept keeps only its results
+  C.moon_task_end(self.core)
   C.moon_task_release(self.core)
   self.core = nil
   local heard = self.awaited

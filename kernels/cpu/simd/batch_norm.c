@@ -6,7 +6,7 @@
  */
 #include "batch_norm.h"
 
-enum { X, W, B, MEAN, VAR, Y, M, R };
+enum { X, W, B, M, V, Y, R, MEAN = M, VAR = V };
 
 /* --- y ---------------------------------------------------------------- */
 static void set_channel(const moon_call *call, const norm *v, int64_t c,
@@ -42,8 +42,8 @@ CPU_COVERS(batch_norm) {
   const moon_operand *x = &call->arg[X];
   return norm_is_image(x) && norm_is_image(&call->arg[Y]) &&
          moon_operand_numel(x) / x->shape[1] > 1 &&
-         norm_are_vectors(call, W, VAR, x->shape[1]) &&
-         norm_are_vectors(call, M, R, x->shape[1]);
+         norm_are_vectors(call, W, V, x->shape[1]) &&
+         norm_are_vectors(call, R, R, x->shape[1]);
 }
 
 CPU_CUT(batch_norm) {
@@ -53,7 +53,6 @@ CPU_CUT(batch_norm) {
   int parts = plan->parts[0];
   cpu_phase(plan, 1, channels * (2 * parts + 16), 0.5);
   norm_phase(x, plan, 0.4);
-  cpu_phase(plan, 1, channels, 1);
   plan->scratch = norm_scratch_size(x, parts);
 }
 
@@ -71,40 +70,25 @@ static void add_up(const moon_operand *x, const norm *v, int part, int64_t lo,
   simd_fold_sums(&v->c, s.square);
 }
 
-/* The sums become mean and variance, in the rows of part 0. */
+/* The sums become mean and variance. */
 static void conclude(const moon_call *call, const norm *v, int parts) {
   const moon_operand *x = &call->arg[X];
-  float *m = call->arg[M].data, *to_r = call->arg[R].data;
-  double *sum = norm_total(v, parts, SUM);
-  double *square = norm_total(v, parts, SQUARE);
+  float *m = call->arg[M].data, *to_v = call->arg[V].data;
+  float *to_r = call->arg[R].data;
+  const double *sum = norm_total(v, parts, SUM);
+  const double *square = norm_total(v, parts, SQUARE);
   const double *shift = v->rows + SHIFT * v->c.width;
   double n = (double)(moon_operand_numel(x) / v->c.n);
   for (int64_t i = 0; i < v->c.n; i++) {
     double var = simd_variance(n, sum[i], square[i]);
     double mean = shift[i] + sum[i] / n;
     double r = 1 / sqrt(var + call->params.norm.eps);
-    sum[i] = mean;
-    square[i] = var;
     m[i] = (float)mean;
+    to_v[i] = (float)(var * n / (n - 1));
     to_r[i] = (float)r;
     set_channel(call, v, i, mean, r);
   }
   norm_repeat(v);
-}
-
-static void move_running(const moon_call *call, const norm *v) {
-  const double *mean = v->rows + SUM * v->c.width;
-  const double *var = v->rows + SQUARE * v->c.width;
-  double n = (double)(moon_operand_numel(&call->arg[X]) / v->c.n);
-  double momentum = call->params.norm.momentum;
-  float *to_mean = call->arg[MEAN].data, *to_var = call->arg[VAR].data;
-  for (int64_t i = 0; i < v->c.n; i++) {
-    double unbiased = var[i] * n / (n - 1);
-    to_mean[i] = (float)((1 - momentum) * (double)to_mean[i] +
-                         momentum * mean[i]);
-    to_var[i] = (float)((1 - momentum) * (double)to_var[i] +
-                        momentum * unbiased);
-  }
 }
 
 CPU_RUN(batch_norm) {
@@ -116,10 +100,8 @@ CPU_RUN(batch_norm) {
     add_up(x, &v, part, lo, hi);
   } else if (phase == 1) {
     conclude(call, &v, plan->parts[0]);
-  } else if (phase == 2) {
-    normalise(call, &v, lo, hi);
   } else {
-    move_running(call, &v);
+    normalise(call, &v, lo, hi);
   }
   return MOON_OK;
 }
