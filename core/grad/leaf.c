@@ -17,6 +17,7 @@ int moon_tensor_set_requires_grad(moon_tensor *t, int on) {
 }
 
 int moon_tensor_needs_grad(const moon_tensor *t) {
+  if (moon__is_stale(t)) t = t->base;
   return t->requires_grad || (t->node && t->node->rule);
 }
 

@@ -239,6 +239,9 @@ int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
   static int64_t marks;
   int status = check_start(y, dy);
   if (status < 0) return status;
+  moon_ctx recording = *ctx;
+  recording.grad_mode = 1;
+  moon__view_renew(&recording, y);
   moon__node *root = y->node ? y->node : moon__leaf_node(y);
   moon_walk *w = moon__calloc(1, sizeof *w);
   w->ctx = *ctx;

@@ -45,7 +45,8 @@ int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x,
   moon__arg args[] = {{moon__c_apart(&c, x, y), MOON__READ, &s},
                       {y, MOON__UPDATE, NULL}};
   moon__c_run(&c, "add_", MOON_K_add_into, &params, args, 2);
-  moon__node *node = moon__inplace_record(ctx, &rule, c.status, y, x);
+  moon__node *node =
+      moon__inplace_record(ctx, &rule, true, c.status, y, x);
   if (node) node->params = params;
   return moon__calc_end(&c);
 }

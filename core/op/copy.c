@@ -105,6 +105,6 @@ int moon_copy_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x) {
   moon_tensor *from = moon__c_apart(&c, x, y);
   moon__arg args[] = {{from, MOON__READ, &s}, {y, MOON__OVERWRITE, NULL}};
   moon__c_run(&c, "copy_", MOON_K_copy, NULL, args, 2);
-  moon__inplace_record(ctx, &into_rule, c.status, y, x);
+  moon__inplace_record(ctx, &into_rule, false, c.status, y, x);
   return moon__calc_end(&c);
 }

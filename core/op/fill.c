@@ -36,6 +36,6 @@ int moon_fill_into(moon_ctx *ctx, moon_tensor *y, double value) {
   moon_params params = {.fill = {value}};
   moon__arg args[] = {{y, MOON__OVERWRITE, NULL}};
   status = moon__run(ctx, "fill_", MOON_K_fill, &params, args, 1);
-  moon__inplace_record(ctx, &rule, status, y, NULL);
+  moon__inplace_record(ctx, &rule, false, status, y, NULL);
   return status;
 }

@@ -1,41 +1,55 @@
 /* What the ops that write in place (copy_, fill_, add_) share.
  *
- * The graph follows an in-place op by giving y a new node whose inputs are
- * the node that y had and x's. That is right only while y is the one name of
- * its memory: a view, or a value that the graph keeps, would go on with the
- * old node and the new values. */
+ * The graph follows: y, or the base that y is a view of, gets a new node whose
+ * inputs are the node that it had and x's. Values that the graph keeps may be
+ * overwritten; a backward that needs them finds another version and raises. */
 #include "shared.h"
 
-static bool graph_follows(const moon_ctx *ctx, const moon_tensor *y,
+static moon_tensor *base_of(moon_tensor *y) { return y->base ? y->base : y; }
+
+static bool graph_follows(const moon_ctx *ctx, moon_tensor *y,
                           const moon_tensor *x) {
   return ctx->grad_mode && moon__dtype_is_float(y->dtype) &&
-         (moon_tensor_needs_grad(y) || (x && moon_tensor_needs_grad(x)));
+         (moon_tensor_needs_grad(base_of(y)) ||
+          (x && moon_tensor_needs_grad(x)));
+}
+
+/* Gradients are laid out as the base is, without holes; and each element of
+ * it has one place in the slice. */
+static int check_base(const char *op, const moon_tensor *base) {
+  if (base->requires_grad) {
+    return moon__fail(MOON_E_GRAD, "%s: a view of a leaf that requires grad "
+                      "is changed in place; use no_grad or detach", op);
+  }
+  if (moon__is_dense(base)) return MOON_OK;
+  return moon__fail(MOON_E_GRAD, "%s: the target is a view of a tensor (%s) "
+                    "that has holes in memory; clone that one first", op,
+                    moon__text(base));
 }
 
 int moon__inplace_check(moon_ctx *ctx, const char *op, moon_tensor *y,
                         moon_tensor *x) {
-  moon__release_list_drain(ctx->rt);  /* dead views count no more */
+  moon__release_list_drain(ctx->rt);
   int status = moon__check_live(op, y);
   if (status >= 0 && x) status = moon__check_live(op, x);
   if (status >= 0) status = moon__check_inplace(ctx, op, y);
-  if (status < 0) return status;
-  if (graph_follows(ctx, y, x) && y->storage->refs > 1) {
-    return moon__fail(MOON_E_GRAD,
-                      "%s: the target (%s) shares its memory with a view or "
-                      "with values the graph keeps; use detach() or no_grad",
-                      op, moon__text(y));
-  }
-  return MOON_OK;
+  if (status < 0 || !y->base || !graph_follows(ctx, y, x)) return status;
+  return check_base(op, y->base);
 }
 
 moon__node *moon__inplace_record(moon_ctx *ctx, const moon__rule *rule,
-                                 int status, moon_tensor *y, moon_tensor *x) {
+                                 bool adds, int status, moon_tensor *y,
+                                 moon_tensor *x) {
   if (status < 0 || !graph_follows(ctx, y, x)) return NULL;
-  moon_tensor *was = moon__tensor_alias(y);
-  was->node = y->node;
-  y->node = NULL;
-  moon_tensor *inputs[] = {was, x == y ? was : x};
-  moon__node *node = moon__record(ctx, rule, status, y, inputs, x ? 2 : 1);
+  moon_tensor *base = base_of(y), *was = moon__tensor_alias(base);
+  if (x) moon__view_renew(ctx, x);
+  was->node = base->node;
+  base->node = NULL;
+  moon_tensor *inputs[] = {was, x == base ? was : x};
+  moon__node *node =
+      base == y ? moon__record(ctx, rule, status, y, inputs, x ? 2 : 1)
+                : moon__slice_record(ctx, adds, y, base, inputs);
+  base->base_version++;
   moon__unref(was);
   return node;
 }

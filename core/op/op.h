@@ -81,6 +81,11 @@ moon__node *moon__record(moon_ctx *ctx, const moon__rule *rule, int status,
  * the order of the calls. Safe for y itself: an alias without graph is kept. */
 void moon__save(moon__node *node, moon_tensor *t);
 
+/* A view whose base was changed in place has a node of the past until it is
+ * renewed; does nothing for others (slice.c). */
+bool moon__is_stale(const moon_tensor *t);
+void moon__view_renew(moon_ctx *ctx, moon_tensor *v);
+
 typedef struct moon__back {
   moon_ctx *ctx;              /* the node's stream; grad mode off */
   moon__node *node;

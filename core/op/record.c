@@ -15,7 +15,10 @@ moon__node *moon__record(moon_ctx *ctx, const moon__rule *rule, int status,
   if (status < 0 || !ctx->grad_mode || !moon__dtype_is_float(y->dtype)) {
     return NULL;
   }
-  for (int i = 0; i < n; i++) wanted |= source(inputs[i]) != NULL;
+  for (int i = 0; i < n; i++) {
+    if (inputs[i]) moon__view_renew(ctx, inputs[i]);
+    wanted |= source(inputs[i]) != NULL;
+  }
   if (!wanted) return NULL;
   moon__node *node = moon__node_new(ctx->rt, rule, n);
   moon_task *task = ctx->task;

@@ -138,9 +138,15 @@ void moon__give_product(moon__calc *c, moon__back *b, int input,
  * whether the graph can follow. */
 int moon__inplace_check(moon_ctx *ctx, const char *op, moon_tensor *y,
                         moon_tensor *x);
-/* After: y's node becomes a new one whose inputs are what y was and x. */
+/* After: a whole y gets a new node with this rule, whose inputs are what y was
+ * and x; of a view, the base gets one (slice.c). `adds`: what y was counts. */
 moon__node *moon__inplace_record(moon_ctx *ctx, const moon__rule *rule,
-                                 int status, moon_tensor *y, moon_tensor *x);
+                                 bool adds, int status, moon_tensor *y,
+                                 moon_tensor *x);
+/* slice.c: the base's new node. */
+moon__node *moon__slice_record(moon_ctx *ctx, bool adds, moon_tensor *slice,
+                               moon_tensor *base,
+                               moon_tensor *const inputs[2]);
 /* x, or a copy of it where it lies partly over y. */
 moon_tensor *moon__c_apart(moon__calc *c, moon_tensor *x,
                            const moon_tensor *y);

@@ -15,6 +15,10 @@ int moon__view_as(moon_ctx *ctx, const moon__rule *rule, moon_tensor *x,
       moon__tensor_view(x, seen->shape, seen->stride, seen->offset);
   moon__node *node = moon__record(ctx, rule, MOON_OK, y, &x, 1);
   if (node && params) node->params = *params;
+  if (ctx->grad_mode && moon__dtype_is_float(y->dtype)) {
+    y->base = moon_tensor_retain(x->base ? x->base : x);
+    y->base_version = y->base->base_version;
+  }
   return moon__finish(MOON_OK, y, out);
 }
 

@@ -12,6 +12,7 @@ static void tensor_free(moon_tensor *t) {
   moon__storage_release(rt, t->storage);
   if (t->node) moon__node_leave(t);
   if (t->grad) moon__unref(t->grad);
+  moon__unref(t->base);
   if (!t->uncounted) rt->live_tensors--;
   moon__pool_keep(&rt->tensor_pool, t);
 }
@@ -67,6 +68,7 @@ moon_tensor *moon_tensor_ghost(const moon_tensor *t) {
   ghost->requires_grad = false;
   ghost->node = NULL;
   ghost->grad = NULL;
+  ghost->base = NULL;
   ghost->storage = moon__storage_ghost(t->storage->device);
   return ghost;
 }

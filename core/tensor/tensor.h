@@ -34,6 +34,9 @@ struct moon_tensor {
   moon__storage *storage;
   moon_runtime *rt;
   struct moon__node *node;   /* what made it, or a leaf's own; or NULL */
+  moon_tensor *base;         /* of a view in the graph, see op/slice.c */
+  int64_t base_version;      /* in-place ops on the base that the graph knows;
+                                of a view: when its node was made */
   moon_tensor *grad;
   int64_t id;
   moon_tensor *next_released;
