@@ -38,8 +38,9 @@ typedef struct moon_operand {
  * arg_reduce    x, [y], i          params.reduce, one dimension; i is i64
  * softmax       x, y               params.dim
  * softmax_grad  dy, y, dx          params.dim
- * cross_entropy x[N,C], l[N], loss[], lse[N]
- * cross_entropy_grad dloss[], x, l, lse, dx
+ * cross_entropy x[N,C], l[N], loss[], s[2,N]   s: each row's maximum, and the
+ *                                  sum of exp(x - maximum)
+ * cross_entropy_grad dloss[], x, l, s, dx
  * matmul        a[M,K], b[K,N], y[M,N], [bias[N]]   params.matmul; any strides
  * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
  * conv2d_grad_x dy, w, dx, [p]     params.conv

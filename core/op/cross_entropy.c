@@ -48,20 +48,20 @@ int moon_cross_entropy(moon_ctx *ctx, moon_tensor *logits, moon_tensor *labels,
   if (status < 0) return status;
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
-  moon__shape scalar = {.ndim = 0}, rows = {1, {logits->shape[0]}};
+  moon__shape scalar = {.ndim = 0}, rows = {2, {2, logits->shape[0]}};
   int dtype = logits->dtype;
   moon_tensor *loss = moon__c_new(&c, logits, dtype, scalar, MOON__ROWS);
-  moon_tensor *lse = moon__c_new(&c, logits, dtype, rows, MOON__ROWS);
+  moon_tensor *sums = moon__c_new(&c, logits, dtype, rows, MOON__ROWS);
   moon__arg args[] = {{logits, MOON__READ, NULL},
                       {labels, MOON__READ, NULL},
                       {loss, MOON__WRITE, NULL},
-                      {lse, MOON__WRITE, NULL}};
+                      {sums, MOON__WRITE, NULL}};
   moon__c_run(&c, "cross_entropy", MOON_K_cross_entropy, NULL, args, 4);
   moon__node *node = moon__record(ctx, &rule, c.status, loss, &logits, 1);
   if (node) {
     moon__save(node, logits);
     moon__save(node, labels);
-    moon__save(node, lse);
+    moon__save(node, sums);
   }
   return moon__calc_finish(&c, loss, out);
 }

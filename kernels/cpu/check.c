@@ -10,7 +10,7 @@ int moon_cpu_check_index(const moon_operand *index, const char *what,
     if (at >= 0 && at < size) continue;
     snprintf(fail->text, sizeof fail->text,
              "%s %lld at position %lld is outside [0, %lld)", what,
-             (long long)at, (long long)i, (long long)size);
+             (long long)at, (long long)i + 1, (long long)size);
     return MOON_E_INDEX;
   }
   return MOON_OK;

@@ -3,14 +3,16 @@
  *   lse[n] = log sum_c exp(x[n,c])       loss = mean_n (lse[n] - x[n, l[n]])
  *   dx[n,c] = dloss / N (exp(x[n,c] - lse[n]) - (c == l[n]))
  *
- * x [N,C], l [N] in [0, C), checked before anything is written.
+ * x [N,C], l [N] in [0, C), checked before anything is written. What the
+ * gradient is given of lse is each row's maximum and the sum of exp(x - maximum):
+ * large logits would leave few digits to lse itself.
  */
 #include <math.h>
 #include "walk.h"
 
-/* forward: x, l, loss, lse;  gradient: dloss, x, l, lse, dx */
-enum { X, L, LOSS, LSE };
-enum { G_DLOSS, G_X, G_L, G_LSE, G_DX };
+/* forward: x, l, loss, s;  gradient: dloss, x, l, s, dx */
+enum { X, L, LOSS, S };
+enum { G_DLOSS, G_X, G_L, G_S, G_DX };
 
 REF_PLAN(plan_forward) {
   int64_t n = call->arg[X].shape[0], c = call->arg[X].shape[1];
@@ -21,16 +23,18 @@ REF_PLAN(plan_forward) {
   return MOON_OK;
 }
 
-static double row_lse(const moon_operand *x, int64_t n) {
+/* The row's maximum and the sum of exp(x - maximum). */
+static double measure(const moon_operand *x, int64_t n, double *max) {
   int64_t at = n * x->stride[0], step = x->stride[1], c_end = x->shape[1];
-  double max = -INFINITY, sum = 0;
+  double sum = 0;
+  *max = -INFINITY;
   for (int64_t c = 0; c < c_end; c++) {
-    max = fmax(max, ref_load(x, at + c * step));
+    *max = fmax(*max, ref_load(x, at + c * step));
   }
   for (int64_t c = 0; c < c_end; c++) {
-    sum += exp(ref_load(x, at + c * step) - max);
+    sum += exp(ref_load(x, at + c * step) - *max);
   }
-  return sum == 0 ? -INFINITY : max + log(sum);  /* 0: no classes */
+  return sum;
 }
 
 static void store_mean(const moon_operand *loss, const double *row,
@@ -42,7 +46,7 @@ static void store_mean(const moon_operand *loss, const double *row,
 
 REF_RUN(run_forward) {
   const moon_operand *x = &call->arg[X], *l = &call->arg[L];
-  const moon_operand *lse = &call->arg[LSE];
+  const moon_operand *s = &call->arg[S];
   double *row = scratch;  /* each row's loss */
   if (phase == 0) return ref_check_index(l, "label", x->shape[1], fail);
   if (phase == 2) {
@@ -52,10 +56,12 @@ REF_RUN(run_forward) {
   int64_t lo, hi;
   ref_share(plan, phase, part, x->shape[0], &lo, &hi);
   for (int64_t n = lo; n < hi; n++) {
-    double v = row_lse(x, n);
+    double max, sum = measure(x, n, &max);
     int64_t label = ref_load_int(l, n * l->stride[0]);
-    row[n] = v - ref_load(x, n * x->stride[0] + label * x->stride[1]);
-    ref_store(lse, n * lse->stride[0], v);
+    row[n] = max - ref_load(x, n * x->stride[0] + label * x->stride[1]) +
+             log(sum);
+    ref_store(s, n * s->stride[1], max);
+    ref_store(s, s->stride[0] + n * s->stride[1], sum);
   }
   return MOON_OK;
 }
@@ -69,7 +75,7 @@ REF_PLAN(plan_gradient) {
 
 REF_RUN(run_gradient) {
   const moon_operand *x = &call->arg[G_X], *l = &call->arg[G_L];
-  const moon_operand *lse = &call->arg[G_LSE], *dx = &call->arg[G_DX];
+  const moon_operand *s = &call->arg[G_S], *dx = &call->arg[G_DX];
   if (phase == 0) return ref_check_index(l, "label", x->shape[1], fail);
   double scale = ref_load(&call->arg[G_DLOSS], 0) / (double)x->shape[0];
   const moon_operand *o[] = {dx, x};
@@ -78,8 +84,9 @@ REF_RUN(run_gradient) {
   ref_walk w = ref_begin(o, 2, lo * c_end, hi * c_end);
   for (; w.left > 0; ref_next(&w)) {
     int64_t n = w.index[0], c = w.index[1];
-    double row = ref_load(lse, n * lse->stride[0]);
-    double share = exp(ref_load(x, w.at[1]) - row);
+    double max = ref_load(s, n * s->stride[1]);
+    double sum = ref_load(s, s->stride[0] + n * s->stride[1]);
+    double share = exp(ref_load(x, w.at[1]) - max) / sum;
     bool is_label = c == ref_load_int(l, n * l->stride[0]);
     ref_store(dx, w.at[0], scale * (share - is_label));
   }

@@ -198,7 +198,7 @@ static inline int ref_check_index(const moon_operand *index, const char *what,
     if (v >= 0 && v < size) continue;
     snprintf(fail->text, sizeof fail->text,
              "%s %lld at position %lld is outside [0, %lld)", what,
-             (long long)v, (long long)i, (long long)size);
+             (long long)v, (long long)i + 1, (long long)size);
     return MOON_E_INDEX;
   }
   return MOON_OK;

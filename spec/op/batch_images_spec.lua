@@ -63,7 +63,7 @@ describe("batch_images", function()
     local x = images(device, 2, 1, 2, 2)
     local y = batch(x, op.index(x, { 2 }), 0)
     assert.error_matches(function() y:await() end,
-                         "batch_images: index 2 at position 0 is outside")
+                         "batch_images: index 2 at position 1 is outside")
   end)
 
   op.refuses("a shift past the edge",

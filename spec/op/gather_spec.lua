@@ -18,7 +18,7 @@ describe("gather", function()
     local x = moon.zeros(2, 2, { device = device })
     local y = x:gather(1, op.index(x, { { 0, 2 } }))
     assert.error_matches(function() y:await() end,
-                         "gather: index 2 at position 1 is outside")
+                         "gather: index 2 at position 2 is outside")
   end)
 
   op.refuses("an index larger than x",

@@ -22,7 +22,7 @@ describe("index_select", function()
     for _, wrong in ipairs{ 3, -1 } do
       local y = x:index_select(1, op.index(x, { 0, wrong }))
       assert.error_matches(function() y:await() end,
-        "index_select: index " .. wrong .. " at position 1 is outside", 1,
+        "index_select: index " .. wrong .. " at position 2 is outside", 1,
         true)
     end
   end)

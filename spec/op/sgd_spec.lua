@@ -68,7 +68,7 @@ describe("the sgd op", function()
     bad = bad:index_select(1, op.index(bad, { 1 }))
     step(p, { moon.ones(1, o), bad }, {}, settings.plain)
     assert.error_matches(function() p[1]:await() end,
-                         "index_select: index 1 at position 0 is outside")
+                         "index_select: index 1 at position 1 is outside")
     assert.equal(1, p[1]:item())
     assert.equal(1, p[2]:item())
   end)

@@ -4,13 +4,13 @@
  */
 #include "lines.h"
 
-enum { X, L, LOSS, LSE };
-enum { G_DLOSS, G_X, G_L, G_LSE, G_DX };
+enum { X, L, LOSS, S };
+enum { G_DLOSS, G_X, G_L, G_S, G_DX };
 
 static bool covers(const moon_operand *x, const moon_operand *l,
-                   const moon_operand *lse) {
+                   const moon_operand *s) {
   return cpu_is_f32(x) && cpu_is_rows(x) && moon_operand_numel(x) > 0 &&
-         l->dtype == MOON_I64 && cpu_is_vector(lse, x->shape[0]);
+         l->dtype == MOON_I64 && cpu_is_f32(s) && cpu_is_rows(s);
 }
 
 static int check(const moon_operand *x, const moon_operand *l,
@@ -26,7 +26,7 @@ static int64_t label(const moon_operand *l, int64_t row) {
 enum { CHECK, ROWS, MEAN };
 
 CPU_COVERS(cross_entropy) {
-  return covers(&call->arg[X], &call->arg[L], &call->arg[LSE]);
+  return covers(&call->arg[X], &call->arg[L], &call->arg[S]);
 }
 
 CPU_CUT(cross_entropy) {
@@ -37,41 +37,40 @@ CPU_CUT(cross_entropy) {
   plan->scratch = cpu_align64((size_t)n * sizeof(double));
 }
 
-/* Log of the sum of exponentials of one line, whose maximum is known and whose
- * exponentials are in `room` if they fit there. */
-static double lse_of(int64_t n, const float *x, float max, float *room) {
+/* The sum of exp(x - max) over one line; in `room` if they fit there. */
+static double sum_of(int64_t n, const float *x, float max, float *room) {
+  if (n <= SIMD_STAGE) return simd_line_sum(n, room);
   double sum = 0;
-  if (n <= SIMD_STAGE) {
-    sum = simd_line_sum(n, room);
-  } else {
-    for (int64_t i = 0; i < n; i += SIMD_STAGE) {
-      int64_t m = simd_row_at(i, n, SIMD_STAGE);
-      simd_exp_less(m, x + i, max, room);
-      sum += simd_line_sum(m, room);
-    }
+  for (int64_t i = 0; i < n; i += SIMD_STAGE) {
+    int64_t m = simd_row_at(i, n, SIMD_STAGE);
+    simd_exp_less(m, x + i, max, room);
+    sum += simd_line_sum(m, room);
   }
-  return (double)max + log(sum);
+  return sum;
 }
 
-/* Rows lo to hi: lse, and each row's loss in `row`. */
+/* Rows lo to hi: maxima and sums, and each row's loss in `row`. */
 static void run_rows(const moon_call *call, int64_t lo, int64_t hi,
                      double *row) {
   const moon_operand *l = &call->arg[L];
   const float *x = call->arg[X].data;
-  float *lse = call->arg[LSE].data, room[SIMD_STAGE], max[SIMD_STAGE];
   int64_t n = call->arg[X].shape[1], tile = simd_lines_per_tile(n);
+  float *max = call->arg[S].data, *sum = max + call->arg[X].shape[0];
+  float room[SIMD_STAGE];
   for (int64_t from = lo; from < hi; from += tile) {
     int64_t lines = from + tile < hi ? tile : hi - from;
     const float *first = x + from * n;
     for (int64_t k = 0; k < lines; k++) {
-      max[k] = simd_line_max(n, first + k * n);
+      max[from + k] = simd_line_max(n, first + k * n);
     }
-    if (n <= SIMD_STAGE) simd_exp_lines(lines, n, first, max, room);
+    if (n <= SIMD_STAGE) simd_exp_lines(lines, n, first, max + from, room);
     for (int64_t k = 0; k < lines; k++) {
       const float *line = first + k * n;
-      double v = lse_of(n, line, max[k], n <= SIMD_STAGE ? room + k * n : room);
-      row[from + k] = v - (double)line[label(l, from + k)];
-      lse[from + k] = (float)v;
+      float top = max[from + k];
+      double v = sum_of(n, line, top, n <= SIMD_STAGE ? room + k * n : room);
+      row[from + k] =
+          (double)top - (double)line[label(l, from + k)] + log(v);
+      sum[from + k] = (float)v;
     }
   }
 }
@@ -93,7 +92,7 @@ CPU_RUN(cross_entropy) {
 
 /* --- gradient --------------------------------------------------------- */
 CPU_COVERS(cross_entropy_grad) {
-  return covers(&call->arg[G_X], &call->arg[G_L], &call->arg[G_LSE]) &&
+  return covers(&call->arg[G_X], &call->arg[G_L], &call->arg[G_S]) &&
          cpu_is_rows(&call->arg[G_DX]);
 }
 
@@ -109,7 +108,7 @@ static void scale(int64_t n, float by, float *y) {
 
 CPU_RUN(cross_entropy_grad) {
   const moon_operand *x = &call->arg[G_X], *l = &call->arg[G_L];
-  const float *lse = call->arg[G_LSE].data;
+  const float *max = call->arg[G_S].data, *sum = max + x->shape[0];
   if (phase == CHECK) return check(x, l, fail);
   int64_t lo, hi, n = x->shape[1], tile = simd_lines_per_tile(n);
   float dloss = *(const float *)call->arg[G_DLOSS].data;
@@ -118,9 +117,11 @@ CPU_RUN(cross_entropy_grad) {
   for (int64_t i = lo; i < hi; i += tile) {
     int64_t lines = i + tile < hi ? tile : hi - i;
     float *dx = (float *)call->arg[G_DX].data + i * n;
-    simd_exp_lines(lines, n, (const float *)x->data + i * n, lse + i, dx);
-    for (int64_t k = 0; k < lines; k++) dx[k * n + label(l, i + k)] -= 1;
-    scale(lines * n, by, dx);
+    simd_exp_lines(lines, n, (const float *)x->data + i * n, max + i, dx);
+    for (int64_t k = 0; k < lines; k++) {
+      scale(n, by / sum[i + k], dx + k * n);
+      dx[k * n + label(l, i + k)] -= by;
+    }
   }
   return MOON_OK;
 }
