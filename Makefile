@@ -43,7 +43,9 @@ $(BUILD)/%.avx512.o: %.c
 
 # --- set-up and use ---------------------------------------------------------
 JOBS ?= $(shell nproc)
-ALL = $(MAKE) --no-print-directory -s -j$(JOBS)
+# -j only once: a make below takes its jobs from the one above.
+ALL = $(MAKE) --no-print-directory -s \
+  $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 export BUILD
 
 setup:
@@ -52,11 +54,12 @@ setup-dev:
 	@scripts/setup --dev
 
 demo: setup
-	@$(ALL) build
+	@test -e $(LIB) || echo "Building, once."
+	+@$(ALL) build
 	@scripts/moonseed scripts/train_fashion.lua --quick
 
 bench: setup
-	@$(ALL) build
+	+@$(ALL) build
 	@scripts/bench/run $(BENCH)
 
 # Library, header, Lua files and launcher; they run from any folder.
@@ -86,9 +89,9 @@ SANITIZED = $(ALL) OPT='-O1 -g' BUILD=$(BUILD)/$(1) \
   SANITIZE='-fno-omit-frame-pointer -fno-sanitize-recover \
   -fsanitize=$(2)' $(BUILD)/$(1)/stress
 asan:
-	@$(call SANITIZED,asan,address$(comma)undefined)
+	+@$(call SANITIZED,asan,address$(comma)undefined)
 tsan:
-	@$(call SANITIZED,tsan,thread)
+	+@$(call SANITIZED,tsan,thread)
 
 # The readers: over spec/fuzz/corpus with every check gcc has, and fuzzed.
 READERS = core/base/status.c $(patsubst %,core/file/%.c,source inflate \
@@ -106,8 +109,8 @@ $(BUILD)/fuzz/%: spec/fuzz/%.c spec/fuzz/fuzz.c $(READERS) $(HEADERS)
 
 # scripts/suites runs `name: command` in turn and adds up what they report.
 test: setup
-	@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/corpus/%)
-	@$(ALL) asan tsan
+	+@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/corpus/%)
+	+@$(ALL) asan tsan
 	@scripts/suites $(BUILD)/test \
 	  $(foreach f,$(FUZZ),'corpus of $(f): $(BUILD)/corpus/$(f) \
 	    spec/fuzz/corpus/$(f)/*') \
@@ -120,8 +123,8 @@ test: setup
 # Longer runs, each SOAK seconds, and the specs with their long cases.
 SOAK ?= 300
 soak: setup-dev
-	@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/fuzz/%)
-	@$(ALL) asan tsan
+	+@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/fuzz/%)
+	+@$(ALL) asan tsan
 	@MOONSEED_SOAK=1 SUITE_SECONDS=$$((2 * $(SOAK) + 3600)) \
 	  scripts/suites $(BUILD)/soak \
 	  $(foreach f,$(FUZZ),'fuzz $(f): scripts/checks/fuzz $(f) $(SOAK)') \
@@ -131,7 +134,7 @@ soak: setup-dev
 	  'specs: luajit /usr/bin/busted'
 
 lint: setup-dev
-	@$(ALL) build
+	+@$(ALL) build
 	@scripts/checks/lint
 
 -include $(OBJ:.o=.d)

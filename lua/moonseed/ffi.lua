@@ -37,8 +37,8 @@ local function library()
   local name = "moonseed.libmoonseed"
   local path, tried = package.searchpath(name, package.cpath)
   if not path then
-    error("moonseed: the library is not built, or not on LUA_CPATH; looked at"
-          .. tried, 0)
+    error("moonseed: the library is not built (run make build), or not on "
+          .. "LUA_CPATH; looked at" .. tried, 0)
   end
   return ffi.load(path), path
 end

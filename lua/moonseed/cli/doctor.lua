@@ -54,7 +54,7 @@ local function devices()
     end
   end
   if C.moon_device_find(rt, "cuda:0") < 0 then
-    line("cuda", ffi.string(C.moon_last_error()))
+    line("cuda", (ffi.string(C.moon_last_error()):gsub("^device: ", "")))
   end
 end
 
