@@ -170,6 +170,21 @@ describe("a read", function()
 end)
 
 describe("an await inside a generator", function()
+  it("keeps other tasks from resuming it meanwhile", task(function()
+    local g = coroutine.wrap(function()
+      for i = 1, 3 do
+        moon.sleep(2)
+        coroutine.yield(i)
+      end
+    end)
+    local first = moon.spawn(function() return g(), g() end)
+    local second = moon.spawn(function() return pcall(g) end)
+    assert.same({ false, "cannot resume a coroutine that waits in another "
+                         .. "task" }, { second:await() })
+    assert.same({ 1, 2 }, { first:await() })
+    assert.equal(3, g())
+  end))
+
   it("passes through to the task", task(function()
     local ticked = 0
     local other = moon.spawn(function()

@@ -40,6 +40,16 @@ describe("streams", function()
     assert.is_true(y:is_ready())
   end))
 
+  it("leave room for tasks, however many are leased", task(function()
+    local function lease(n)
+      return n == 0 or moon.streams():lease(function() return lease(n - 1) end)
+    end
+    assert.error_matches(function() lease(80) end,
+                         "lease: of 64 streams %d+ are kept for round robin")
+    moon.gather(function() end, function() end)
+    assert.is_true(lease(20))
+  end))
+
   it("are leased exclusively", task(function()
     local streams = moon.streams()
     local inner

@@ -200,6 +200,23 @@ describe("memory", function()
     assert.equal(2, moon.ones(2):sum():item())
   end))
 
+  it("that is idle makes room for a kernel's scratch", task(function()
+    local limit = moon.stats().limit_bytes
+    local x, w = moon.randn(256, 2048), moon.randn(2048, 2048)
+    moon.synchronize()
+    moon.set_memory_limit(moon.stats().live_bytes + 40e6)
+    do  -- all of the room, in small blocks
+      local kept = { moon.zeros(256, 2048) }
+      for i = 2, 64 do kept[i] = moon.zeros(2 ^ 17) end
+    end
+    collectgarbage()
+    collectgarbage()
+    moon.synchronize()
+    local ok, why = pcall(function() moon.linear(x, w):await() end)
+    moon.set_memory_limit(limit)
+    assert.is_true(ok, why)
+  end))
+
   it("kept across iterations stays valid", task(function()
     local losses, average = {}, moon.zeros(1)
     for i = 1, 300 do

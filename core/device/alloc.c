@@ -3,7 +3,9 @@
  * storage starts with these as hazards, so a reuse is ordered like any write.
  * Blocks whose users the asking stream already comes after are preferred.
  *
- * Sizes are rounded up to classes, four to a doubling.
+ * Sizes are rounded up to classes, four to a doubling. The loop thread takes and
+ * gives blocks; a worker that has no room for scratch gives idle ones back to
+ * the system, so the lists have a lock of their own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,15 +65,17 @@ static bool block_ordered(const moon_runtime *rt, const moon__block *b,
 /* Takes the first block that is in order for `stream` (-1: idle) out of the
  * class's list; with `any`, the first block. */
 static moon__block *from_cache(moon_runtime *rt, int c, int stream, bool any) {
-  moon__block **link = &rt->memory.free[c];
+  moon__block *b = NULL, **link = &rt->memory.free[c];
+  pthread_mutex_lock(&rt->memory.lists);
   for (int i = 0; *link && i < LOOK; i++, link = &(*link)->next) {
-    moon__block *b = *link;
-    if (!any && !block_ordered(rt, b, stream)) continue;
+    if (!any && !block_ordered(rt, *link, stream)) continue;
+    b = *link;
     *link = b->next;
     rt->memory.cached -= b->nbytes;
-    return b;
+    break;
   }
-  return NULL;
+  pthread_mutex_unlock(&rt->memory.lists);
+  return b;
 }
 
 static moon__block *block_new(moon_runtime *rt, int c) {
@@ -160,12 +164,16 @@ void moon__block_give(moon_runtime *rt, moon__block *b, int n,
     for (int k = 0; k < r->n_readers; k++) add_use(rt, b, r->reader[k]);
   }
   rt->memory.live -= b->nbytes;
+  pthread_mutex_lock(&rt->memory.lists);
   rt->memory.cached += b->nbytes;
   b->next = rt->memory.free[b->size_class];
   rt->memory.free[b->size_class] = b;
+  pthread_mutex_unlock(&rt->memory.lists);
 }
 
-void moon_memory_trim(moon_runtime *rt) {
+/* Any thread: idle blocks go back to the system. */
+static void trim_blocks(moon_runtime *rt) {
+  pthread_mutex_lock(&rt->memory.lists);
   for (int c = 0; c < CLASSES; c++) {
     moon__block **link = &rt->memory.free[c];
     while (*link) {
@@ -179,6 +187,11 @@ void moon_memory_trim(moon_runtime *rt) {
       block_free(rt, b);
     }
   }
+  pthread_mutex_unlock(&rt->memory.lists);
+}
+
+void moon_memory_trim(moon_runtime *rt) {
+  trim_blocks(rt);
   moon__lock(rt);
   moon__scratch_trim(rt);
   moon__unlock(rt);
@@ -187,11 +200,13 @@ void moon_memory_trim(moon_runtime *rt) {
 void moon__memory_open(moon_runtime *rt) {
   rt->memory.free = moon__calloc(CLASSES, sizeof *rt->memory.free);
   rt->memory.limit = moon__memory_default_limit();
+  pthread_mutex_init(&rt->memory.lists, NULL);
 }
 
 void moon__memory_close(moon_runtime *rt) {
   moon_memory_trim(rt);
   free(rt->memory.free);
+  pthread_mutex_destroy(&rt->memory.lists);
 }
 
 /* --- scratch: kernels' working memory, by worker threads; L ----------- */
@@ -213,8 +228,9 @@ void *moon__scratch_take(moon_runtime *rt, size_t nbytes) {
     return (char *)s + SCRATCH_HEAD;
   }
   moon__scratch *s = from_system(rt, want);
-  if (!s) {  /* other sizes may be idle */
+  if (!s) {  /* other sizes may be idle, and tensors' blocks */
     moon__scratch_trim(rt);
+    trim_blocks(rt);
     s = from_system(rt, want);
   }
   if (!s) return NULL;

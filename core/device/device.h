@@ -194,10 +194,11 @@ typedef struct moon__block {
 } moon__block;
 
 typedef struct moon__memory {
+  pthread_mutex_t lists;           /* of free blocks, and `cached`; innermost */
   moon__block **free;              /* by size class */
-  size_t limit;
+  _Atomic size_t limit, cached;
   _Atomic size_t mapped;           /* from the system, scratch included */
-  size_t live, cached;
+  size_t live;
   int64_t allocated;
   _Atomic int64_t system_allocs;
   struct moon__scratch *scratch;   /* L */

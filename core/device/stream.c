@@ -85,6 +85,22 @@ int moon__stream_for(moon_ctx *ctx, int device) {
   return moon_stream_default(ctx->rt, device);
 }
 
+/* Streams that devices may still make for round robin and for files. */
+static int promised(const moon_runtime *rt) {
+  int n = 0;
+  for (int i = 0; i < rt->n_devices; i++) {
+    const moon__device *d = &rt->device[i];
+    n += d->wanted - d->n_compute + (d->io_stream == 0);
+  }
+  return n;
+}
+
+static int leased(const moon_runtime *rt) {
+  int n = 0;
+  for (int i = 0; i < rt->n_streams; i++) n += rt->stream[i]->leased;
+  return n;
+}
+
 int moon_stream_lease(moon_runtime *rt, int device) {
   if (check_device(rt, "lease", device) < 0) return MOON_E_DEVICE;
   for (int i = 0; i < rt->n_streams; i++) {
@@ -92,6 +108,11 @@ int moon_stream_lease(moon_runtime *rt, int device) {
     if (s->compute || s->leased || s->device != device) continue;
     s->leased = true;
     return i;
+  }
+  if (rt->n_streams + promised(rt) >= MOON_MAX_STREAMS) {
+    return moon__fail(MOON_E_VALUE, "lease: of %d streams %d are kept for round "
+                      "robin, the others are in use", MOON_MAX_STREAMS,
+                      promised(rt) + rt->n_streams - leased(rt));
   }
   int i = stream_new(rt, device, false);
   if (i >= 0) rt->stream[i]->leased = true;

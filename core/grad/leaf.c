@@ -1,5 +1,5 @@
 /* Leaves: which tensors want a gradient, and the gradient they have. */
-#include "../op/op.h"
+#include "../op/shared.h"
 
 int moon_tensor_set_requires_grad(moon_tensor *t, int on) {
   if (on && !moon__dtype_is_float(t->dtype)) {
@@ -31,6 +31,8 @@ moon_tensor *moon_tensor_grad(moon_tensor *t) {
 }
 
 int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad) {
+  int status = grad ? moon__check_live("grad", grad) : MOON_OK;
+  if (status < 0) return status;
   if (grad && (grad->dtype != t->dtype ||
                !moon__shape_equal(moon__shape_of(t), moon__shape_of(grad)))) {
     return moon__fail(MOON_E_SHAPE, "grad: %s %s for a tensor %s %s",
@@ -46,6 +48,8 @@ int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad) {
 
 int moon_detach(moon_ctx *ctx, moon_tensor *x, moon_tensor **out) {
   moon__release_list_drain(ctx->rt);
+  int status = moon__check_live("detach", x);
+  if (status < 0) return status;
   *out = moon__tensor_alias(x);
   return MOON_OK;
 }

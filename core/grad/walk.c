@@ -8,7 +8,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include "../op/op.h"
+#include "../op/shared.h"
 
 /* A reachable node, and what a walk that waits for Lua had left in it: Lua may
  * start another one meanwhile, which ends first. */
@@ -212,6 +212,9 @@ int moon_backward_step(moon_walk *w) {
 }
 
 static int check_start(const moon_tensor *y, const moon_tensor *dy) {
+  int status = moon__check_live("backward", y);
+  if (status >= 0 && dy) status = moon__check_live("backward", dy);
+  if (status < 0) return status;
   if (!moon_tensor_needs_grad(y)) {
     return moon__fail(MOON_E_GRAD, "backward: the tensor %s needs no gradient: "
                       "nothing it was computed from requires one",

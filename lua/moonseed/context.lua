@@ -31,6 +31,7 @@ M.state = state
 ---@field ctx userdata    a moon_ctx
 ---@field task boolean    whether the scheduler runs it, as a task
 ---@field inside boolean  whether moonseed's coroutine.resume runs it now
+---@field waiting boolean whether it waits for the loop meanwhile
 
 --- The fiber of the main chunk.
 M.main = { ctx = ffi.new "moon_ctx" }

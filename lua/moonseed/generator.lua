@@ -26,7 +26,10 @@ local function passed(co, fiber, outer, ok, first, ...)
   context.leave(fiber)
   context.enter(outer)
   if ok and first == AWAIT then
-    loop.hold()
+    fiber.waiting = true
+    local held, e = pcall(loop.hold)
+    fiber.waiting = false
+    if not held then error(e, 0) end
     return M.resume(co)
   end
   return ok, first, ...
@@ -39,6 +42,9 @@ end
 function M.resume(co, ...)
   local fiber = context.generator(co)
   if fiber.task then return false, "cannot resume a task's coroutine" end
+  if fiber.waiting then  -- another task has resumed it, and waits inside
+    return false, "cannot resume a coroutine that waits in another task"
+  end
   if fiber.inside then return raw_resume(co, ...) end  -- Lua's own error
   local outer = context.current()
   context.leave(outer)

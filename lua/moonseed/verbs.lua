@@ -112,6 +112,7 @@ end
 ---@return any ...  what `fn` returned
 function M.main(fn, ...)
   check.callable("main", "its argument", fn)
+  loop.refuse_callback "a task"
   local n, arguments = select("#", ...), { ... }
   local nested = loop.running ~= loop.root
   local main = task.spawn(function()
