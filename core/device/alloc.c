@@ -3,9 +3,9 @@
  * storage starts with these as hazards, so a reuse is ordered like any write.
  * Blocks whose users the asking stream already comes after are preferred.
  *
- * Sizes are rounded up to classes, four to a doubling. The loop thread takes and
- * gives blocks; a worker that has no room for scratch gives idle ones back to
- * the system, so the lists have a lock of their own.
+ * Sizes are rounded up to classes, four to a doubling. The loop thread takes
+ * and gives blocks; a worker that has no room for scratch gives idle ones back
+ * to the system, so the lists have a lock of their own.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -110,8 +110,8 @@ int moon_stream_lease(moon_runtime *rt, int device) {
     return i;
   }
   if (rt->n_streams + promised(rt) >= MOON_MAX_STREAMS) {
-    return moon__fail(MOON_E_VALUE, "lease: of %d streams %d are kept for round "
-                      "robin, the others are in use", MOON_MAX_STREAMS,
+    return moon__fail(MOON_E_VALUE, "lease: of %d streams %d are kept for "
+                      "round robin, the others are in use", MOON_MAX_STREAMS,
                       promised(rt) + rt->n_streams - leased(rt));
   }
   int i = stream_new(rt, device, false);

@@ -4,8 +4,8 @@
  *   dx[n,c] = dloss / N (exp(x[n,c] - lse[n]) - (c == l[n]))
  *
  * x [N,C], l [N] in [0, C), checked before anything is written. What the
- * gradient is given of lse is each row's maximum and the sum of exp(x - maximum):
- * large logits would leave few digits to lse itself.
+ * gradient is given of lse is each row's maximum and the sum of
+ * exp(x - maximum): large logits would leave few digits to lse itself.
  */
 #include <math.h>
 #include "walk.h"
