@@ -6,6 +6,22 @@ local files = require "support.files"
 local task = require "support.task"
 local nn, optim = moon.nn, moon.optim
 
+describe("the API, its parts:", function()
+  it("those yet to come are nil", function()
+    assert.is_nil(moon.seed)
+    assert.is_nil(moon.train)
+    assert.is_nil(moon.no_such_part)
+  end)
+
+  it("an error inside one is raised as it is", function()
+    package.preload["moonseed.seed"] = function() error("no soil", 0) end
+    local ok, why = pcall(function() return moon.seed end)
+    package.preload["moonseed.seed"] = nil
+    assert.is_false(ok)
+    assert.matches("no soil", why)
+  end)
+end)
+
 describe("the API, tensors:", function()
   it("creators", task(function()
     local a = moon.tensor{ { 1, 2, 3 }, { 4, 5, 6 } }

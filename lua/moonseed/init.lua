@@ -64,9 +64,15 @@ runtime.at_close(task.close)
 local parts = { nn = true, optim = true, data = true, seed = true,
                 train = true }
 
+-- Not every part need be there. An error inside one that is, is raised as it
+-- is.
+local function is_there(name)
+  return package.preload[name] or package.searchpath(name, package.path)
+end
+
 return setmetatable(M, {
   __index = function(moon, name)
-    if not parts[name] then return nil end
+    if not (parts[name] and is_there("moonseed." .. name)) then return nil end
     local part = require("moonseed." .. name)
     rawset(moon, name, part)
     return part
