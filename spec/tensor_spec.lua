@@ -106,6 +106,37 @@ describe("reading", function()
                                  { atol = 0.2 }))
     assert.is_false(moon.allclose(moon.tensor{ 0 / 0 }, moon.tensor{ 0 / 0 }))
   end))
+
+  it("compares an infinity with itself alone", task(function()
+    local one, inf = moon.tensor{ 1 }, moon.tensor{ math.huge }
+    assert.is_true(moon.allclose(inf, inf))
+    assert.is_false(moon.allclose(inf, -inf))
+    assert.is_false(moon.allclose(one, inf))
+    assert.is_false(moon.allclose(inf, one))
+  end))
+
+  it("compares whole numbers and booleans, too", task(function()
+    for _, dtype in ipairs{ "i64", "i32", "u8" } do
+      local a = moon.tensor({ 1, 200 }, { dtype = dtype })
+      local b = moon.tensor({ 1, 201 }, { dtype = dtype })
+      assert.is_true(moon.allclose(a, a:clone()))
+      assert.is_false(moon.allclose(a, b))
+      assert.is_true(moon.allclose(a, b, { atol = 1 }))
+    end
+    local yes, no = moon.tensor{ true }, moon.tensor{ false }
+    assert.is_true(moon.allclose(yes, yes:clone()))
+    assert.is_false(moon.allclose(yes, no))
+  end))
+
+  it("finds nothing that differs where there is nothing", task(function()
+    assert.is_true(moon.allclose(moon.zeros(0), moon.zeros(1)))
+  end))
+
+  it("compares tensors of one dtype alone", task(function()
+    local x = moon.ones(1)
+    fails("allclose: b is a tensor, not number", moon.allclose, x, 1)
+    fails("allclose: f32 and f64; cast one", moon.allclose, x, x:to "f64")
+  end))
 end)
 
 describe("facts", function()

@@ -269,20 +269,39 @@ function methods.grad_stats(x)
   return grad and methods.statistics(grad)
 end
 
---- Whether all |a - b| <= atol + rtol |b|. Reads, so it waits.
+-- Floating, so that differences have a sign and fractions.
+local function comparable(x)
+  return is_float(x) and x or methods.to(x, "f64")
+end
+
+local function is_close(a, b, o)
+  local same = a:eq(b)
+  if methods.numel(same) == 0 then return true end
+  a, b = comparable(a), comparable(b)
+  local gap = (a - b):abs()
+  local near = gap:le(b:abs() * o.rtol + o.atol):to "u8"
+  local finite = gap:lt(math.huge):to "u8"
+  return (near * finite + same:to "u8"):min():item() > 0
+end
+
+--- Whether all |a - b| <= atol + rtol |b|; an infinity is close to itself
+--- alone, NaN to nothing. Reads, so it waits.
 ---@param a userdata
----@param b userdata  of a shape that broadcasts with a's
+---@param b userdata  of a's dtype, of a shape that broadcasts with a's
 ---@param options table|nil  rtol (1e-5), atol (1e-8)
 ---@return boolean
 function M.allclose(a, b, options)
   local o = check.options("allclose", options, {},
                           { rtol = 1e-5, atol = 1e-8 })
-  return context.no_grad(function()
-    if methods.numel(a) == 0 and methods.numel(b) == 0 then return true end
-    local near = (a - b):abs():le(b:abs() * o.rtol + o.atol)
-    local same = a:eq(b)  -- infinities
-    return (near:to "u8" + same:to "u8"):min():item() > 0
-  end)
+  check.number("allclose", "rtol", o.rtol)
+  check.number("allclose", "atol", o.atol)
+  pointer("allclose", "a", a)
+  pointer("allclose", "b", b)
+  if methods.dtype(a) ~= methods.dtype(b) then
+    check.fail("allclose", "%s and %s; cast one", methods.dtype(a),
+               methods.dtype(b))
+  end
+  return context.with_grad_mode(0, is_close, a, b, o)
 end
 
 return M
