@@ -141,10 +141,42 @@ describe("a user-defined op", function()
      task(function()
     local op = moon.op{ name = "void", forward = function() end,
                         backward = function() end }
-    fails("void: forward returns one tensor", op, moon.ones(1))
+    fails("void: forward returns one tensor, not nothing", op, moon.ones(1))
     fails("op: backward is missing", moon.op,
           { forward = function() end })
     fails("op: no option 'back'", moon.op, { back = 1 })
+  end))
+
+  it("refuses a forward that gives more than one tensor", task(function()
+    local op = moon.op{ name = "pair", forward = function(_, x) return x, x end,
+                        backward = function(_, dy) return dy end }
+    fails("pair: forward returns one tensor, not 2 values", op, moon.ones(1))
+  end))
+
+  it("may return its input, whose gradient it then turns", task(function()
+    local reverse = moon.op{ forward = function(_, x) return x end,
+                             backward = function(_, dy) return -dy end }
+    local w = moon.tensor{ 1, 2 }:requires_grad()
+    local y = reverse(w)
+    assert.same({ 1, 2 }, y:totable());
+    (reverse(y * 2) * 3):sum():backward()
+    assert.same({ 6, 6 }, w.grad:totable())
+    y:detach():fill_(0)
+    assert.same({ 1, 2 }, w:totable())
+  end))
+
+  it("may return a tensor of others, and leaves it alone", task(function()
+    local constant, p = moon.ones(2), moon.ones(2):requires_grad()
+    local w = moon.ones(2):requires_grad()
+    for _, other in ipairs{ constant, p } do
+      local op = moon.op{ forward = function() return other end,
+                          backward = function(_, dy) return dy end }
+      w.grad = nil;
+      (op(w) + op(w)):sum():backward()
+      assert.same({ 2, 2 }, w.grad:totable())
+    end
+    assert.is_false(constant.needs_grad)
+    assert.is_nil(p.grad)
   end))
 
   it("keeps nothing once its graph is gone, whatever it saved",
@@ -214,6 +246,22 @@ describe("recompute", function()
     moon.recompute(function(x) return x:matmul(w) end, moon.ones(1, 2))
       :sum():backward()
     assert.same({ { 1, 1 }, { 1, 1 } }, w.grad:totable())
+  end))
+
+  it("gives what its function returns as it is: an argument, a parameter",
+     task(function()
+    local x, w = moon.ones(2):requires_grad(), moon.ones(2):requires_grad()
+    for _ = 1, 2 do
+      moon.recompute(function(t) return t end, x):sum():backward()
+      moon.recompute(function() return w end, x):sum():backward()
+    end
+    assert.same({ 2, 2 }, x.grad:totable())
+    assert.same({ 2, 2 }, w.grad:totable())
+  end))
+
+  it("refuses a function that gives more than one tensor", task(function()
+    fails("recompute: forward returns one tensor, not 2 values",
+          moon.recompute, function(t) return t, t end, moon.ones(1))
   end))
 
   it("keeps no activations", task(function()

@@ -50,21 +50,12 @@ end
 
 collect.at_release(bury)
 
--- What forward kept is the node's from here on: out of any moon.tidy. Of the
--- output itself an alias without graph is kept; else it would hold its node,
--- which holds what is kept.
-local function own_kept(ctx, y)
+-- What forward kept is the node's from here on: out of any moon.tidy.
+local function own_kept(ctx)
   for _, list in ipairs{ ctx, ctx.list } do
     for key, value in pairs(list) do
       if is(value) then
-        local p = value.p
-        if value == y then
-          check.status(C.moon_detach(live, p, tensor.out))
-          p = tensor.out[0]
-        else
-          C.moon_tensor_retain(p)
-        end
-        list[key] = tensor.wrap_kept(p)
+        list[key] = tensor.wrap_kept(C.moon_tensor_retain(value.p))
       end
     end
   end
@@ -79,20 +70,38 @@ local function tensor_inputs(...)
   return list
 end
 
+local function one_tensor(op, ...)
+  local n, y = select("#", ...), ...
+  if n > 1 then
+    check.fail(op.name, "forward returns one tensor, not %d values", n)
+  elseif not is(y) then
+    check.fail(op.name, "forward returns one tensor, not %s",
+               y == nil and "nothing" or type(y))
+  end
+  return y
+end
+
+-- What forward gives, as a tensor that is nobody's yet: the node must not come
+-- to what the user has elsewhere (an input, a constant, a parameter), nor to
+-- what is kept, which the node holds.
+local function run_forward(op, ctx, inputs, ...)
+  local y = one_tensor(op, op.forward(ctx, ...))
+  for _, x in ipairs(inputs) do
+    if x == y then return y:clone() end
+  end
+  return y:detach()
+end
+
 local function apply(op, ...)
   local inputs = tensor_inputs(...)
   local ctx = setmetatable({}, OpContext)
-  local y = context.with_grad_mode(0, op.forward, ctx, ...)
-  if not is(y) then check.fail(op.name, "forward returns one tensor") end
-  for _, x in ipairs(inputs) do
-    if x == y then y = y:clone() break end
-  end
+  local y = context.with_grad_mode(0, run_forward, op, ctx, inputs, ...)
   local pointers = ffi.new("moon_tensor *[?]", math.max(#inputs, 1))
   for i, x in ipairs(inputs) do pointers[i - 1] = x.p end
   last_id = last_id + 1
   local made = C.moon_user_node(live, y.p, #inputs, pointers, last_id)
   if check.status(made) == 1 then
-    own_kept(ctx, y)
+    own_kept(ctx)
     nodes[last_id] = { op = op, ctx = ctx, device = live.device,
                        stream = live.stream }
   end
