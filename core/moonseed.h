@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 3, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 4, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -208,6 +208,7 @@ int moon_tensor_disposed(const moon_tensor *t);
  * refers to once its tensor was taken from under it. New reference. */
 moon_tensor *moon_tensor_ghost(const moon_tensor *t);
 int64_t moon_tensor_id(const moon_tensor *t);
+int64_t moon_tensor_version(const moon_tensor *t); /* raised in place */
 int moon_tensor_dtype(const moon_tensor *t);
 int moon_tensor_device(const moon_tensor *t);
 int moon_tensor_ndim(const moon_tensor *t);

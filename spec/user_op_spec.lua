@@ -179,6 +179,42 @@ describe("a user-defined op", function()
     assert.is_nil(p.grad)
   end))
 
+  local square = moon.op{
+    name = "square",
+    forward = function(ctx, x)
+      ctx:save(x)
+      return x * x
+    end,
+    backward = function(ctx, dy) return dy * ctx:saved() * 2 end,
+  }
+  local exp = moon.op{
+    name = "my_exp",
+    forward = function(ctx, x)
+      local y = x:exp()
+      ctx:save(y)
+      return y
+    end,
+    backward = function(ctx, dy) return dy * ctx:saved() end,
+  }
+
+  it("refuses a backward when what it saved was changed in place",
+     task(function()
+    local x = moon.tensor{ 3 }:requires_grad()
+    local y = square(x)
+    moon.no_grad(function() x:fill_(100) end)
+    fails("backward: a tensor 1 that square needs was changed in place "
+          .. "%(version 1, saved at 0%)", y.backward, y)
+    assert.is_nil(x.grad)
+  end))
+
+  it("refuses a backward when its saved output was changed in place",
+     task(function()
+    local y = exp(moon.zeros(2):requires_grad())
+    moon.no_grad(function() y:fill_(5) end)
+    fails("a tensor 2 that my_exp needs was changed in place",
+          y.backward, y, moon.ones(2))
+  end))
+
   it("keeps nothing once its graph is gone, whatever it saved",
      task(function()
     local op = moon.op{
@@ -257,6 +293,15 @@ describe("recompute", function()
     end
     assert.same({ 2, 2 }, x.grad:totable())
     assert.same({ 2, 2 }, w.grad:totable())
+  end))
+
+  it("refuses a backward when an argument was changed in place",
+     task(function()
+    local x = moon.ones(2):requires_grad()
+    local y = moon.recompute(function(t) return t * t end, x):sum()
+    moon.no_grad(function() x:fill_(100) end)
+    fails("a tensor 2 that recompute needs was changed in place", y.backward,
+          y)
   end))
 
   it("refuses a function that gives more than one tensor", task(function()

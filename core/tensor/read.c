@@ -2,6 +2,9 @@
 #include "tensor.h"
 
 int64_t moon_tensor_id(const moon_tensor *t) { return t->id; }
+int64_t moon_tensor_version(const moon_tensor *t) {
+  return t->storage->version;
+}
 int moon_tensor_dtype(const moon_tensor *t) { return t->dtype; }
 int moon_tensor_device(const moon_tensor *t) { return t->storage->device; }
 int moon_tensor_ndim(const moon_tensor *t) { return t->ndim; }

@@ -20,10 +20,16 @@ local M = {}
 local OpContext = {}
 OpContext.__index = OpContext
 
---- Keeps tensors for backward, where `ctx:saved()` returns them.
+--- Keeps tensors for backward, where `ctx:saved()` returns them. Changing one
+--- in place from here on is an error of the backward.
 ---@param ... userdata  tensors
 function OpContext:save(...)
-  self.list = { n = select("#", ...), ... }
+  local list = { n = select("#", ...), versions = {}, ... }
+  for i = 1, list.n do
+    local t = list[i]
+    if is(t) then list.versions[i] = C.moon_tensor_version(t.p) end
+  end
+  self.list = list
 end
 
 ---@return userdata ...
@@ -124,6 +130,17 @@ function M.op(options)
   return function(...) return apply(op, ...) end
 end
 
+local function check_saved(op, list)
+  for i = 1, list and list.n or 0 do
+    local t, version = list[i], list.versions[i]
+    if version and C.moon_tensor_version(t.p) ~= version then
+      check.fail("backward", "a tensor %s that %s needs was changed in place "
+                 .. "(version %d, saved at %d)", tensor.shape_text(t), op.name,
+                 tonumber(C.moon_tensor_version(t.p)), tonumber(version))
+    end
+  end
+end
+
 local function give(walk, op, ...)
   for i = 1, select("#", ...) do
     local dx = select(i, ...)
@@ -142,6 +159,7 @@ function M.serve(walk)
   if not node then
     check.fail("backward", "the user-defined op was already used")
   end
+  check_saved(node.op, node.ctx.list)
   local dy = tensor.wrap(
     C.moon_tensor_retain(C.moon_walk_user_gradient(walk)))
   give(walk, node.op, context.with_stream(
