@@ -127,7 +127,8 @@ describe("a user-defined op", function()
                  backward = function() return value end }(w):sum():backward()
       end
     end
-    fails("gradient 1 is f32 5, its input f32 2", give(moon.ones(5)))
+    fails("_spec.lua:%d+: bad: gradient 1 is f32 5, its input f32 2",
+          give(moon.ones(5)))
     fails("bad: gradient 1 is a tensor, not number", give(1))
   end))
 

@@ -141,12 +141,18 @@ local function check_saved(op, list)
   end
 end
 
+-- The core does not know what the op is called.
+local function refuse_gradient(op)
+  local text = ffi.string(C.moon_last_error())
+  check.fail(op.name, "%s", (text:gsub("^user%-defined op: ", "")))
+end
+
 local function give(walk, op, ...)
   for i = 1, select("#", ...) do
     local dx = select(i, ...)
     if dx ~= nil then
       local p = tensor.pointer(op.name, "gradient " .. i, dx)
-      check.status(C.moon_walk_user_give(walk, i - 1, p))
+      if C.moon_walk_user_give(walk, i - 1, p) < 0 then refuse_gradient(op) end
     end
   end
 end
