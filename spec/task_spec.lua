@@ -252,8 +252,27 @@ describe("sleep and yield", function()
 
   it("refuse times that are none", function()
     fails("sleep: the time is a number, not string", moon.sleep, "1")
-    fails("sleep: %-1 ms", moon.sleep, -1)
+    fails("sleep: the time is at least 0 ms, not %-1 ms", moon.sleep, -1)
+    fails("sleep: the time is at least 0 ms, not %-?nan ms", moon.sleep, 0 / 0)
+    fails("sleep: the time has an end, not inf ms", moon.sleep, math.huge)
+    fails("timeout: the time is at least 0 ms, not %-5 ms", moon.timeout, -5,
+          print)
+    fails("timeout: the time is at least 0 ms, not %-?nan ms", moon.timeout,
+          0 / 0, print)
   end)
+
+  it("go on while others have all the time there is", task(function()
+    local function nap()
+      moon.sleep(1)
+      return 7
+    end
+    assert.equal(7, moon.timeout(math.huge, nap))
+    assert.equal(7, moon.timeout(1e300, nap))
+    local long = moon.spawn(function() moon.sleep(1e300) end)
+    moon.sleep(1)
+    assert.is_false(long.done)
+    long:cancel()
+  end))
 
   it("gives way to tasks that are ready", task(function()
     local ran = false
@@ -261,6 +280,13 @@ describe("sleep and yield", function()
     moon.yield()
     assert.is_true(ran)
   end))
+end)
+
+describe("timeout", function()
+  it("refuses what cannot be called", function()
+    fails("timeout: its second argument is a function, not nothing",
+          moon.timeout, 5)
+  end)
 end)
 
 describe("grad_scope", function()

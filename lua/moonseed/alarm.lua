@@ -49,13 +49,16 @@ local function pop()
   heap[i] = last
 end
 
+local LONGEST = 2 ^ 31  -- ms that luv is asked to wait at once
 local ring
 
--- Sets the timer for the earliest alarm that is left; drops cancelled ones.
+-- Sets the timer for the earliest alarm that is left; drops cancelled ones. It
+-- may come too early, and is set again then.
 local function arm()
   while n > 0 and not heap[1].fn do pop() end
   if n == 0 then return timer:stop() end
-  timer:start(math.max(heap[1].at - uv.now(), 0), 0, ring)
+  local ms = math.max(heap[1].at - uv.now(), 0)
+  timer:start(math.min(ms, LONGEST), 0, ring)
 end
 
 ring = loop.guard(function()
@@ -74,7 +77,7 @@ loop.at_open(function() timer = uv.new_timer() end)
 local numbered = 0
 
 --- Calls `fn` in the loop, `ms` milliseconds from now.
----@param ms number
+---@param ms number     at least 0; math.huge: never
 ---@param fn function
 ---@return Alarm
 function M.set(ms, fn)

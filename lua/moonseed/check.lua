@@ -84,6 +84,19 @@ function M.count(op, name, value, least)
   return value
 end
 
+--- A time: a number of at least 0; `math.huge` is for ever.
+---@param op string    what the user called
+---@param name string  of the argument
+---@param value any    what the user passed
+---@return number
+function M.time(op, name, value)
+  M.number(op, name, value)
+  if value ~= value or value < 0 then
+    M.fail(op, "%s is at least 0 ms, not %.14g ms", name, value)
+  end
+  return value
+end
+
 --- true or false.
 ---@param op string    what the user called
 ---@param name string  of the argument

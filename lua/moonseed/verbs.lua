@@ -17,10 +17,10 @@ M.yield = loop.yield
 loop.blockers["a sleep"] = function(sleep) uv.sleep(math.ceil(sleep.ms)) end
 
 --- Suspends for `ms` milliseconds.
----@param ms number
+---@param ms number  finite
 function M.sleep(ms)
-  if check.number("sleep", "the time", ms) < 0 then
-    check.fail("sleep", "%g ms is less than nothing", ms)
+  if check.time("sleep", "the time", ms) == math.huge then
+    check.fail("sleep", "the time has an end, not %g ms", ms)
   end
   local sleeper, sleep = loop.running, { ms = ms }
   local bell = alarm.set(ms, function()
@@ -66,11 +66,12 @@ function M.gather(...)
 end
 
 --- Runs `fn`, for `ms` milliseconds at most.
----@param ms number
+---@param ms number    math.huge: as long as it takes
 ---@param fn function
 ---@return any ...  what `fn` returned; or raises its error, or that it is late
 function M.timeout(ms, fn)
-  check.number("timeout", "the time", ms)
+  check.time("timeout", "the time", ms)
+  check.callable("timeout", "its second argument", fn)
   local child = task.spawn(fn, { name = "in timeout", same_stream = true })
   local late = false
   local bell = alarm.set(ms, function()
