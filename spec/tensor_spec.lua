@@ -74,6 +74,25 @@ describe("creating", function()
     fails("zeros: no option 'dtyp' %(known: device, dtype%)", moon.zeros, 2,
           { dtyp = "f32" })
   end)
+
+  it("refuses a shape with a gap", function()
+    fails("zeros: extent 1 is a number, not nothing", moon.zeros, nil, 3)
+    fails("zeros: extent 2 is a number, not nothing", moon.zeros, 2, nil, 3)
+    fails("zeros: extent 1 is a number, not nothing", moon.zeros, nil)
+    fails("zeros: extent 2 is a number, not nothing", moon.zeros,
+          { 2, nil, 3 })
+    fails("full: extent 1 is a number, not nothing", moon.full, { nil, 3 }, 0)
+    fails("randn: extent 1 is a number, not nothing", moon.randn, nil, 2)
+    fails("empty: extent 2 is a number, not nothing", moon.empty, 2, nil)
+    fails("reshape: extent 1 is a whole number, not nothing", function()
+      moon.ones(1):reshape(nil, 1)
+    end)
+  end)
+
+  it("refuses options among the extents", function()
+    fails("zeros: 'dtype' among the extents; options come after them",
+          moon.zeros, { 2, dtype = "f64" })
+  end)
 end)
 
 describe("reading", function()

@@ -31,39 +31,51 @@ local function call_on(device, fn, ...)
                              fn, ...)
 end
 
-local function fill_shape(op, list)
-  if #list > MAX_DIMS then
-    check.fail(op, "%d dimensions, at most %d", #list, MAX_DIMS)
+-- The `n` extents in `list`, as the core takes them.
+local function fill_shape(op, list, n)
+  if n > MAX_DIMS then
+    check.fail(op, "%d dimensions, at most %d", n, MAX_DIMS)
   end
   local shape = ffi.new("int64_t[?]", MAX_DIMS)
-  for i, extent in ipairs(list) do
-    shape[i - 1] = check.count(op, "extent " .. i, extent)
+  for i = 1, n do
+    shape[i - 1] = check.count(op, "extent " .. i, list[i])
   end
-  return #list, shape
+  return n, shape
 end
 
--- A list of extents and the options, from the arguments after the first `n`.
-local function read_shape(...)
-  local list, n = { ... }, select("#", ...)
-  local options
-  if n > 1 and type(list[n]) == "table" then
-    options, list[n] = list[n], nil
-  end
-  if type(list[1]) == "table" and #list == 1 then
-    if #list[1] == 0 and next(list[1]) ~= nil then  -- options alone
-      return {}, list[1]
+-- How many extents a list has, the gaps counted.
+local function count_extents(op, list)
+  local n = #list
+  for key in pairs(list) do
+    if type(key) ~= "number" or key % 1 ~= 0 or key < 1 then
+      check.fail(op, "'%s' among the extents; options come after them",
+                 tostring(key))
     end
-    list = list[1]
+    n = math.max(n, key)
   end
-  return list, options
+  return n
+end
+
+-- A list of extents, how many they are, and the options.
+local function read_shape(op, ...)
+  local list, n = { ... }, select("#", ...)
+  local first, last = list[1], list[n]
+  if type(first) == "table" and n <= 2 then
+    if n == 1 and type(next(first)) == "string" and #first == 0 then
+      return {}, 0, first  -- options alone
+    end
+    return first, count_extents(op, first), list[2]
+  end
+  if n > 1 and type(last) == "table" then return list, n - 1, last end
+  return list, n
 end
 
 -- --- one value everywhere ------------------------------------------------
 
 local function full(op, value, ...)
-  local list, options = read_shape(...)
+  local list, n, options = read_shape(op, ...)
   local dtype, device = read_options(op, options, "f32")
-  local ndim, shape = fill_shape(op, list)
+  local ndim, shape = fill_shape(op, list, n)
   return call_on(device, C.moon_full, dtype, ndim, shape, value, out)
 end
 
@@ -97,9 +109,9 @@ end
 ---@param ... any  extents, or one list of them; then dtype (f32), device
 ---@return userdata  the tensor
 function M.empty(...)
-  local list, options = read_shape(...)
+  local list, n, options = read_shape("empty", ...)
   local dtype, device = read_options("empty", options, "f32")
-  local ndim, shape = fill_shape("empty", list)
+  local ndim, shape = fill_shape("empty", list, n)
   return call_on(device, C.moon_empty, dtype, ndim, shape, out)
 end
 
@@ -123,9 +135,9 @@ end
 -- --- random --------------------------------------------------------------
 
 local function random(op, kind, a, b, dtype, ...)
-  local list, options = read_shape(...)
+  local list, n, options = read_shape(op, ...)
   local code, device = read_options(op, options, dtype)
-  local ndim, shape = fill_shape(op, list)
+  local ndim, shape = fill_shape(op, list, n)
   return call_on(device, C.moon_random, code, kind, a, b, ndim, shape, out)
 end
 
@@ -233,7 +245,7 @@ function M.tensor(value, options)
   local default = type(first) == "boolean" and "bool" or "f32"
   local code, device = read_options("tensor", options, default)
   local dtype = check.dtype_names[code]
-  local ndim, shape = fill_shape("tensor", list)
+  local ndim, shape = fill_shape("tensor", list, #list)
   local n = 1
   for _, extent in ipairs(list) do n = n * extent end
   local data = ffi.new(c_types[dtype], math.max(n, 1))

@@ -17,20 +17,19 @@ local order = ffi.new("int32_t[?]", C.MOON_MAX_DIMS)
 local function put_extent(op, i, extent)
   if type(extent) ~= "number" or extent % 1 ~= 0 then
     check.fail(op, "extent %d is a whole number, not %s", i + 1,
-               tostring(extent))
+               extent == nil and "nothing" or tostring(extent))
   end
   extents[i] = extent
 end
 
 -- Extents as numbers or as one list; returns how many.
-local function read_extents(op, first, ...)
-  if type(first) == "table" then return read_extents(op, unpack(first)) end
-  local n = first == nil and 0 or 1 + select("#", ...)
+local function read_extents(op, ...)
+  if type((...)) == "table" then return read_extents(op, unpack((...))) end
+  local n = select("#", ...)
   if n > C.MOON_MAX_DIMS then
     check.fail(op, "%d dimensions, at most %d", n, tonumber(C.MOON_MAX_DIMS))
   end
-  if n > 0 then put_extent(op, 0, first) end
-  for i = 1, n - 1 do put_extent(op, i, (select(i, ...))) end
+  for i = 1, n do put_extent(op, i - 1, (select(i, ...))) end
   return n
 end
 

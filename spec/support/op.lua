@@ -74,7 +74,7 @@ end
 ---@return userdata
 function M.tensor(values, shape, dtype, device)
   local options = { dtype = dtype, device = device }
-  if #values == 0 then return moon.zeros(shape, options) end
+  if #values == 0 then return moon.zeros({ unpack(shape) }, options) end
   return moon.tensor(values, options):reshape(shape)
 end
 
