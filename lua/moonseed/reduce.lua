@@ -22,27 +22,34 @@ local function keepdim_of(op, options)
   return check.boolean(op, "keepdim", o.keepdim) and 1 or 0
 end
 
--- Fills `dims`; returns how many, and keepdim.
-local function read_dims(op, p, given, options)
-  local ndim = C.moon_tensor_ndim(p)
-  if given == nil then return 0, keepdim_of(op, options) end
-  if type(given) ~= "table" then
-    dims[0] = check.dim(op, given, ndim)
-    return 1, keepdim_of(op, options)
-  end
-  local keepdim = keepdim_of(op, options)
-  for key, value in pairs(given) do
+-- Fills `dims` from a list, which may hold keepdim; returns how many, and that.
+local function read_list(op, list, ndim, keepdim)
+  local n, values = #list, 0
+  for key, value in pairs(list) do
     if key == "keepdim" then
       keepdim = check.boolean(op, "keepdim", value) and 1 or 0
     elseif type(key) ~= "number" then
       check.fail(op, "no option '%s' (known: keepdim)", tostring(key))
+    else
+      values = values + 1
     end
   end
-  if #given > ndim then
-    check.fail(op, "%d dimensions of a tensor with %d", #given, ndim)
+  if values ~= n then check.fail(op, "the list of dimensions has a gap") end
+  if n > ndim then
+    check.fail(op, "%d dimensions of a tensor with %d", n, ndim)
   end
-  for i, dim in ipairs(given) do dims[i - 1] = check.dim(op, dim, ndim) end
-  return #given, keepdim
+  for i = 1, n do dims[i - 1] = check.dim(op, list[i], ndim) end
+  return n, keepdim
+end
+
+-- Fills `dims`; returns how many (0: reduce over all), and keepdim.
+local function read_dims(op, p, given, options)
+  local keepdim = keepdim_of(op, options)
+  if given == nil then return 0, keepdim end
+  local ndim = C.moon_tensor_ndim(p)
+  if type(given) == "table" then return read_list(op, given, ndim, keepdim) end
+  dims[0] = check.dim(op, given, ndim)
+  return 1, keepdim
 end
 
 local function reduction(op, kind)
@@ -61,12 +68,10 @@ methods.norm = reduction("norm", C.MOON_R_NORM)
 --- Unbiased.
 methods.var = reduction("var", C.MOON_R_VAR)
 
-local function along(op, kind, x, dim, keepdim)
-  local p = pointer(op, "x", x)
-  local at = check.dim(op, dim, C.moon_tensor_ndim(p))
-  local status = C.moon_arg_reduce(live, kind, p, at, keepdim, out, indices)
+local function along(kind, p, dim, keepdim)
+  local status = C.moon_arg_reduce(live, kind, p, dim, keepdim, out, indices)
   if status < 0 then
-    retry.call(status, C.moon_arg_reduce, live, kind, p, at, keepdim, out,
+    retry.call(status, C.moon_arg_reduce, live, kind, p, dim, keepdim, out,
                indices)
   end
   local index = indices[0]
@@ -75,35 +80,57 @@ end
 
 -- Over one dimension: values and their places (i64, from 0). Else: values.
 local function extreme(op, kind)
-  local over_many = reduction(op, kind)
   kind = tonumber(kind)
   return function(x, over, options)
-    if type(over) == "number" then
-      return along(op, kind, x, over, keepdim_of(op, options))
-    end
-    if type(over) == "table" and #over == 1 and options == nil then
-      local keepdim = over.keepdim and { keepdim = over.keepdim } or nil
-      return along(op, kind, x, over[1], keepdim_of(op, keepdim))
-    end
-    return over_many(x, over, options)
+    local p = pointer(op, "x", x)
+    local n, keepdim = read_dims(op, p, over, options)
+    if n == 1 then return along(kind, p, dims[0], keepdim) end
+    return call(C.moon_reduce, kind, p, n, dims, keepdim, out)
   end
 end
 
 methods.max = extreme("max", C.MOON_R_MAX)
 methods.min = extreme("min", C.MOON_R_MIN)
 
+-- x with the first `n` of `dims` as one, the last; and x's shape with 1 there.
+local function flatten(op, x, n)
+  local shape, order, extents, size = x:shape(), {}, {}, 1
+  local kept, named = x:shape(), {}
+  for i = 0, n - 1 do
+    local dim = dims[i] + 1
+    if named[dim] then check.fail(op, "dimension %d is named twice", dim) end
+    named[dim], kept[dim] = true, 1
+    size = size * shape[dim]
+  end
+  for dim = 1, #shape do
+    if not named[dim] then
+      order[#order + 1], extents[#extents + 1] = dim, shape[dim]
+    end
+  end
+  for i = 0, n - 1 do order[#order + 1] = dims[i] + 1 end
+  extents[#extents + 1] = size
+  return x:detach():permute(order):reshape(extents), kept
+end
+
+local function arg_reduce(kind, p, dim, keepdim)
+  return call(C.moon_arg_reduce, kind, p, dim, keepdim, nil, out)
+end
+
 local function arg_extreme(op, kind)
   kind = tonumber(kind)
-  return function(x, dim, options)
+  return function(x, over, options)
     local p = pointer(op, "x", x)
-    local keepdim = keepdim_of(op, options)
-    local at = -1  -- all, as one row
-    if dim ~= nil then at = check.dim(op, dim, C.moon_tensor_ndim(p)) end
-    return call(C.moon_arg_reduce, kind, p, at, keepdim, nil, out)
+    local n, keepdim = read_dims(op, p, over, options)
+    if n == 0 then return arg_reduce(kind, p, -1, keepdim) end  -- as one row
+    if n == 1 then return arg_reduce(kind, p, dims[0], keepdim) end
+    local flat, kept = flatten(op, x, n)
+    local places = arg_reduce(kind, flat.p, flat:ndim() - 1, 0)
+    return keepdim == 1 and places:reshape(kept) or places
   end
 end
 
---- Places of the first largest along `dim`, or among all; i64, from 0.
+--- Places of the first largest along a dimension, along those of a list as if
+--- they were one (the last named runs fastest), or among all; i64, from 0.
 methods.argmax = arg_extreme("argmax", C.MOON_R_MAX)
 --- Places of the first smallest.
 methods.argmin = arg_extreme("argmin", C.MOON_R_MIN)

@@ -25,6 +25,37 @@ describe("the place of the extreme", function()
     assert.same({ 0, 0, 0 }, x:t():t():argmax(1):totable())
   end)
 
+  op.everywhere("is counted in a list's dimensions as in one",
+                function(device)
+    local x = moon.tensor({ { { 0, 9 }, { 5, 1 }, { 2, 3 } },
+                            { { 7, 0 }, { 4, 8 }, { 9, 6 } } },
+                          { device = device })
+    assert.same(x:argmax(2):totable(), x:argmax{ 2 }:totable())
+    assert.same({ 1, 4 }, x:argmax{ 2, 3 }:totable())
+    assert.same({ 5, 0 }, x:argmax{ 1, 2 }:totable())
+    assert.same({ 5, 0 }, x:argmax{ 1, -2 }:totable())
+    assert.same({ 5, 0 }, x:argmax({ 1, 2 }):totable())
+    assert.same({ 5, 0 }, x:permute(2, 1, 3):argmax{ 2, 1 }:totable())
+    assert.same({ 0, 3 }, x:argmin{ 1, 2 }:totable())
+    assert.equal(x:argmax():item(), x:argmax{ 1, 2, 3 }:item())
+  end)
+
+  op.everywhere("has its dimensions kept with keepdim", function(device)
+    local x = moon.zeros(2, 3, 4, { device = device })
+    assert.same({ 2, 1, 4 }, x:argmax{ 2, keepdim = true }:shape())
+    assert.same({ 1, 3, 1 }, x:argmin{ 3, 1, keepdim = true }:shape())
+    local values, places = x:max({ 1 }, { keepdim = true })
+    assert.same({ 1, 3, 4 }, values:shape())
+    assert.same({ 1, 3, 4 }, places:shape())
+  end)
+
+  op.refuses("options that there are not", "max: no option 'foo' (known: "
+             .. "keepdim)", function() moon.zeros(3):max{ 1, foo = 1 } end)
+  op.refuses("a list with a gap", "max: the list of dimensions has a gap",
+             function() moon.zeros(3, 2):max{ nil, 1 } end)
+  op.refuses("a dimension named twice", "argmax: dimension 2 is named twice",
+             function() moon.zeros(3, 2):argmax{ 2, -1 } end)
+
   op.everywhere("is where the whole gradient goes", function(device)
     local x = moon.tensor({ 2, 5, 5 }, { device = device }):requires_grad()
     x:max(1):backward()
