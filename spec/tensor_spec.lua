@@ -62,6 +62,18 @@ describe("creating", function()
     fails("tensor: ragged: a table", moon.tensor, { 1, { 2 } })
   end)
 
+  it("refuses tables of values with a gap", function()
+    fails("tensor: a table of 2 values has a gap", moon.tensor, { 1, nil, 3 })
+    fails("tensor: a table of 1 values has a gap", moon.tensor,
+          { { 1, 2 }, { nil, 3 } })
+  end)
+
+  it("refuses options among the values", function()
+    fails("tensor: 'dtype' among the values; options come after them",
+          moon.tensor, { 1, 2, dtype = "f64" })
+    fails("tensor: 'dtype' among the values", moon.tensor, { dtype = "f64" })
+  end)
+
   it("refuses values that the dtype has not", function()
     fails("tensor: 2.5 is no i64", moon.tensor, { 2.5 }, { dtype = "i64" })
     fails("tensor: 256 is no u8", moon.tensor, { 256 }, { dtype = "u8" })

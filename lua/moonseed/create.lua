@@ -218,12 +218,29 @@ end
 ---@field shape integer[]
 ---@field dtype string
 
+-- A table of values has nothing but them.
+local function check_keys(list)
+  local n, values = #list, 0
+  for key in pairs(list) do
+    if type(key) ~= "number" then
+      check.fail("tensor", "'%s' among the values; options come after them",
+                 tostring(key))
+    end
+    values = values + 1
+  end
+  if values ~= n then
+    check.fail("tensor", "a table of %d values has a gap", values)
+  end
+end
+
 local function fill(into, value, depth)
   local extent = into.shape[depth]
   if type(value) ~= "table" then
     check.fail("tensor", "ragged: a value where others have a table of %d",
                extent)
-  elseif #value ~= extent then
+  end
+  check_keys(value)
+  if #value ~= extent then
     check.fail("tensor", "ragged: a table of %d values where others have %d",
                #value, extent)
   end
