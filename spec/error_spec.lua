@@ -30,6 +30,23 @@ describe("an error of a call", function()
     fails("conv2d: w is a tensor, not nothing", moon.conv2d, x)
   end)
 
+  it("names the op that the user called, whichever of the core's it is",
+     function()
+    fails("_spec.lua:%d+: zeros: shape 1125899906842624", moon.zeros, 2 ^ 50)
+    fails("empty: shape 1125899906842624", moon.empty, 2 ^ 50)
+    fails("rand: i64; take f32 or f64", moon.rand, 2, { dtype = "i64" })
+    fails("randint: whole numbers between 3 and 1", moon.randint, 3, 1, 2)
+    local bytes = moon.zeros(2, { dtype = "u8" })
+    fails("sub: 0.5 is no u8", bytes.sub, bytes, 0.5)
+  end)
+
+  it("says how far numbers may go", function()
+    fails("conv2d: stride 2147483648x1; 1 to 2147483647 needed", moon.conv2d,
+          moon.ones(1, 1, 4, 4), moon.ones(1, 1, 2, 2), nil,
+          { stride = { 2 ^ 31, 1 } })
+    fails("zeros: extent 1 is at most 2%^53, not 1e%+20", moon.zeros, 1e20)
+  end)
+
   it("lists the options that there are", function()
     local x, w = moon.ones(1, 1, 4, 4), moon.ones(1, 1, 2, 2)
     fails("conv2d: no option 'strides' %(known: dilation, epilogue, groups, "

@@ -93,9 +93,9 @@ int moon__check_pair(const char *op, const char *option,
                      const int64_t pair[2], int64_t least) {
   for (int i = 0; i < 2; i++) {
     if (pair[i] >= least && pair[i] <= INT32_MAX) continue;
-    return moon__fail(MOON_E_VALUE, "%s: %s %lldx%lld; at least %lld needed",
+    return moon__fail(MOON_E_VALUE, "%s: %s %lldx%lld; %lld to %d needed",
                       op, option, (long long)pair[0], (long long)pair[1],
-                      (long long)least);
+                      (long long)least, INT32_MAX);
   }
   return MOON_OK;
 }

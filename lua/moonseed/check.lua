@@ -77,9 +77,11 @@ end
 function M.count(op, name, value, least)
   least = least or 0
   M.number(op, name, value)
-  if value % 1 ~= 0 or value < least or value > 2 ^ 53 then
+  if value % 1 ~= 0 or value < least then
     M.fail(op, "%s is a whole number of at least %d, not %.14g", name, least,
            value)
+  elseif value > 2 ^ 53 then
+    M.fail(op, "%s is at most 2^53, not %.14g", name, value)
   end
   return value
 end

@@ -45,7 +45,7 @@ local function scalar_like(x, s)
   local dtype = C.moon_tensor_dtype(x.p)
   local status = C.moon_full(live, dtype, 0, one, s, out)
   live.device = device
-  if status < 0 then check.status(status) end
+  if status < 0 then retry.refuse(status) end
   return wrap(out[0])
 end
 

@@ -25,6 +25,20 @@ local function wait_idle()
   collect()
 end
 
+-- Functions of the core that serve several of the user's.
+local shared = { full = true, random = true, tensor = true }
+
+-- The core's text, with the name that the user knows.
+local function name_op(text, status)
+  local op = context.state.op
+  local name, rest = text:match "^(%l+): (.*)"
+  if shared[name] then return op .. ": " .. rest end
+  if status == C.MOON_E_MEMORY and name == "memory" then
+    return (op or "tensor") .. ": " .. text
+  end
+  return text
+end
+
 --- Raises the error of a failed call that cannot be tried again.
 ---@param status integer  negative
 function M.refuse(status)
@@ -33,11 +47,7 @@ function M.refuse(status)
     if loop.main and loop.main ~= loop.running then loop.interrupt() end
     check.raise "interrupted"
   end
-  local text = ffi.string(C.moon_last_error())
-  if status == C.MOON_E_MEMORY and text:find "^memory: " then
-    text = (context.state.op or "tensor") .. ": " .. text
-  end
-  check.raise(text)
+  check.raise(name_op(ffi.string(C.moon_last_error()), status))
 end
 
 --- Prepares another try of a failed call, or raises. Out of memory: first the

@@ -51,9 +51,9 @@ describe("random", function()
     assert.same({ 0 }, moon.randperm(0):shape())
   end))
 
-  op.refuses("normal integers", "random: i64; take f32 or f64", function()
+  op.refuses("normal integers", "randn: i64; take f32 or f64", function()
     moon.randn(2, { dtype = "i64" })
   end)
-  op.refuses("an empty range", "random: whole numbers between 3 and 3",
+  op.refuses("an empty range", "randint: whole numbers between 3 and 3",
              function() moon.randint(3, 3, 2) end)
 end)
