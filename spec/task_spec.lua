@@ -97,6 +97,14 @@ describe("spawn and await", function()
     fails("spawn: its argument is a function, not number", moon.spawn, 1)
   end)
 
+  it("refuse options that there are not", function()
+    fails("spawn: the options is a table, not number", moon.spawn, print, 5)
+    fails("spawn: no option 'title' %(known: name, same_stream%)", moon.spawn,
+          print, { title = "x" })
+    fails("spawn: name is a string, not number", moon.spawn, print,
+          { name = 5 })
+  end)
+
   it("refuse a coroutine.yield of the task itself", function()
     fails("moon.yield%(%) gives way", moon.main, function()
       coroutine.yield(1)

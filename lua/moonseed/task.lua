@@ -174,6 +174,18 @@ local function parent_of_new()
   return parent
 end
 
+local known = { name = check.optional, same_stream = check.optional }
+
+local function check_options(options)
+  if options == nil then return {} end
+  check.names("spawn", options, known)
+  if options.name ~= nil then check.text("spawn", "name", options.name) end
+  if options.same_stream ~= nil then
+    check.boolean("spawn", "same_stream", options.same_stream)
+  end
+  return options
+end
+
 --- Starts `fn` as a child of the running task, on a stream of its own. It runs
 --- when the caller next waits.
 ---@param fn function
@@ -181,16 +193,17 @@ end
 ---@return Task
 function M.spawn(fn, options)
   check.callable("spawn", "its argument", fn)
+  options = check_options(options)
   local fiber = context.fork(false)
   fiber.anchor = ffi.gc(C.moon_task_new(runtime.handle, live.task),
                         C.moon_task_release)
   fiber.ctx.task = fiber.anchor
-  if not (options and options.same_stream) then
+  if not options.same_stream then
     fiber.ctx.stream =
       check.status(C.moon_stream_next(runtime.handle, live.device))
   end
   local self = setmetatable({
-    fn = fn, name = options and options.name, fiber = fiber, done = false,
+    fn = fn, name = options.name, fiber = fiber, done = false,
     core = C.moon_task_retain(fiber.anchor), co = create(body),
     parent = parent_of_new(), children = {}, waiters = {},
     unread = setmetatable({}, { __mode = "k" }),

@@ -164,6 +164,14 @@ describe("nn.Module state", function()
        assert.same(before, model[1].weight:totable())
      end))
 
+  it("is refused if it is no table", task(function()
+    local model = nn.Linear{ 1, 1 }
+    assert.error_matches(function() model:load_state() end,
+      "load_state: its argument is a table, not nothing")
+    assert.error_matches(function() model:load_state(3) end,
+      "load_state: its argument is a table, not number")
+  end))
+
   it("raises an error that a given tensor carries, and changes nothing",
      task(function()
        local model = nn.Linear{ 2, 2 }

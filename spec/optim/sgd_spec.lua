@@ -169,6 +169,12 @@ describe("optim.SGD state", function()
     assert.same(a:totable(), b:totable())
   end))
 
+  it("is refused if it is no table", task(function()
+    local opt = optim.SGD{ { parameter{ 1 } }, lr = 0.5 }
+    assert.error_matches(function() opt:load_state() end,
+      "SGD: load_state: its argument is a table, not nothing")
+  end))
+
   it("raises for other names and shapes, and then changes nothing",
      task(function()
        local p = parameter{ 1, 2 }

@@ -76,6 +76,7 @@ end
 ---@param given table<string, userdata>
 ---@return table self
 function M.load_state(self, given)
+  check.table("load_state", "its argument", given)
   M.copy("load_state", M.state(self), given)
   return self
 end

@@ -190,6 +190,7 @@ end
 --- and other shapes, are an error, and nothing changes then.
 ---@param given table<string, userdata>
 function SGD:load_state(given)
+  check.table("SGD: load_state", "its argument", given)
   if self.generation ~= Module.generation() then follow(self) end
   local velocity, own, wanted = {}, {}, {}
   for i, name in ipairs(self.names) do
