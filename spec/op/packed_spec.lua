@@ -57,7 +57,7 @@ describe("packed weights", function()
     w[3]:fill_(0.5)
     assert_right(x, w)
     w:requires_grad()
-    local opt = moon.optim.SGD{ { w = w }, lr = 0.1 }
+    local opt = moon.optim.SGD{ { w }, lr = 0.1 }
     moon.conv2d(x, w, nil, OPTIONS):sum():backward()
     opt:step()
     assert_right(x, w:detach())

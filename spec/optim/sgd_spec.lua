@@ -138,11 +138,49 @@ describe("optim.SGD", function()
     fails("SGD: no option 'rate' %(known: model, lr, max_norm", { { p },
           rate = 1 })
     fails("SGD: lr is missing", { { p } })
-    fails("SGD: entry 1 of 1", { { moon.zeros(1) }, lr = 1 })
+    fails("SGD: lr is a number, not string", { { p }, lr = "a" })
+    fails("SGD: lr is %-1, expected", { { p }, lr = -1 })
+    fails("SGD: lr is %-?nan, expected", { { p }, lr = 0 / 0 })
+    fails("SGD: momentum is a number", { { p }, lr = 1, momentum = "0.9" })
+    fails("SGD: weight_decay is %-1", { { p }, lr = 1, weight_decay = -1 })
+    fails("SGD: max_norm is inf", { { p }, lr = 1, max_norm = math.huge })
     fails("nesterov needs a momentum", { { p }, lr = 1, nesterov = true })
-    local opt = optim.SGD{ { p }, lr = 1 }
-    opt.lr = -1
-    assert.error_matches(function() opt:step() end, "SGD: lr is %-1")
+  end))
+
+  it("refuses what is no parameter", task(function()
+    local p = parameter{ 1 }
+    local function fails(pattern, list)
+      assert.error_matches(function() optim.SGD{ list, lr = 1 } end, pattern)
+    end
+    fails("SGD: entry 1 of 1 is a tensor that needs no gradient",
+          { moon.zeros(1) })
+    fails("SGD: entry 2 of 2 is computed from others", { p, p * 2 })
+    fails("SGD: entry 1 of 1 is a number", { 5 })
+    fails("SGD: the list of tensors has names or gaps", { p = p })
+    fails("SGD: the list of tensors has names or gaps", { nil, p })
+  end))
+
+  it("refuses fields that do not fit", task(function()
+    local opt = optim.SGD{ { parameter{ 1 } }, lr = 1 }
+    for _, case in ipairs{ { -1, "SGD: lr is %-1, expected" },
+                           { "a", "SGD: lr is a number, not string" } } do
+      opt.lr = case[1]
+      assert.error_matches(function() opt:step() end, case[2])
+    end
+    opt.lr, opt.nesterov = 1, true
+    assert.error_matches(function() opt:step() end, "nesterov needs")
+    opt.nesterov = false
+    opt:step()
+  end))
+
+  it("refuses fields that there are not", task(function()
+    local opt = optim.SGD{ { parameter{ 1 } }, lr = 1 }
+    assert.error_matches(function() opt.lrr = 0.1 end,
+      "SGD: no option 'lrr' %(known: lr, max_norm, momentum, nesterov, "
+      .. "weight_decay%)")
+    opt.lr = nil
+    opt.lr = 0.5
+    assert.equal(0.5, opt.lr)
   end))
 end)
 

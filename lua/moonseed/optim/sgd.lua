@@ -20,7 +20,8 @@ local C, ffi = core.C, core.ffi
 local live, Module = context.live, moon.nn.Module
 
 local SGD = {}
-SGD.__index = SGD
+local known = { lr = check.required, momentum = 0, nesterov = false,
+                weight_decay = 0, max_norm = 0 }
 
 -- Names and tensors of a module, or of a list of tensors.
 local function list(source)
@@ -35,17 +36,48 @@ local function list(source)
   return names, tensors
 end
 
+local function describe(value)
+  if not tensor.is(value) then return "a " .. type(value) end
+  return value.needs_grad and "computed from others"
+    or "a tensor that needs no gradient"
+end
+
 local function check_source(source)
   if Module.is(source) then return end
   if type(source) ~= "table" then
     check.fail("SGD", "expects a module or a list of tensors, not a %s",
                type(source))
   end
+  local n = 0
+  for _ in pairs(source) do n = n + 1 end
+  if n ~= #source then
+    check.fail("SGD", "the list of tensors has names or gaps")
+  end
   for i, p in ipairs(source) do
-    if not (moon.is_tensor(p) and p.needs_grad) then
-      check.fail("SGD", "entry %d of %d is no tensor that requires its "
-                 .. "gradient", i, #source)
+    if not tensor.wants_grad(p) then
+      check.fail("SGD", "entry %d of %d is %s, no leaf that requires its "
+                 .. "gradient", i, #source, describe(p))
     end
+  end
+end
+
+local function check_number(name, value)
+  check.number("SGD", name, value)
+  if not (value >= 0 and value < math.huge) then
+    check.fail("SGD", "%s is %.14g, expected a finite number of at least 0",
+               name, value)
+  end
+end
+
+-- The options as they are now.
+local function check_options(self)
+  check_number("lr", self.lr)
+  check_number("momentum", self.momentum)
+  check_number("weight_decay", self.weight_decay)
+  check_number("max_norm", self.max_norm)
+  check.boolean("SGD", "nesterov", self.nesterov)
+  if self.nesterov and self.momentum == 0 then
+    check.fail("SGD", "nesterov needs a momentum above 0")
   end
 end
 
@@ -74,35 +106,30 @@ end
 ---@param options table
 ---@return table optimiser
 local function new(_, options)
-  local o = check.options("SGD", options, { "model" }, {
-    lr = check.required, momentum = 0, nesterov = false, weight_decay = 0,
-    max_norm = 0,
-  })
+  local o = check.options("SGD", options, { "model" }, known)
   check_source(o.model)
-  check.boolean("SGD", "nesterov", o.nesterov)
-  if o.nesterov and o.momentum == 0 then
-    check.fail("SGD", "nesterov needs a momentum above 0")
-  end
-  local self = setmetatable({
+  check_options(o)
+  local self = {
     source = o.model, lr = o.lr, momentum = o.momentum,
     nesterov = o.nesterov, weight_decay = o.weight_decay,
     max_norm = o.max_norm, velocity = {},
     params = ffi.new "moon_sgd_params",
-  }, SGD)
+  }
   follow(self)
-  return self
+  return setmetatable(self, SGD)
+end
+
+-- For names that are no fields, or were set to nil.
+function SGD.__newindex(self, name, value)
+  check.names("SGD", { [name] = value }, known)
+  rawset(self, name, value)
 end
 
 local function set_params(self)
+  check_options(self)
   local params = self.params
-  for _, name in ipairs{ "lr", "momentum", "weight_decay", "max_norm" } do
-    local value = check.number("SGD", name, self[name])
-    if not (value >= 0 and value < math.huge) then
-      check.fail("SGD", "%s is %.14g, expected a finite number of at least 0",
-                 name, value)
-    end
-    params[name] = value
-  end
+  params.lr, params.momentum = self.lr, self.momentum
+  params.weight_decay, params.max_norm = self.weight_decay, self.max_norm
   params.nesterov = self.nesterov and 1 or 0
 end
 
@@ -206,5 +233,7 @@ function SGD:load_state(given)
   self.lr = own.lr:item()
   self.velocity = velocity
 end
+
+SGD.__index = SGD
 
 return setmetatable(SGD, { __call = new })
