@@ -180,10 +180,7 @@ end
 
 -- --- copies and casts ----------------------------------------------------
 
---- The tensor as another dtype or on another device; itself if it is that.
----@param what string  a dtype or a device
----@return userdata  the tensor
-function methods.to(x, what)
+local function to_one(x, what)
   local p = pointer("to", "x", x)
   local dtype = check.dtypes[what]
   if dtype then
@@ -193,6 +190,21 @@ function methods.to(x, what)
   local device = context.find_device(check.text("to", "its argument", what))
   if C.moon_tensor_device(p) == device then return x end
   return call(C.moon_to_device, p, device, out)
+end
+
+--- The tensor as another dtype, on another device, or both; itself if it is
+--- that.
+---@param what string       a dtype or a device
+---@param other string|nil  the other of the two
+---@param ... nil           no more
+---@return userdata  the tensor
+function methods.to(x, what, other, ...)
+  if other == nil and select("#", ...) == 0 then return to_one(x, what) end
+  local is_dtype = check.dtypes[what] ~= nil
+  if select("#", ...) > 0 or is_dtype == (check.dtypes[other] ~= nil) then
+    check.fail("to", "takes one dtype, one device, or one of each")
+  end
+  return to_one(to_one(x, what), other)
 end
 
 --- A copy.

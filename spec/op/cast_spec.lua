@@ -30,6 +30,20 @@ describe("cast", function()
     assert.is_false(x:to("i64").needs_grad)
   end))
 
+  it("takes a device as well, in either order", task(function()
+    local x = moon.ones(2)
+    assert.equal("f64", x:to("cpu", "f64"):dtype())
+    local y = x:to("f64", "ref")
+    assert.same({ "f64", "ref" }, { y:dtype(), y:device() })
+  end))
+
+  for name, list in pairs{ ["two dtypes"] = { "f64", "i64" },
+                           ["two devices"] = { "cpu", "ref" },
+                           ["three targets"] = { "cpu", "f64", "i64" } } do
+    op.refuses(name, "to: takes one dtype, one device, or one of each",
+               function() moon.ones(2):to(unpack(list)) end)
+  end
+
   op.refuses("what is no dtype", "there is no 'f31'",
              function() moon.zeros(2):to "f31" end)
 end)
