@@ -25,4 +25,18 @@ describe("printing", function()
     assert.matches("{ 0, 0, 0, %.%.%., 0, 0, 0 }", text)
     assert.is_true(#text < 400)
   end))
+
+  it("abbreviates many rows of nothing", task(function()
+    assert.equal("{ {},\n  {},\n  {},\n  ...,\n  {},\n  {},\n  {} }"
+                 .. "  2000x0 f32 " .. moon.device(),
+                 tostring(moon.zeros(2000, 0)))
+  end))
+
+  it("shows every digit of i64", task(function()
+    local half = moon.full({ 1 }, 2 ^ 62, { dtype = "i64" })
+    local most = half:sub(1):add(half)
+    local at = "  1 i64 " .. moon.device()
+    assert.equal("{ 9223372036854775807 }" .. at, tostring(most))
+    assert.equal("{ -9223372036854775808 }" .. at, tostring(most:add(1)))
+  end))
 end)

@@ -69,6 +69,9 @@ local function writer(view, dtype)
   if dtype == "bool" then
     return function(v) return tonumber(v) ~= 0 and "true" or "false" end
   end
+  if dtype == "i64" then  -- int64_t, beyond what a Lua number holds
+    return function(v) return (tostring(v):gsub("LL$", "")) end
+  end
   local float = dtype == "f32" or dtype == "f64"
   local format = float and float_format(view) or "%.0f"
   return function(v)
@@ -123,13 +126,14 @@ local function make_view(t, data)
   local shape = methods.shape(t)
   local view = { shape = shape, data = data, strides = {}, shown = {},
                  width = 0 }
-  local stride = 1
+  local stride, places = 1, 1  -- even where there are no elements, rows are
   for d = #shape, 1, -1 do
     view.strides[d] = stride
     stride = stride * shape[d]
+    places = places * math.max(shape[d], 1)
   end
   for d, extent in ipairs(shape) do
-    view.shown[d] = shown(extent, stride > MOST)
+    view.shown[d] = shown(extent, places > MOST)
   end
   view.write = writer(view, methods.dtype(t))
   each(view, 1, 0, function(v)
