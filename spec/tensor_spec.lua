@@ -208,6 +208,23 @@ describe("operators", function()
   end))
 end)
 
+describe("booleans", function()
+  it("fill and are assigned", task(function()
+    local t = moon.tensor{ { true, true }, { false, false } }
+    t[1] = false
+    t[2][1] = true
+    assert.same({ { false, false }, { true, false } }, t:totable())
+    assert.same({ true, true }, t[1]:fill_(true):totable())
+  end))
+
+  it("are compared with tensors", task(function()
+    local t = moon.tensor{ true, false }
+    assert.same({ true, false }, t:eq(true):totable())
+    assert.same({ false, true }, t:lt(true):totable())
+    assert.same({ false, true }, moon.tensor{ 1, 0 }:ne(true):totable())
+  end))
+end)
+
 describe("reductions", function()
   it("go over all dimensions, one, or a list; keepdim keeps them",
      task(function()

@@ -48,7 +48,7 @@ function meta.__newindex(t, key, value)
     check.raise("a tensor's '" .. tostring(key) .. "' cannot be set")
   end
   local row = methods.select(t, 1, key)
-  if type(value) == "number" then
+  if type(value) == "number" or type(value) == "boolean" then
     methods.fill_(row, value)
   else
     methods.copy_(row, value)

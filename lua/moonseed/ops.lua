@@ -139,11 +139,18 @@ function methods.sqrt(x) return unary("sqrt", C.MOON_U_SQRT, x, 0) end
 ---@return userdata
 function methods.abs(x) return unary("abs", C.MOON_U_ABS, x, 0) end
 
--- --- comparisons with a tensor or a number, to bool ----------------------
+-- --- comparisons with a tensor, a number or a boolean, to bool -----------
+
+-- Elements that are booleans are numbers to the core.
+local function as_number(value)
+  if type(value) == "boolean" then return value and 1 or 0 end
+  return value
+end
 
 local function compare(op, unary_kind, binary_kind)
   unary_kind, binary_kind = tonumber(unary_kind), tonumber(binary_kind)
   methods[op] = function(a, b)
+    b = as_number(b)
     if type(b) == "number" then return unary(op, unary_kind, a, b) end
     return binary(op, binary_kind, a, b)
   end
@@ -242,10 +249,11 @@ function methods.copy_(y, x)
 end
 
 --- y = value everywhere.
----@param value number
+---@param value number|boolean
 ---@return userdata  y
 function methods.fill_(y, value)
   local p = pointer("fill_", "y", y)
+  value = as_number(value)
   check.number("fill_", "the value", value)
   if state.sites then tensor.trace_site() end
   done(C.moon_fill_into(live, p, value), C.moon_fill_into, live, p, value)
