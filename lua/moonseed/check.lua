@@ -111,7 +111,7 @@ function M.boolean(op, name, value)
   return value
 end
 
---- A string.
+--- A string that C can take: one without a zero byte, which would end it.
 ---@param op string    what the user called
 ---@param name string  of the argument
 ---@param value any    what the user passed
@@ -119,6 +119,10 @@ end
 function M.text(op, name, value)
   if type(value) ~= "string" then
     M.fail(op, "%s is a string, not %s", name, type_of(value))
+  end
+  local zero = value:find("\0", 1, true)
+  if zero then
+    M.fail(op, "%s has a zero byte, at %d of %d", name, zero, #value)
   end
   return value
 end

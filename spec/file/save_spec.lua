@@ -98,6 +98,19 @@ describe("saving", function()
     is_untouched()
   end))
 
+  it("refuses names and paths with a zero byte", task(function()
+    local function refusal(...)
+      return tostring(select(2, pcall(...)))
+    end
+    assert.matches("save: a tensor's name has a zero byte, at 2 of 3",
+      refusal(moon.save, path, { ["a\0b"] = moon.ones(1) }))
+    local cut = path .. "\0.safetensors"
+    assert.matches("save: the path has a zero byte",
+      refusal(moon.save, cut, { a = moon.ones(1) }))
+    assert.matches("load: the path has a zero byte", refusal(moon.load, cut))
+    is_untouched()
+  end))
+
   it("does not hold up the stream that computes", task(function()
     local x, small = moon.ones(20, 1000000), moon.ones(4)
     x:await()
