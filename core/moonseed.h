@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 4, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 5, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -113,6 +113,9 @@ int moon_set_memory_limit(moon_runtime *rt, int64_t nbytes);
 void moon_stats_read(moon_runtime *rt, moon_stats *out);
 void moon_count_blocked_wait(moon_runtime *rt);
 void moon_memory_trim(moon_runtime *rt);  /* idle cached blocks go back */
+/* The collector has given what it can: the next tensor may take what is left
+ * to kernels' scratch. */
+void moon_memory_press(moon_runtime *rt);
 enum { MOON_DEBUG_SYNC = 1, MOON_DEBUG_NAN = 2 };
 void moon_debug(moon_runtime *rt, int flags);
 int moon_site_add(moon_runtime *rt, const char *text);  /* a source line */
@@ -362,7 +365,8 @@ int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
 /* Starts at a scalar, or at any tensor with `dy` of its shape. */
 int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
                         moon_walk **out);
-/* 0: done. 1: a user-defined node wants its gradients, see below. */
+/* 0: done. 1: a user-defined node wants its gradients, see below.
+ * MOON_E_MEMORY: step again once there is some; other errors are final. */
 int moon_backward_step(moon_walk *walk);
 void moon_backward_end(moon_walk *walk);
 /* Makes `out` (computed under no-grad) the output of a user-defined node. */

@@ -32,11 +32,21 @@ static int class_of(size_t nbytes) {
   return c;
 }
 
-static void *from_system(moon_runtime *rt, size_t nbytes) {
+/* What tensors leave to scratch: what it once took, or a quarter of all. A
+ * tensor that finds no room is collected for and tried again; a worker cannot
+ * collect. */
+static size_t left_to_scratch(const moon__memory *m) {
+  size_t most = m->pressed ? 0 : m->scratch_most, quarter = m->limit / 4;
+  if (most > quarter) most = quarter;
+  return most > m->scratch_mapped ? most - m->scratch_mapped : 0;
+}
+
+static void *from_system(moon_runtime *rt, size_t nbytes, size_t left) {
   size_t align = nbytes >= HUGE_PAGE ? HUGE_PAGE : ALIGN;
   size_t size = (nbytes + align - 1) / align * align;
   size_t mapped = atomic_fetch_add(&rt->memory.mapped, nbytes) + nbytes;
-  void *p = mapped <= rt->memory.limit ? aligned_alloc(align, size) : NULL;
+  bool fits = mapped + left <= rt->memory.limit;
+  void *p = fits ? aligned_alloc(align, size) : NULL;
   if (!p) {
     atomic_fetch_sub(&rt->memory.mapped, nbytes);
     return NULL;
@@ -80,7 +90,7 @@ static moon__block *from_cache(moon_runtime *rt, int c, int stream, bool any) {
 
 static moon__block *block_new(moon_runtime *rt, int c) {
   size_t nbytes = class_size(c);
-  void *p = from_system(rt, nbytes);
+  void *p = from_system(rt, nbytes, left_to_scratch(&rt->memory));
   if (!p) return NULL;
   moon__block *b = moon__calloc(1, sizeof *b);
   b->data = p;
@@ -94,6 +104,8 @@ static void block_free(moon_runtime *rt, moon__block *b) {
   free(b->use);
   free(b);
 }
+
+void moon_memory_press(moon_runtime *rt) { rt->memory.pressed = true; }
 
 static int out_of_memory(moon_runtime *rt, size_t nbytes) {
   moon__memory *m = &rt->memory;
@@ -116,6 +128,7 @@ static int take(moon_runtime *rt, int stream, size_t nbytes,
     moon_memory_trim(rt);
     b = block_new(rt, c);
   }
+  m->pressed = false;
   if (!b) return out_of_memory(rt, nbytes);
   moon__region *r = moon__region_new(rt, 0, nbytes);
   for (int i = 0; i < b->n_uses && !mutated; i++) {
@@ -217,29 +230,39 @@ typedef struct moon__scratch {
 
 enum { SCRATCH_HEAD = 64 };  /* the list's own bytes, kept aligned */
 
-void *moon__scratch_take(moon_runtime *rt, size_t nbytes) {
-  int c = class_of(nbytes + SCRATCH_HEAD);
-  size_t want = class_size(c);
-  moon__scratch **link = &rt->memory.scratch;
-  for (; *link; link = &(*link)->next) {
-    moon__scratch *s = *link;
-    if (s->nbytes != want) continue;
-    *link = s->next;
-    return (char *)s + SCRATCH_HEAD;
-  }
-  moon__scratch *s = from_system(rt, want);
+static moon__scratch *scratch_new(moon_runtime *rt, size_t want) {
+  moon__scratch *s = from_system(rt, want, 0);
   if (!s) {  /* other sizes may be idle, and tensors' blocks */
     moon__scratch_trim(rt);
     trim_blocks(rt);
-    s = from_system(rt, want);
+    s = from_system(rt, want, 0);
   }
   if (!s) return NULL;
   s->nbytes = want;
+  rt->memory.scratch_mapped += want;
+  return s;
+}
+
+void *moon__scratch_take(moon_runtime *rt, size_t nbytes) {
+  moon__memory *m = &rt->memory;
+  size_t want = class_size(class_of(nbytes + SCRATCH_HEAD));
+  moon__scratch **link = &m->scratch;
+  while (*link && (*link)->nbytes != want) link = &(*link)->next;
+  moon__scratch *s = *link;
+  if (s) {
+    *link = s->next;
+  } else {
+    s = scratch_new(rt, want);
+  }
+  if (!s) return NULL;
+  m->scratch_used += want;
+  if (m->scratch_used > m->scratch_most) m->scratch_most = m->scratch_used;
   return (char *)s + SCRATCH_HEAD;
 }
 
 void moon__scratch_give(moon_runtime *rt, void *p) {
   moon__scratch *s = (void *)((char *)p - SCRATCH_HEAD);
+  rt->memory.scratch_used -= s->nbytes;
   s->next = rt->memory.scratch;
   rt->memory.scratch = s;
 }
@@ -248,6 +271,7 @@ void moon__scratch_trim(moon_runtime *rt) {
   while (rt->memory.scratch) {
     moon__scratch *s = rt->memory.scratch;
     rt->memory.scratch = s->next;
+    rt->memory.scratch_mapped -= s->nbytes;
     to_system(rt, s, s->nbytes);
   }
 }

@@ -198,6 +198,9 @@ typedef struct moon__memory {
   moon__block **free;              /* by size class */
   _Atomic size_t limit, cached;
   _Atomic size_t mapped;           /* from the system, scratch included */
+  _Atomic size_t scratch_mapped, scratch_most;  /* now; in use at once, ever */
+  size_t scratch_used;             /* L */
+  bool pressed;                    /* see moon_memory_press */
   size_t live;
   int64_t allocated;
   _Atomic int64_t system_allocs;

@@ -27,7 +27,8 @@ struct moon_walk {
   int n, capacity;
   touched *touched;          /* all reachable nodes */
   int n_touched, cap_touched;
-  moon__back user;           /* the node that waits for Lua */
+  moon__back open;           /* of the node that waits: for Lua to answer, or
+                                for memory to hand on what was answered */
 };
 
 static void touch(moon_walk *w, moon__node *node) {
@@ -111,7 +112,7 @@ static void reach(moon_walk *w, moon__node *root) {
   }
 }
 
-/* Adds g (owned) to what the node has been given so far. */
+/* Adds g (owned, unless this fails) to what the node has been given so far. */
 static int add_gradient(moon_walk *w, moon__node *node, moon_tensor *g) {
   if (!node->dy) {
     node->dy = g;
@@ -119,8 +120,8 @@ static int add_gradient(moon_walk *w, moon__node *node, moon_tensor *g) {
   }
   moon_tensor *sum;
   int status = moon_binary(&w->ctx, MOON_B_ADD, node->dy, g, &sum);
-  moon__unref(g);
   if (status < 0) return status;
+  moon__unref(g);
   moon__unref(node->dy);
   node->dy = sum;
   return MOON_OK;
@@ -143,28 +144,36 @@ static int check_saved(const moon__node *node) {
   return MOON_OK;
 }
 
-/* Hands dx on to the inputs; an input is due when it was its last consumer. */
-static int hand_on(moon_walk *w, moon__back *b, int status) {
-  moon__node *node = b->node;
-  for (int i = 0; i < node->n_inputs; i++) {
-    moon__node *from = node->input[i];
-    moon_tensor *dx = b->dx[i];
-    if (!from || status < 0) {
-      moon__unref(dx);
-      continue;
-    }
-    if (dx) status = add_gradient(w, from, dx);
-    if (--from->consumers == 0) heap_push(w, from);
-  }
+static void drop(moon__back *b) {
+  for (int i = 0; b->dx && i < b->node->n_inputs; i++) moon__unref(b->dx[i]);
   free(b->dx);
   *b = (moon__back){0};
-  if (status >= 0) {
-    node->released = true;
-    moon__node_drop_saved(node);
-    moon__unref(node->dy);
-    node->dy = NULL;
+}
+
+/* Hands dx on to the inputs, from the first that has not had it; an input is
+ * due when it was its last consumer. Short of memory, the rest waits in
+ * w->open. */
+static int hand_on(moon_walk *w, moon__back *b) {
+  moon__node *node = b->node;
+  for (; b->next < node->n_inputs; b->next++) {
+    moon__node *from = node->input[b->next];
+    moon_tensor *dx = b->dx[b->next];
+    if (!from) continue;
+    int status = dx ? add_gradient(w, from, dx) : MOON_OK;
+    if (status < 0) {
+      w->open = *b;
+      return status;
+    }
+    b->dx[b->next] = NULL;
+    if (--from->consumers == 0) heap_push(w, from);
   }
-  return status;
+  drop(b);
+  w->open = (moon__back){0};
+  node->released = true;
+  moon__node_drop_saved(node);
+  moon__unref(node->dy);
+  node->dy = NULL;
+  return MOON_OK;
 }
 
 /* The allocator knows no ops. */
@@ -174,38 +183,46 @@ static int name_failure(const moon__node *node) {
   return moon__fail(MOON_E_MEMORY, "%s backward: %s", node->rule->name, text);
 }
 
+static int visit_leaf(moon_walk *w, moon__node *node) {
+  int status = node->dy ? moon__leaf_add(&w->ctx, node, node->dy) : MOON_OK;
+  if (status < 0) return status;
+  moon__unref(node->dy);
+  node->dy = NULL;
+  return MOON_OK;
+}
+
 /* 1: the node is Lua's. */
 static int visit(moon_walk *w, moon__node *node) {
-  if (!node->rule) {
-    int status =
-        node->dy ? moon__leaf_add(&w->ctx, node, node->dy) : MOON_OK;
-    moon__unref(node->dy);
-    node->dy = NULL;
-    return status;
-  }
+  if (!node->rule) return visit_leaf(w, node);
   moon__back b = {.ctx = &w->ctx, .node = node, .dy = node->dy};
   b.dx = moon__calloc((size_t)node->n_inputs, sizeof *b.dx);
   w->ctx.stream = node->stream;
   w->ctx.device = node->device;
-  if (!node->dy) return hand_on(w, &b, MOON_OK);  /* nothing came this way */
+  if (!node->dy) return hand_on(w, &b);  /* nothing came this way */
   int status = check_saved(node);
   if (status == MOON_OK && node->user_id != 0) {
-    w->user = b;
+    w->open = b;
     return 1;
   }
   if (status == MOON_OK) status = node->rule->backward(&b);
   if (status == MOON_E_MEMORY) status = name_failure(node);
-  return hand_on(w, &b, status);
+  if (status >= 0) return hand_on(w, &b);
+  drop(&b);
+  return status;
 }
 
 int moon_backward_step(moon_walk *w) {
   w->ctx.task = w->caller->task;
-  if (w->user.node) {
-    int status = hand_on(w, &w->user, MOON_OK);
+  if (w->open.node) {
+    moon__back b = w->open;
+    int status = hand_on(w, &b);
     if (status < 0) return status;
   }
   while (w->n > 0) {
-    int status = visit(w, next_node(w));
+    moon__node *node = next_node(w);
+    int status = visit(w, node);
+    /* What its rule had queued is dropped; so it can be visited again. */
+    if (status == MOON_E_MEMORY && !w->open.node) heap_push(w, node);
     if (status != MOON_OK) return status;
   }
   return MOON_OK;
@@ -270,22 +287,19 @@ int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
 }
 
 void moon_backward_end(moon_walk *w) {
-  for (int i = 0; w->user.node && i < w->user.node->n_inputs; i++) {
-    moon__unref(w->user.dx[i]);
-  }
-  free(w->user.dx);
+  drop(&w->open);
   for (int i = 0; i < w->n_touched; i++) untouch(&w->touched[i]);
   free(w->touched);
   free(w->heap);
   free(w);
 }
 
-double moon_walk_user_id(const moon_walk *w) { return w->user.node->user_id; }
+double moon_walk_user_id(const moon_walk *w) { return w->open.node->user_id; }
 
-moon_tensor *moon_walk_user_gradient(const moon_walk *w) { return w->user.dy; }
+moon_tensor *moon_walk_user_gradient(const moon_walk *w) { return w->open.dy; }
 
 int moon_walk_user_give(moon_walk *w, int input, moon_tensor *dx) {
-  const moon__node *node = w->user.node;
+  const moon__node *node = w->open.node;
   if (input < 0 || input >= node->n_inputs) {
     return moon__fail(MOON_E_GRAD, "user-defined op: gradient %d of %d inputs",
                       input + 1, node->n_inputs);
@@ -299,6 +313,6 @@ int moon_walk_user_give(moon_walk *w, int input, moon_tensor *dx) {
                       moon__dtype_name(node->input_dtype[input]),
                       moon__shape_text(node->input_shape[input]));
   }
-  moon__give(&w->user, input, moon_tensor_retain(dx));
+  moon__give(&w->open, input, moon_tensor_retain(dx));
   return MOON_OK;
 }

@@ -28,13 +28,13 @@ static int backward(moon__back *b) {
     moon__c_product(&c, dz, w, dx, false);
     moon__calc_give(&c, b, 0, moon__c_reshape(&c, dx, s));
   }
-  if (moon__wants(b, 1)) {
-    moon__give_product(&c, b, 1, moon__c_swap(&c, dz), x);
-  }
   if (moon__wants(b, 2)) {
     moon__shape s = b->node->input_shape[2];
     if (!y) db = moon__c_sum_to(&c, dz, s);
     moon__calc_give(&c, b, 2, db);
+  }
+  if (moon__wants(b, 1)) {
+    moon__give_product(&c, b, 1, moon__c_swap(&c, dz), x);
   }
   return moon__calc_end(&c);
 }

@@ -29,11 +29,12 @@ void moon__give_product(moon__calc *c, moon__back *b, int input,
 static int backward(moon__back *b) {
   moon_tensor *a = moon__saved_at(b, 0), *w = moon__saved_at(b, 1);
   moon__calc c = {.ctx = b->ctx};
-  if (moon__wants(b, 0)) {
-    moon__give_product(&c, b, 0, b->dy, moon__c_swap(&c, w));
-  }
-  if (moon__wants(b, 1)) {
-    moon__give_product(&c, b, 1, moon__c_swap(&c, a), b->dy);
+  int first = moon__accumulate_into(b, 0) ? 1 : 0;  /* what needs memory */
+  for (int k = 0; k < 2; k++) {
+    int input = k ^ first;
+    if (!moon__wants(b, input)) continue;
+    if (input == 0) moon__give_product(&c, b, 0, b->dy, moon__c_swap(&c, w));
+    else moon__give_product(&c, b, 1, moon__c_swap(&c, a), b->dy);
   }
   return moon__calc_end(&c);
 }

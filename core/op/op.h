@@ -40,7 +40,9 @@ int moon__finish(int status, moon_tensor *y, moon_tensor **out);
 struct moon__back;
 typedef struct moon__rule {
   const char *name;
-  /* Enqueues the gradients of b->node's inputs; a status. */
+  /* Enqueues the gradients of b->node's inputs; a status. What it adds in
+   * place to a leaf's gradient comes last: after MOON_E_MEMORY it is called
+   * again from the start. */
   int (*backward)(struct moon__back *b);
 } moon__rule;
 
@@ -91,6 +93,7 @@ typedef struct moon__back {
   moon__node *node;
   moon_tensor *dy;            /* borrowed */
   moon_tensor **dx;           /* n_inputs, what was given */
+  int next;                   /* the first input that was not given its dx */
 } moon__back;
 
 bool moon__wants(const moon__back *b, int input);

@@ -62,13 +62,8 @@ local function look(tensors)
   if not sweeping then collected, made = allocated, 0 end
 end
 
---- At the end of a step or batch.
+--- At the end of a step or batch, at a read.
 function M.at_step() look(FEW) end
-
---- At a read: looks only if tensors are worth it.
-function M.at_read()
-  if made >= FEW then look(FEW) end
-end
 
 --- A tensor was made.
 function M.count()

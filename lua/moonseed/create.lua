@@ -286,7 +286,8 @@ local function join(op, fn, list, dim, extra)
     pointers[i - 1] = tensor.pointer(op, "tensor " .. i, t)
   end
   local ndim = C.moon_tensor_ndim(list[1].p) + extra
-  return call(fn, #list, pointers, check.dim(op, dim or 1, ndim), out)
+  dim = check.dim(op, dim or 1, ndim)
+  return tensor.after(call(fn, #list, pointers, dim, out), list)
 end
 
 --- Joins tensors along a dimension (the first unless given).

@@ -52,7 +52,7 @@ function M.save(path, tensors, options)
   end
   local written = tensor.call(C.moon_file_save, path, n, c_names, pointers,
                               out)
-  return written:item()
+  return tensor.after(written:item(), names, tensors)
 end
 
 local job_out = ffi.new "moon_job *[1]"

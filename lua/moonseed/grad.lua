@@ -21,14 +21,19 @@ local M = {}
 
 local walk_out = ffi.new "moon_walk *[1]"
 
--- From a user-defined node on, to the end.
-local function walk_on(walk)
-  local status = 1
-  while status == 1 do
-    user_op.serve(walk)
+-- From a user-defined node, or one that was short of memory, to the end.
+local function walk_on(walk, status)
+  local attempt = 0
+  while status ~= 0 do
+    if status == 1 then
+      user_op.serve(walk)
+      attempt = 0
+    else
+      attempt = attempt + 1
+      retry.prepare(status, attempt)
+    end
     status = C.moon_backward_step(walk)
   end
-  if status < 0 then retry.refuse(status) end
 end
 
 -- The task whose walk is in Lua's hands. It may start others; those of other
@@ -54,11 +59,11 @@ end
 
 -- Runs Lua, which may raise or wait; a task that is dropped meanwhile ends the
 -- walk by its finaliser.
-local function answer(walk)
+local function answer(walk, status)
   local before = holder
   holder = loop.running
   ffi.gc(walk, C.moon_backward_end)
-  local ok, e = xpcall(walk_on, context.note, walk)
+  local ok, e = xpcall(walk_on, context.note, walk, status)
   C.moon_backward_end(ffi.gc(walk, nil))
   let_go(before)
   if not ok then error(e, 0) end
@@ -68,10 +73,10 @@ end
 --- them to the leaves'.
 ---@param dy userdata|nil  the gradient of y; needless for one element
 function methods.backward(y, dy)
-  local p = tensor.pointer("backward", "y", y)
-  local pdy = dy ~= nil and tensor.pointer("backward", "dy", dy) or nil
   pace.pause()
   wait_for_holder()
+  local p = tensor.pointer("backward", "y", y)
+  local pdy = dy ~= nil and tensor.pointer("backward", "dy", dy) or nil
   if state.sites then tensor.trace_site() end
   local status = C.moon_backward_begin(live, p, pdy, walk_out)
   if status < 0 then
@@ -80,12 +85,8 @@ function methods.backward(y, dy)
   if state.grad_scope then table.insert(state.grad_scope.ends, y) end
   local walk = walk_out[0]
   status = C.moon_backward_step(walk)
-  if status == 1 then
-    answer(walk)
-    return
-  end
+  if status ~= 0 then return answer(walk, status) end
   C.moon_backward_end(walk)
-  if status < 0 then retry.refuse(status) end
 end
 
 local function finish_scope(outer, scope, ok, ...)

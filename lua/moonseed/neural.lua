@@ -12,7 +12,7 @@ local C, ffi = core.C, core.ffi
 
 local live, state = context.live, context.state
 local out, wrap, pointer = tensor.out, tensor.wrap, tensor.pointer
-local call, methods = tensor.call, tensor.methods
+local after, call, methods = tensor.after, tensor.call, tensor.methods
 
 local M = {}
 
@@ -76,7 +76,7 @@ function M.conv2d(x, w, b, options)
   if status < 0 then
     retry.call(status, C.moon_conv2d, live, px, pw, pb, params, out)
   end
-  return wrap(out[0])
+  return after(wrap(out[0]), x, w, b)
 end
 
 local linear_known = { epilogue = true }
@@ -95,7 +95,7 @@ function M.linear(x, w, b, options)
     local o = check.names("linear", options, linear_known)
     epilogue = epilogue_of("linear", o.epilogue or "none")
   end
-  return call(C.moon_linear, px, pw, pb, epilogue, out)
+  return after(call(C.moon_linear, px, pw, pb, epilogue, out), x, w, b)
 end
 
 -- --- pooling -------------------------------------------------------------
@@ -127,21 +127,19 @@ function M.max_pool2d(x, options)
   if type(options) == "number" then options = { options } end
   local params = ffi.istype(pool2d_type, options) and options
                  or M.max_pool2d_params(options)
-  return call(C.moon_max_pool2d, p, params, out)
+  return after(call(C.moon_max_pool2d, p, params, out), x)
 end
 
 --- The mean of each channel: x [N, C, H, W] -> [N, C].
 ---@param x userdata
 ---@return userdata
 function M.global_avg_pool2d(x)
-  return call(C.moon_global_avg_pool2d, pointer("global_avg_pool2d", "x", x),
-              out)
+  local p = pointer("global_avg_pool2d", "x", x)
+  return after(call(C.moon_global_avg_pool2d, p, out), x)
 end
 
 -- --- norm, dropout, loss -------------------------------------------------
 
-local norm_state = ffi.new "moon_batch_norm_state"
-local norm_params = ffi.new "moon_batch_norm_params"
 local norm_known = { weight = true, bias = true, mean = true, var = true,
                      eps = true, momentum = true, training = true }
 
@@ -155,6 +153,8 @@ function M.batch_norm(x, options)
   local op = "batch_norm"
   local p = pointer(op, "x", x)
   local o = check.names(op, options, norm_known)
+  local norm_state = ffi.new "moon_batch_norm_state"
+  local norm_params = ffi.new "moon_batch_norm_params"
   norm_state.weight = optional(op, "weight", o.weight)
   norm_state.bias = optional(op, "bias", o.bias)
   norm_state.mean = pointer(op, "mean", o.mean)
@@ -163,7 +163,7 @@ function M.batch_norm(x, options)
   norm_params.momentum = check.number(op, "momentum", o.momentum or 0.1)
   norm_params.training =
     check.boolean(op, "training", o.training or false) and 1 or 0
-  return call(C.moon_batch_norm, p, norm_state, norm_params, out)
+  return after(call(C.moon_batch_norm, p, norm_state, norm_params, out), x, o)
 end
 
 --- Zeroes each value with probability `p`, scales the others by 1 / (1 - p).
@@ -171,8 +171,9 @@ end
 ---@param p number  in [0, 1)
 ---@return userdata   of the same shape
 function M.dropout(x, p)
-  return call(C.moon_dropout, pointer("dropout", "x", x),
-              check.number("dropout", "p", p), out)
+  local px = pointer("dropout", "x", x)
+  check.number("dropout", "p", p)
+  return after(call(C.moon_dropout, px, p, out), x)
 end
 
 --- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
@@ -180,8 +181,9 @@ end
 ---@param labels userdata
 ---@return userdata
 function M.cross_entropy(logits, labels)
-  return call(C.moon_cross_entropy, pointer("cross_entropy", "logits", logits),
-              pointer("cross_entropy", "labels", labels), out)
+  local px = pointer("cross_entropy", "logits", logits)
+  local pl = pointer("cross_entropy", "labels", labels)
+  return after(call(C.moon_cross_entropy, px, pl, out), logits, labels)
 end
 
 -- Also methods, where the tensor comes first.

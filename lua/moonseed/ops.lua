@@ -12,7 +12,7 @@ local C, ffi = core.C, core.ffi
 
 local live, state = context.live, context.state
 local out, wrap, pointer = tensor.out, tensor.wrap, tensor.pointer
-local call, methods = tensor.call, tensor.methods
+local after, call, methods = tensor.after, tensor.call, tensor.methods
 
 local M = {}
 
@@ -23,7 +23,7 @@ local function unary(op, kind, x, s)
   if status < 0 then
     retry.call(status, C.moon_unary, live, kind, p, s, out)
   end
-  return wrap(out[0])
+  return after(wrap(out[0]), x)
 end
 
 local function binary(op, kind, a, b)
@@ -33,20 +33,19 @@ local function binary(op, kind, a, b)
   if status < 0 then
     retry.call(status, C.moon_binary, live, kind, pa, pb, out)
   end
-  return wrap(out[0])
+  return after(wrap(out[0]), a, b)
 end
 
 local one = ffi.new("int64_t[1]")
 
 -- A scalar of x's dtype, where x is.
 local function scalar_like(x, s)
-  local device = live.device
-  live.device = C.moon_tensor_device(x.p)
-  local dtype = C.moon_tensor_dtype(x.p)
-  local status = C.moon_full(live, dtype, 0, one, s, out)
-  live.device = device
-  if status < 0 then retry.refuse(status) end
-  return wrap(out[0])
+  local dtype, device = C.moon_tensor_dtype(x.p), C.moon_tensor_device(x.p)
+  if device == live.device then
+    return call(C.moon_full, dtype, 0, one, s, out)
+  end
+  return context.with_stream(live.stream, device, call, C.moon_full, dtype, 0,
+                             one, s, out)
 end
 
 -- Powers of two and their inverses: to divide by one is to multiply by the
@@ -173,7 +172,7 @@ function methods.matmul(a, b)
   if state.sites then tensor.trace_site() end
   local status = C.moon_matmul(live, pa, pb, out)
   if status < 0 then retry.call(status, C.moon_matmul, live, pa, pb, out) end
-  return wrap(out[0])
+  return after(wrap(out[0]), a, b)
 end
 
 --- exp(x) over its sum along `dim` (the last unless given).
@@ -182,7 +181,7 @@ end
 function methods.softmax(x, dim)
   local p = pointer("softmax", "x", x)
   dim = check.dim("softmax", dim or -1, C.moon_tensor_ndim(p))
-  return call(C.moon_softmax, p, dim, out)
+  return after(call(C.moon_softmax, p, dim, out), x)
 end
 
 -- --- copies and casts ----------------------------------------------------
@@ -192,11 +191,11 @@ local function to_one(x, what)
   local dtype = check.dtypes[what]
   if dtype then
     if C.moon_tensor_dtype(p) == dtype then return x end
-    return call(C.moon_cast, p, dtype, out)
+    return after(call(C.moon_cast, p, dtype, out), x)
   end
   local device = context.find_device(check.text("to", "its argument", what))
   if C.moon_tensor_device(p) == device then return x end
-  return call(C.moon_to_device, p, device, out)
+  return after(call(C.moon_to_device, p, device, out), x)
 end
 
 --- The tensor as another dtype, on another device, or both; itself if it is
@@ -217,19 +216,19 @@ end
 --- A copy.
 ---@return userdata  with memory of its own
 function methods.clone(x)
-  return call(C.moon_clone, pointer("clone", "x", x), out)
+  return after(call(C.moon_clone, pointer("clone", "x", x), out), x)
 end
 
 --- The same values without the graph; shares the memory.
 ---@return userdata
 function methods.detach(x)
-  return call(C.moon_detach, pointer("detach", "x", x), out)
+  return after(call(C.moon_detach, pointer("detach", "x", x), out), x)
 end
 
 --- The tensor in row-major order: itself, or a copy.
 ---@return userdata
 function methods.contiguous(x)
-  return call(C.moon_contiguous, pointer("contiguous", "x", x), out)
+  return after(call(C.moon_contiguous, pointer("contiguous", "x", x), out), x)
 end
 
 -- --- in place: all or nothing --------------------------------------------
@@ -245,7 +244,7 @@ function methods.copy_(y, x)
   local py, px = pointer("copy_", "y", y), pointer("copy_", "x", x)
   if state.sites then tensor.trace_site() end
   done(C.moon_copy_into(live, py, px), C.moon_copy_into, live, py, px)
-  return y
+  return after(y, x)
 end
 
 --- y = value everywhere.
@@ -272,14 +271,14 @@ function methods.add_(y, x, alpha)
   if state.sites then tensor.trace_site() end
   done(C.moon_add_into(live, py, px, alpha), C.moon_add_into, live, py, px,
        alpha)
-  return y
+  return after(y, x)
 end
 
 --- Device-side statistics: f32 [3], Euclidean norm, share of zeros, count of
 --- values that are not finite.
 ---@return userdata
 function methods.statistics(x)
-  return call(C.moon_statistics, pointer("statistics", "x", x), out)
+  return after(call(C.moon_statistics, pointer("statistics", "x", x), out), x)
 end
 
 --- The statistics of the tensor's gradient; nil without one.

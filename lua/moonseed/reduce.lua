@@ -11,9 +11,9 @@ local C, ffi = core.C, core.ffi
 
 local live = context.live
 local out, wrap, pointer = tensor.out, tensor.wrap, tensor.pointer
-local call, methods = tensor.call, tensor.methods
+local after, call, methods = tensor.after, tensor.call, tensor.methods
 
-local dims = ffi.new("int32_t[?]", C.MOON_MAX_DIMS)
+local MAX_DIMS = tonumber(C.MOON_MAX_DIMS)
 local indices = ffi.new "moon_tensor *[1]"
 
 local function keepdim_of(op, options)
@@ -23,7 +23,7 @@ local function keepdim_of(op, options)
 end
 
 -- Fills `dims` from a list, which may hold keepdim; returns how many, and that.
-local function read_list(op, list, ndim, keepdim)
+local function read_list(op, dims, list, ndim, keepdim)
   local n, values = #list, 0
   for key, value in pairs(list) do
     if key == "keepdim" then
@@ -42,22 +42,24 @@ local function read_list(op, list, ndim, keepdim)
   return n, keepdim
 end
 
--- Fills `dims`; returns how many (0: reduce over all), and keepdim.
+-- An array of dimensions (of all, nil), how many (of all, 0), and keepdim.
 local function read_dims(op, p, given, options)
   local keepdim = keepdim_of(op, options)
-  if given == nil then return 0, keepdim end
-  local ndim = C.moon_tensor_ndim(p)
-  if type(given) == "table" then return read_list(op, given, ndim, keepdim) end
+  if given == nil then return nil, 0, keepdim end
+  local ndim, dims = C.moon_tensor_ndim(p), ffi.new("int32_t[?]", MAX_DIMS)
+  if type(given) == "table" then
+    return dims, read_list(op, dims, given, ndim, keepdim)
+  end
   dims[0] = check.dim(op, given, ndim)
-  return 1, keepdim
+  return dims, 1, keepdim
 end
 
 local function reduction(op, kind)
   kind = tonumber(kind)
   return function(x, over, options)
     local p = pointer(op, "x", x)
-    local n, keepdim = read_dims(op, p, over, options)
-    return call(C.moon_reduce, kind, p, n, dims, keepdim, out)
+    local dims, n, keepdim = read_dims(op, p, over, options)
+    return after(call(C.moon_reduce, kind, p, n, dims, keepdim, out), x)
   end
 end
 
@@ -68,14 +70,15 @@ methods.norm = reduction("norm", C.MOON_R_NORM)
 --- Unbiased.
 methods.var = reduction("var", C.MOON_R_VAR)
 
-local function along(kind, p, dim, keepdim)
+local function along(kind, x, dim, keepdim)
+  local p = x.p
   local status = C.moon_arg_reduce(live, kind, p, dim, keepdim, out, indices)
   if status < 0 then
     retry.call(status, C.moon_arg_reduce, live, kind, p, dim, keepdim, out,
                indices)
   end
   local index = indices[0]
-  return wrap(out[0]), wrap(index)
+  return after(wrap(out[0]), x), wrap(index)
 end
 
 -- Over one dimension: values and their places (i64, from 0). Else: values.
@@ -83,9 +86,9 @@ local function extreme(op, kind)
   kind = tonumber(kind)
   return function(x, over, options)
     local p = pointer(op, "x", x)
-    local n, keepdim = read_dims(op, p, over, options)
-    if n == 1 then return along(kind, p, dims[0], keepdim) end
-    return call(C.moon_reduce, kind, p, n, dims, keepdim, out)
+    local dims, n, keepdim = read_dims(op, p, over, options)
+    if n == 1 then return along(kind, x, dims[0], keepdim) end
+    return after(call(C.moon_reduce, kind, p, n, dims, keepdim, out), x)
   end
 end
 
@@ -93,7 +96,7 @@ methods.max = extreme("max", C.MOON_R_MAX)
 methods.min = extreme("min", C.MOON_R_MIN)
 
 -- x with the first `n` of `dims` as one, the last; and x's shape with 1 there.
-local function flatten(op, x, n)
+local function flatten(op, x, dims, n)
   local shape, order, extents, size = x:shape(), {}, {}, 1
   local kept, named = x:shape(), {}
   for i = 0, n - 1 do
@@ -112,19 +115,19 @@ local function flatten(op, x, n)
   return x:detach():permute(order):reshape(extents), kept
 end
 
-local function arg_reduce(kind, p, dim, keepdim)
-  return call(C.moon_arg_reduce, kind, p, dim, keepdim, nil, out)
+local function arg_reduce(kind, x, dim, keepdim)
+  return after(call(C.moon_arg_reduce, kind, x.p, dim, keepdim, nil, out), x)
 end
 
 local function arg_extreme(op, kind)
   kind = tonumber(kind)
   return function(x, over, options)
     local p = pointer(op, "x", x)
-    local n, keepdim = read_dims(op, p, over, options)
-    if n == 0 then return arg_reduce(kind, p, -1, keepdim) end  -- as one row
-    if n == 1 then return arg_reduce(kind, p, dims[0], keepdim) end
-    local flat, kept = flatten(op, x, n)
-    local places = arg_reduce(kind, flat.p, flat:ndim() - 1, 0)
+    local dims, n, keepdim = read_dims(op, p, over, options)
+    if n == 0 then return arg_reduce(kind, x, -1, keepdim) end  -- as one row
+    if n == 1 then return arg_reduce(kind, x, dims[0], keepdim) end
+    local flat, kept = flatten(op, x, dims, n)
+    local places = arg_reduce(kind, flat, flat:ndim() - 1, 0)
     return keepdim == 1 and places:reshape(kept) or places
   end
 end

@@ -58,6 +58,7 @@ end
 function M.prepare(status, attempt)
   if status ~= C.MOON_E_MEMORY or attempt > 2 then M.refuse(status) end
   if attempt == 1 then collect() else wait_idle() end
+  C.moon_memory_press(context.live.rt)
 end
 
 --- Repeats `fn(...)`, which gave `status`, until it succeeds; or raises.

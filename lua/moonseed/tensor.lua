@@ -62,6 +62,13 @@ local function pointer(op, name, value)
 end
 M.pointer = pointer
 
+--- Its first argument. The others are kept from the collector until that is
+--- known: `return after(call(fn, x.p, out), x)`. A pointer keeps nothing, and a
+--- call that is short of memory collects before it is tried again.
+---@param y any
+---@return any
+function M.after(y) return y end
+
 local sites = {}  -- the core's numbers by file:line
 
 --- Tells the core the user's line, for errors, if moon.debug wants it.
@@ -73,7 +80,7 @@ function M.trace_site()
 end
 
 --- Calls a function of the core that makes a tensor, `fn(ctx, ..., out)`, and
---- tries again when memory is short. `...` ends with `M.out`.
+--- tries again when memory is short. `...` ends with `M.out`. See M.after.
 ---@param fn function
 ---@param ... any  what `fn` takes after the context
 ---@return userdata  a moon_handle

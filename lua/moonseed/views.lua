@@ -9,12 +9,11 @@ local tensor = require "moonseed.tensor"
 local C, ffi = core.C, core.ffi
 
 local out, pointer, call = tensor.out, tensor.pointer, tensor.call
-local methods = tensor.methods
+local after, methods = tensor.after, tensor.methods
 
-local extents = ffi.new("int64_t[?]", C.MOON_MAX_DIMS)
-local order = ffi.new("int32_t[?]", C.MOON_MAX_DIMS)
+local MAX_DIMS = tonumber(C.MOON_MAX_DIMS)
 
-local function put_extent(op, i, extent)
+local function put_extent(op, extents, i, extent)
   if type(extent) ~= "number" or extent % 1 ~= 0 then
     check.fail(op, "extent %d is a whole number, not %s", i + 1,
                extent == nil and "nothing" or tostring(extent))
@@ -22,15 +21,15 @@ local function put_extent(op, i, extent)
   extents[i] = extent
 end
 
--- Extents as numbers or as one list; returns how many.
+-- Extents as numbers or as one list; returns how many, and an array of them.
 local function read_extents(op, ...)
   if type((...)) == "table" then return read_extents(op, unpack((...))) end
-  local n = select("#", ...)
-  if n > C.MOON_MAX_DIMS then
-    check.fail(op, "%d dimensions, at most %d", n, tonumber(C.MOON_MAX_DIMS))
+  local n, extents = select("#", ...), ffi.new("int64_t[?]", MAX_DIMS)
+  if n > MAX_DIMS then
+    check.fail(op, "%d dimensions, at most %d", n, MAX_DIMS)
   end
-  for i = 1, n do put_extent(op, i - 1, (select(i, ...))) end
-  return n
+  for i = 1, n do put_extent(op, extents, i - 1, (select(i, ...))) end
+  return n, extents
 end
 
 --- The same elements under another shape; copies when it must. One extent may
@@ -39,7 +38,8 @@ end
 ---@return userdata
 function methods.reshape(x, ...)
   local p = pointer("reshape", "x", x)
-  return call(C.moon_reshape, p, read_extents("reshape", ...), extents, out)
+  local n, extents = read_extents("reshape", ...)
+  return after(call(C.moon_reshape, p, n, extents, out), x)
 end
 
 --- As reshape, but raises where that would copy.
@@ -47,7 +47,8 @@ end
 ---@return userdata  shares the memory
 function methods.view(x, ...)
   local p = pointer("view", "x", x)
-  return call(C.moon_view, p, read_extents("view", ...), extents, out)
+  local n, extents = read_extents("view", ...)
+  return after(call(C.moon_view, p, n, extents, out), x)
 end
 
 --- Repeats dimensions of size 1 without copying; -1 keeps an extent.
@@ -55,7 +56,8 @@ end
 ---@return userdata  shares the memory
 function methods.expand(x, ...)
   local p = pointer("expand", "x", x)
-  return call(C.moon_expand, p, read_extents("expand", ...), extents, out)
+  local n, extents = read_extents("expand", ...)
+  return after(call(C.moon_expand, p, n, extents, out), x)
 end
 
 --- The dimensions in another order: each once, as numbers or one list.
@@ -68,8 +70,9 @@ function methods.permute(x, ...)
   if #dims ~= ndim then
     check.fail("permute", "%d dimensions for a tensor with %d", #dims, ndim)
   end
+  local order = ffi.new("int32_t[?]", MAX_DIMS)
   for i = 1, ndim do order[i - 1] = check.dim("permute", dims[i], ndim) end
-  return call(C.moon_permute, p, order, out)
+  return after(call(C.moon_permute, p, order, out), x)
 end
 
 --- The transpose of a matrix.
@@ -101,7 +104,7 @@ function methods.narrow(x, dim, start, length)
   if from + length > n then
     check.fail("narrow", "%d positions from %d of %d", length, start, n)
   end
-  return call(C.moon_narrow, p, at, from, length, out)
+  return after(call(C.moon_narrow, p, at, from, length, out), x)
 end
 
 --- The part at one position along `dim`, without that dimension.
@@ -112,7 +115,7 @@ function methods.select(x, dim, position)
   local p = pointer("select", "x", x)
   local at = check.dim("select", dim, C.moon_tensor_ndim(p))
   local index = check.position("select", position, extent_of(p, at))
-  return call(C.moon_select, p, at, index, out)
+  return after(call(C.moon_select, p, at, index, out), x)
 end
 
 --- The parts along `dim` that an i64 [n] tensor names.
@@ -123,7 +126,7 @@ function methods.index_select(x, dim, index)
   local p = pointer("index_select", "x", x)
   local pi = pointer("index_select", "index", index)
   local at = check.dim("index_select", dim, C.moon_tensor_ndim(p))
-  return call(C.moon_index_select, p, at, pi, out)
+  return after(call(C.moon_index_select, p, at, pi, out), x, index)
 end
 
 --- One element per element of an i64 tensor of as many dimensions, which names
@@ -135,7 +138,7 @@ function methods.gather(x, dim, index)
   local p = pointer("gather", "x", x)
   local pi = pointer("gather", "index", index)
   local at = check.dim("gather", dim, C.moon_tensor_ndim(p))
-  return call(C.moon_gather, p, at, pi, out)
+  return after(call(C.moon_gather, p, at, pi, out), x, index)
 end
 
 return methods

@@ -50,7 +50,7 @@ end
 ---@param t userdata  a moon_handle
 function M.tensor(t)
   M.settled(t)
-  collect.at_read()
+  collect.at_step()
   check.status(C.moon_tensor_error(t.p))
   raise_pending()
 end

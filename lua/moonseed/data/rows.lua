@@ -36,8 +36,9 @@ local plain = ffi.new "moon_batch_params"
 function M.x(self, index, params, position)
   local source = self.source_x
   if not M.is_images(source) then return source:index_select(1, index) end
-  return tensor.call(C.moon_batch_images, source.p, index.p, position or 0,
-                     params or plain, tensor.out)
+  local x = tensor.call(C.moon_batch_images, source.p, index.p, position or 0,
+                        params or plain, tensor.out)
+  return tensor.after(x, source, index)
 end
 
 --- The targets of the same rows; nil without.

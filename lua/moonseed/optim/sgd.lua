@@ -165,14 +165,20 @@ local function gather(self)
   return n
 end
 
+local function copy(pointers, n)
+  local list = ffi.new("moon_tensor *[?]", n)
+  ffi.copy(list, pointers, n * ffi.sizeof "void *")
+  return list
+end
+
 local function submit(self, n, out)
   context.state.op = "sgd"
   tensor.trace_site()
   local status = C.moon_sgd_step(live, n, self.p, self.g, self.v, self.params,
                                  out)
-  if status < 0 then
-    retry.call(status, C.moon_sgd_step, live, n, self.p, self.g, self.v,
-               self.params, out)
+  if status < 0 then  -- others may step meanwhile
+    retry.call(status, C.moon_sgd_step, live, n, copy(self.p, n),
+               copy(self.g, n), copy(self.v, n), self.params, out)
   end
 end
 
