@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 5, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 7, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -111,6 +111,8 @@ int moon_threads(const moon_runtime *rt);
 int moon_set_threads(moon_runtime *rt, int n);  /* at any time */
 int moon_set_memory_limit(moon_runtime *rt, int64_t nbytes);
 void moon_stats_read(moon_runtime *rt, moon_stats *out);
+double moon_allocated(const moon_runtime *rt);  /* bytes, see moon_stats */
+int64_t moon_in_flight(const moon_runtime *rt);  /* ops, see moon_stats */
 void moon_count_blocked_wait(moon_runtime *rt);
 void moon_memory_trim(moon_runtime *rt);  /* idle cached blocks go back */
 /* The collector has given what it can: the next tensor may take what is left

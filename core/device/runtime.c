@@ -151,6 +151,12 @@ void moon_stats_read(moon_runtime *rt, moon_stats *out) {
   moon__unlock(rt);
 }
 
+double moon_allocated(const moon_runtime *rt) {
+  return (double)rt->memory.allocated;
+}
+
+int64_t moon_in_flight(const moon_runtime *rt) { return rt->in_flight; }
+
 void moon_debug(moon_runtime *rt, int flags) { rt->debug = flags; }
 
 int moon_site_add(moon_runtime *rt, const char *text) {

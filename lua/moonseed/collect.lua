@@ -4,19 +4,23 @@
 -- Looked at where a step, a batch or a read is (moonseed.pace, moonseed.wait):
 -- always at the same places of a loop, so that each turn of it finds the memory
 -- that the last one left. And, in case a program has no such places, after
--- every so many new tensors.
+-- every so many new tensors, or twice the bytes.
 
+local core = require "moonseed.ffi"
 local runtime = require "moonseed.runtime"
+
+local C = core.C
 
 local M = {}
 
 local LEAST = 64 * 2 ^ 20  -- bytes of new tensors worth a collection
-local FEW, MANY = 512, 16384  -- tensors worth one: at such places, elsewhere
+local FEW, MANY = 512, 4096  -- tensors worth one: at such places, elsewhere
 local LOOK = 256           -- new tensors between two looks elsewhere
 local SMALL_HEAP = 8192    -- KiB of Lua heap that is collected at once
 local STEP = 1024          -- else in steps of this size (collectgarbage "step")
 
 local collected = 0        -- bytes ever allocated at the last collection
+local due = 2 * LEAST      -- bytes ever allocated: to be looked at anywhere
 local made = 0             -- tensors made since
 local sweeping = false     -- a collection in steps is under way
 
@@ -38,8 +42,8 @@ end
 --- Frees what the collector has released.
 function M.release() release() end
 
--- How many new bytes are worth a collection. Near the limit, fewer: what fails
--- inside a backward cannot be tried again.
+-- How many new bytes are worth a collection. Near the limit, fewer: a call that
+-- fails there costs two collections, a worker's scratch none can help.
 local function enough(live, limit)
   return math.min(math.max(LEAST, live / 2),
                   math.max(limit - live, limit / 16))
@@ -49,9 +53,9 @@ end
 local function look(tensors)
   local allocated, live, limit = release()
   if not sweeping then
-    if made < tensors and allocated - collected < enough(live, limit) then
-      return
-    end
+    local bytes = enough(live, limit)
+    due = math.max(allocated, collected + bytes) + bytes
+    if made < tensors and allocated - collected < bytes then return end
     sweeping = collectgarbage "count" >= SMALL_HEAP
   end
   if sweeping then
@@ -68,7 +72,9 @@ function M.at_step() look(FEW) end
 --- A tensor was made.
 function M.count()
   made = made + 1
-  if made % LOOK == 0 then look(MANY) end
+  if made % LOOK == 0 or C.moon_allocated(runtime.handle) > due then
+    look(MANY)
+  end
 end
 
 return M

@@ -85,8 +85,11 @@ function methods.backward(y, dy)
   if state.grad_scope then table.insert(state.grad_scope.ends, y) end
   local walk = walk_out[0]
   status = C.moon_backward_step(walk)
-  if status ~= 0 then return answer(walk, status) end
-  C.moon_backward_end(walk)
+  if status == 0 then
+    C.moon_backward_end(walk)
+  else
+    answer(walk, status)
+  end
 end
 
 local function finish_scope(outer, scope, ok, ...)

@@ -235,12 +235,20 @@ function M.hold()
   while not task.woken do
     if not co and task == root then
       run()
-    elseif isyieldable() and (co == task.co or context.managed(co)) then
+    elseif M.can_wait() then
       yield(AWAIT)
     else
       block(task)
     end
   end
+end
+
+--- Whether a wait here suspends, instead of blocking or raising.
+---@return boolean
+function M.can_wait()
+  local co = running_coroutine()
+  if not co then return M.running == root and not uv.loop_mode() end
+  return isyieldable() and (co == M.running.co or context.managed(co))
 end
 
 --- Raises if this is a luv callback: waiting there would stop the loop.
@@ -320,15 +328,12 @@ end
 --- yield.
 function M.yield()
   local task = M.running
-  local co = running_coroutine()
   if task == root then
-    if co or uv.loop_mode() then return end
+    if running_coroutine() or uv.loop_mode() then return end
     give_root_turn()
-  elseif isyieldable() and (co == task.co or context.managed(co)) then
-    if task.stopped == nil then
-      M.wake(task)
-      M.rest("a turn")
-    end
+  elseif M.can_wait() and task.stopped == nil then
+    M.wake(task)
+    M.rest("a turn")
   end
   local e = take_stop(task)
   if e ~= nil then M.raise_stop(e) end

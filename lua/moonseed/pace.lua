@@ -5,8 +5,9 @@
 -- by opt:step once its op is submitted. Each gives way to the loop when the
 -- task has held it for 2 ms. A task that is more than four steps ahead of the
 -- device, or whose unfinished steps took more than a quarter of the memory
--- limit, waits for the oldest of them. Errors of in-place ops of earlier steps
--- are raised here.
+-- limit, waits for the oldest of them. A module's forward begins with
+-- `pace.forward()`, for programs that go forward only. Errors of in-place ops
+-- of earlier steps are raised here.
 
 local core = require "moonseed.ffi"
 local collect = require "moonseed.collect"
@@ -20,7 +21,8 @@ local live = context.live
 
 local M = {}
 
-local AHEAD = 4
+local AHEAD = 4   -- steps
+local FAR = 1024  -- ops
 
 -- In a luv callback nothing can be waited for.
 local function in_callback()
@@ -32,6 +34,14 @@ function M.pause()
   collect.at_step()
   if in_callback() then return end
   if loop.overdue() or loop.running.stopped ~= nil then loop.yield() end
+end
+
+--- Before a module's forward: a task that only goes forward, and never reads,
+--- waits here when it is far ahead.
+function M.forward()
+  if C.moon_in_flight(live.rt) < FAR or not loop.can_wait() then return end
+  wait.event(C.moon_stream_event(live.rt, live.stream))
+  M.pause()
 end
 
 -- The steps of a task that may be unfinished: { event, bytes }, oldest first.

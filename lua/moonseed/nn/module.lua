@@ -17,6 +17,7 @@
 -- a plain field. Tensors that are saved but not trained: self:buffer(name, t).
 -- Names keep the order of first assignment; a child's come after a point.
 local check = require "moonseed.check"
+local pace = require "moonseed.pace"
 local tensor = require "moonseed.tensor"
 
 local Module = { class_name = "Module", is_module = true }
@@ -106,7 +107,10 @@ end
 
 local function prepare(class)
   class.__index, class.__newindex = index, assign
-  class.__call = function(self, ...) return self:forward(...) end
+  class.__call = function(self, ...)
+    pace.forward()
+    return self:forward(...)
+  end
   class.__tostring = function(self) return describe(self, "") end
   return class
 end

@@ -166,9 +166,9 @@ local function gather(self)
 end
 
 local function copy(pointers, n)
-  local list = ffi.new("moon_tensor *[?]", n)
-  ffi.copy(list, pointers, n * ffi.sizeof "void *")
-  return list
+  local other = ffi.new("moon_tensor *[?]", n)
+  ffi.copy(other, pointers, n * ffi.sizeof "void *")
+  return other
 end
 
 local function submit(self, n, out)
