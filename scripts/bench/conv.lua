@@ -41,16 +41,21 @@ local function leaves(conv, dx, dw)
   return x, w
 end
 
+-- Results go at once, as PyTorch's do when they are overwritten and bare
+-- oneDNN's buffers are used again; the collector would come some results later.
+local function gone(t)
+  t:await():dispose()
+end
+
 local function forward(conv)
-  return rounds.median_ms(function()
-    moon.no_grad(conv.y):await()
-  end)
+  return rounds.median_ms(function() gone(moon.no_grad(conv.y)) end)
 end
 
 local function gradient(conv, which)
   return rounds.median_ms(function(y, leaf)
     y:backward(conv.dy)
-    leaf.grad:await()
+    gone(leaf.grad)
+    y:dispose()
   end, function()
     local x, w = leaves(conv, which == "data", which == "weights")
     local y = moon.conv2d(x, w, nil, conv.options):await()
@@ -61,9 +66,11 @@ end
 local function all(conv)
   return rounds.median_ms(function()
     local x, w = leaves(conv, true, true)
-    moon.conv2d(x, w, nil, conv.options):backward(conv.dy)
-    x.grad:await()
-    w.grad:await()
+    local y = moon.conv2d(x, w, nil, conv.options)
+    y:backward(conv.dy)
+    gone(x.grad)
+    gone(w.grad)
+    gone(y)
   end)
 end
 
