@@ -274,8 +274,9 @@ function M.close()
     C.moon_task_release(failed_main)
   end
   for task in pairs(loop.root.unread) do print_unread(task) end
+  local exits = loop.running ~= loop.root  -- os.exit(status, true) in a task
   for task in pairs(loop.tasks) do
-    if task.parent == loop.root then
+    if task.parent == loop.root and not exits then
       io.stderr:write("moonseed: task ", task:title(), " had not ended when "
                       .. "the program did\n")
     end

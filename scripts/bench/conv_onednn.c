@@ -15,8 +15,8 @@
 enum { MAX_SHAPES = 32, MAX_TIMES = 200, BRANCHES = 8 };
 
 /* The median time of one run, over 60 ms or three runs. `before` (may be NULL)
- * is not timed: a gradient follows its forward here too, which leaves the caches
- * to it as it does. */
+ * is not timed: a gradient follows its forward here too, which leaves it the
+ * caches as they are then. */
 static double timed(const bare_call *before, const bare_call *call) {
   double times[MAX_TIMES], begin = bare_ms();
   int n = 0;
