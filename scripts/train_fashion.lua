@@ -15,9 +15,9 @@ end
 
 local parser = argparse("train_fashion.lua",
                         "Trains a convolutional network on Fashion-MNIST.")
-parser:option("--epochs", "How often to see every image.", 8):convert(count)
+parser:option("--epochs", "How often to see every image (8).", 8):convert(count)
 parser:flag("--quick", "Three epochs.")
-parser:option("--rng-seed", "Of the random numbers.", 1):convert(tonumber)
+parser:option("--rng-seed", "Of the random numbers (1).", 1):convert(tonumber)
 parser:option("--threads", "CPU cores to use; all, unless given.")
   :convert(count)
 parser:option("--out", "Where to save the weights, as safetensors.")
