@@ -8,7 +8,7 @@ local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local tensor = require "moonseed.tensor"
-local C, ffi = core.C, core.ffi
+local C = core.C
 
 local live, state = context.live, context.state
 local out, call = tensor.out, tensor.call
@@ -36,7 +36,7 @@ local function fill_shape(op, list, n)
   if n > MAX_DIMS then
     check.fail(op, "%d dimensions, at most %d", n, MAX_DIMS)
   end
-  local shape = ffi.new("int64_t[?]", MAX_DIMS)
+  local shape = core.extents()
   for i = 1, n do
     shape[i - 1] = check.count(op, "extent " .. i, list[i])
   end
@@ -265,7 +265,7 @@ function M.tensor(value, options)
   local ndim, shape = fill_shape("tensor", list, #list)
   local n = 1
   for _, extent in ipairs(list) do n = n * extent end
-  local data = ffi.new(c_types[dtype], math.max(n, 1))
+  local data = core.array(c_types[dtype], math.max(n, 1))
   if ndim == 0 then
     data[0] = element(value, dtype, ranges[dtype])
   else
@@ -281,7 +281,7 @@ end
 local function join(op, fn, list, dim, extra)
   check.table(op, "its first argument", list)
   if #list == 0 then check.fail(op, "no tensors") end
-  local pointers = ffi.new("moon_tensor *[?]", #list)
+  local pointers = core.array("moon_tensor *[?]", #list)
   for i, t in ipairs(list) do
     pointers[i - 1] = tensor.pointer(op, "tensor " .. i, t)
   end

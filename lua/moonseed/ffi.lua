@@ -59,4 +59,21 @@ end
 --- The library's name space: functions `moon_*`, constants `MOON_*`.
 M.C, M.path = load_core()
 
+--- As ffi.new, for arrays of variable length. LuaJIT 2.1.0-beta3 corrupts its
+--- heap when it leaves a trace that made one (the allocation was put off, and
+--- is made up for in a wrong size); so the interpreter makes them. What every
+--- call needs has a fixed size instead, see M.extents.
+---@param ctype string  "double[?]"
+---@param n integer
+---@param ... any       the first elements, as for ffi.new
+---@return userdata
+function M.array(ctype, n, ...) return ffi.new(ctype, n, ...) end
+jit.off(M.array)
+
+local MAX_DIMS = tonumber(M.C.MOON_MAX_DIMS)
+
+--- Room for a shape, and for a list of dimensions.
+M.extents = ffi.typeof(("int64_t[%d]"):format(MAX_DIMS))
+M.dims = ffi.typeof(("int32_t[%d]"):format(MAX_DIMS))
+
 return M

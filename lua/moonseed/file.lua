@@ -44,8 +44,8 @@ function M.save(path, tensors, options)
   check.table("save", "its second argument", tensors)
   local names = sorted_names(tensors)
   local n = #names
-  local c_names = ffi.new("const char *[?]", math.max(n, 1))
-  local pointers = ffi.new("moon_tensor *[?]", math.max(n, 1))
+  local c_names = core.array("const char *[?]", math.max(n, 1))
+  local pointers = core.array("moon_tensor *[?]", math.max(n, 1))
   for i, name in ipairs(names) do
     c_names[i - 1] = name
     pointers[i - 1] = tensor.pointer("save", "'" .. name .. "'", tensors[name])

@@ -13,7 +13,6 @@ local live = context.live
 local out, wrap, pointer = tensor.out, tensor.wrap, tensor.pointer
 local after, call, methods = tensor.after, tensor.call, tensor.methods
 
-local MAX_DIMS = tonumber(C.MOON_MAX_DIMS)
 local indices = ffi.new "moon_tensor *[1]"
 
 local function keepdim_of(op, options)
@@ -46,7 +45,7 @@ end
 local function read_dims(op, p, given, options)
   local keepdim = keepdim_of(op, options)
   if given == nil then return nil, 0, keepdim end
-  local ndim, dims = C.moon_tensor_ndim(p), ffi.new("int32_t[?]", MAX_DIMS)
+  local ndim, dims = C.moon_tensor_ndim(p), core.dims()
   if type(given) == "table" then
     return dims, read_list(op, dims, given, ndim, keepdim)
   end

@@ -6,7 +6,7 @@
 
 local core = require "moonseed.ffi"
 local runtime = require "moonseed.runtime"
-local C, ffi = core.C, core.ffi
+local C = core.C
 
 local M = {}
 
@@ -17,7 +17,7 @@ local MAX_SPIN_NS, MIN_SPIN_NS = 50e3, 3e3
 M.n_due = 0
 
 local waiting, last = {}, 0
-local buffer = ffi.new("double[?]", AT_ONCE)
+local buffer = core.array("double[?]", AT_ONCE)
 local fresh, spin_ns = false, MAX_SPIN_NS
 
 --- A number for the core to hand back.

@@ -182,7 +182,7 @@ end
 ---@return table[]
 function Streams:recent(n)
   n = n and check.count("recent", "n", n, 1) or 256
-  local list, spans = {}, ffi.new("moon_op_span[?]", n)
+  local list, spans = {}, core.array("moon_op_span[?]", n)
   each(self, function(number)
     local have = check.status(C.moon_stream_recent(live.rt, number, spans, n))
     for i = 0, have - 1 do

@@ -93,7 +93,7 @@ end
 local function run_forward(op, ctx, inputs, ...)
   local y = one_tensor(op, op.forward(ctx, ...))
   for _, x in ipairs(inputs) do
-    if x == y then return y:clone() end
+    if C.moon_tensor_shares(x.p, y.p) == 1 then return y:clone() end
   end
   return y:detach()
 end
@@ -102,7 +102,7 @@ local function apply(op, ...)
   local inputs = tensor_inputs(...)
   local ctx = setmetatable({}, OpContext)
   local y = context.with_grad_mode(0, run_forward, op, ctx, inputs, ...)
-  local pointers = ffi.new("moon_tensor *[?]", math.max(#inputs, 1))
+  local pointers = core.array("moon_tensor *[?]", math.max(#inputs, 1))
   for i, x in ipairs(inputs) do pointers[i - 1] = x.p end
   last_id = last_id + 1
   local made = C.moon_user_node(live, y.p, #inputs, pointers, last_id)

@@ -6,7 +6,7 @@
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local tensor = require "moonseed.tensor"
-local C, ffi = core.C, core.ffi
+local C = core.C
 
 local out, pointer, call = tensor.out, tensor.pointer, tensor.call
 local after, methods = tensor.after, tensor.methods
@@ -24,7 +24,7 @@ end
 -- Extents as numbers or as one list; returns how many, and an array of them.
 local function read_extents(op, ...)
   if type((...)) == "table" then return read_extents(op, unpack((...))) end
-  local n, extents = select("#", ...), ffi.new("int64_t[?]", MAX_DIMS)
+  local n, extents = select("#", ...), core.extents()
   if n > MAX_DIMS then
     check.fail(op, "%d dimensions, at most %d", n, MAX_DIMS)
   end
@@ -70,7 +70,7 @@ function methods.permute(x, ...)
   if #dims ~= ndim then
     check.fail("permute", "%d dimensions for a tensor with %d", #dims, ndim)
   end
-  local order = ffi.new("int32_t[?]", MAX_DIMS)
+  local order = core.dims()
   for i = 1, ndim do order[i - 1] = check.dim("permute", dims[i], ndim) end
   return after(call(C.moon_permute, p, order, out), x)
 end

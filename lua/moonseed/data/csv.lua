@@ -137,7 +137,7 @@ return function(options)
   local n = #rows.values
   local shape = ffi.new("int64_t[2]", rows.n, n / rows.n)
   local x = tensor.call(C.moon_from_host, C.MOON_F32, 2, shape,
-                        ffi.new("float[?]", n, rows.values), 4 * n,
+                        core.array("float[?]", n, rows.values), 4 * n,
                         tensor.out)
   local y, classes
   if rows.label then y, classes = labels(rows) end

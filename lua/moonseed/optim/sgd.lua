@@ -92,9 +92,9 @@ local function follow(self)
   self.names, self.tensors, self.ids, self.velocity =
     names, tensors, ids, velocity
   local n = math.max(#tensors, 1)
-  self.p = ffi.new("moon_tensor *[?]", n)
-  self.g = ffi.new("moon_tensor *[?]", n)
-  self.v = ffi.new("moon_tensor *[?]", n)
+  self.p = core.array("moon_tensor *[?]", n)
+  self.g = core.array("moon_tensor *[?]", n)
+  self.v = core.array("moon_tensor *[?]", n)
   self.generation = Module.generation()
 end
 
@@ -166,7 +166,7 @@ local function gather(self)
 end
 
 local function copy(pointers, n)
-  local other = ffi.new("moon_tensor *[?]", n)
+  local other = core.array("moon_tensor *[?]", n)
   ffi.copy(other, pointers, n * ffi.sizeof "void *")
   return other
 end
