@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 7, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 8, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -115,9 +115,9 @@ double moon_allocated(const moon_runtime *rt);  /* bytes, see moon_stats */
 int64_t moon_in_flight(const moon_runtime *rt);  /* ops, see moon_stats */
 void moon_count_blocked_wait(moon_runtime *rt);
 void moon_memory_trim(moon_runtime *rt);  /* idle cached blocks go back */
-/* The collector has given what it can: the next tensor may take what is left
- * to kernels' scratch. */
-void moon_memory_press(moon_runtime *rt);
+/* on: the collector has given what it can, tensors may take what is left to
+ * kernels' scratch; until told otherwise. */
+void moon_memory_press(moon_runtime *rt, int on);
 enum { MOON_DEBUG_SYNC = 1, MOON_DEBUG_NAN = 2 };
 void moon_debug(moon_runtime *rt, int flags);
 int moon_site_add(moon_runtime *rt, const char *text);  /* a source line */
@@ -233,6 +233,8 @@ int moon_tensor_split(moon_ctx *ctx, moon_tensor *t, int n);
 int moon_tensor_set_requires_grad(moon_tensor *t, int on);  /* leaves only */
 int moon_tensor_needs_grad(const moon_tensor *t);
 int moon_tensor_is_leaf(const moon_tensor *t);
+/* Whether they lie in the same memory, if not in the same place. */
+int moon_tensor_shares(const moon_tensor *a, const moon_tensor *b);
 moon_tensor *moon_tensor_grad(moon_tensor *t);  /* new reference, or NULL */
 int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad);  /* NULL clears */
 int moon_detach(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
@@ -315,7 +317,9 @@ int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
 int moon_global_avg_pool2d(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_norm_params {
   double eps, momentum;
-  int32_t training;  /* 1: batch statistics, running ones updated in place */
+  int32_t training;  /* 1: batch statistics, which also move the running ones,
+                        in program order: when somebody looks at them, at the
+                        latest */
 } moon_batch_norm_params;
 /* weight and bias [C], or both NULL; running mean and variance [C]. */
 typedef struct moon_batch_norm_state {
@@ -371,6 +375,7 @@ int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
  * MOON_E_MEMORY: step again once there is some; other errors are final. */
 int moon_backward_step(moon_walk *walk);
 void moon_backward_end(moon_walk *walk);
+int64_t moon_walk_visited(const moon_walk *walk);  /* nodes */
 /* Makes `out` (computed under no-grad) the output of a user-defined node. */
 int moon_user_node(moon_ctx *ctx, moon_tensor *out, int n,
                    moon_tensor *const *inputs, double id);

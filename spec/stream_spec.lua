@@ -45,9 +45,18 @@ describe("streams", function()
       return n == 0 or moon.streams():lease(function() return lease(n - 1) end)
     end
     assert.error_matches(function() lease(80) end,
-                         "lease: of 64 streams %d+ are kept for round robin")
+                         "lease: %d+ streams are leased, and the others of 64")
     moon.gather(function() end, function() end)
     assert.is_true(lease(20))
+    local path = os.tmpname()
+    local function save(n)
+      if n > 0 then
+        return moon.streams():lease(function() return save(n - 1) end)
+      end
+      return moon.save(path, { x = moon.ones(1) }, { format = "safetensors" })
+    end
+    assert.is_true(save(30) > 0)
+    os.remove(path)
   end))
 
   it("are leased exclusively", task(function()

@@ -38,7 +38,8 @@ static int class_of(size_t nbytes) {
 static size_t left_to_scratch(const moon__memory *m) {
   size_t most = m->pressed ? 0 : m->scratch_most, quarter = m->limit / 4;
   if (most > quarter) most = quarter;
-  return most > m->scratch_mapped ? most - m->scratch_mapped : 0;
+  size_t mapped = m->scratch_mapped;
+  return most > mapped ? most - mapped : 0;
 }
 
 static void *from_system(moon_runtime *rt, size_t nbytes, size_t left) {
@@ -105,7 +106,7 @@ static void block_free(moon_runtime *rt, moon__block *b) {
   free(b);
 }
 
-void moon_memory_press(moon_runtime *rt) { rt->memory.pressed = true; }
+void moon_memory_press(moon_runtime *rt, int on) { rt->memory.pressed = on; }
 
 static int out_of_memory(moon_runtime *rt, size_t nbytes) {
   moon__memory *m = &rt->memory;
@@ -128,7 +129,6 @@ static int take(moon_runtime *rt, int stream, size_t nbytes,
     moon_memory_trim(rt);
     b = block_new(rt, c);
   }
-  m->pressed = false;
   if (!b) return out_of_memory(rt, nbytes);
   moon__region *r = moon__region_new(rt, 0, nbytes);
   for (int i = 0; i < b->n_uses && !mutated; i++) {

@@ -180,10 +180,14 @@ typedef struct moon__device {
 
 const moon_kernel *moon__device_kernel(const moon__device *d, int kernel);
 
+/* The device's stream for saving and loading, made when first asked for. */
+int moon__stream_for_files(moon_runtime *rt, int device);
+
 /* Why there is no CUDA device here; NULL if there is one. */
 const char *moon__cuda_absent(void);
 
-/* --- memory (alloc.c); loop thread only, but for scratch -------------- */
+/* --- memory (alloc.c): blocks are the loop thread's, scratch the workers',
+ * who may trim the lists of free blocks --------------------------------- */
 typedef struct moon__block {
   void *data;
   size_t nbytes;                   /* of its size class */
@@ -282,6 +286,7 @@ struct moon_runtime {
   bool event_set;
   bool wake_loop, relayed;         /* once the lock is free, see lock.c */
   int loop_cpu;                    /* where the loop thread last ran */
+  cpu_set_t spinning;              /* where workers look for work */
   int wake_workers;
   _Atomic int busy;                /* workers that work on an op */
   moon__pool op_pool, region_pool, storage_pool, tensor_pool;
@@ -295,7 +300,7 @@ struct moon_runtime {
   char **site;
   int n_sites;
   _Atomic int interrupted;
-  struct moon__late *late;         /* running statistics, see running.c */
+  struct moon__late *late, *late_last;  /* running statistics, running.c */
   int n_late;
   _Atomic int n_tasks;             /* that have not ended */
   int64_t roots, next_tensor_id, live_tensors, live_nodes, blocked_waits;
@@ -304,7 +309,7 @@ struct moon_runtime {
   int n_dead_users, cap_dead_users;
 };
 
-/* lock.c: give wakes to others once the lock is free. */
+/* lock.c: the loop and workers are woken once the lock is free. */
 void moon__lock_open(moon_runtime *rt);
 void moon__lock(moon_runtime *rt);
 void moon__unlock(moon_runtime *rt);

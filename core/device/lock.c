@@ -1,6 +1,6 @@
-/* The runtime's lock. Whoever wakes another thread does so once the lock is
- * free: the other would only wait for it, and the wake-up itself costs its
- * giver some microseconds that nobody else should wait for. */
+/* The runtime's lock. The loop and workers are woken once the lock is free:
+ * they would only wait for it, and the wake-up itself costs its giver some
+ * microseconds that nobody else should wait for. */
 #include "device.h"
 
 /* Held for well under a microsecond, so it is worth spinning for. */
@@ -19,8 +19,8 @@ typedef struct wakes { bool loop; int workers; } wakes;
 /* Waking a thread that slept on another core takes 12 us on a virtual machine,
  * on one's own 3: a worker that spins there may do it. */
 static bool relays(moon_runtime *rt) {
-  if (!rt->wake_loop || rt->relayed || rt->spinners == 0 ||
-      sched_getcpu() == rt->loop_cpu) {
+  if (!rt->wake_loop || rt->relayed || sched_getcpu() == rt->loop_cpu ||
+      !CPU_ISSET(rt->loop_cpu, &rt->spinning)) {
     rt->relayed = false;
     return false;
   }

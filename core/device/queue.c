@@ -91,10 +91,13 @@ static void spin(moon_runtime *rt, int64_t seen) {
 void moon__ready_wait(moon_runtime *rt) {
   int64_t seen =
       atomic_load_explicit(&rt->ready_signal, memory_order_relaxed);
+  int cpu = sched_getcpu();  /* a worker is pinned */
   rt->spinners++;
+  CPU_SET(cpu, &rt->spinning);
   moon__unlock(rt);
   spin(rt, seen);
   moon__lock(rt);
+  CPU_CLR(cpu, &rt->spinning);
   rt->spinners--;
   if (atomic_load_explicit(&rt->ready_signal, memory_order_relaxed) != seen) {
     return;

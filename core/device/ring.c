@@ -51,7 +51,7 @@ int moon_completion_drain(moon_runtime *rt, double *tickets, int n,
   if (rt->event_set || spin_ns <= 0 || atomic_load(&rt->interrupted)) {
     uint64_t count;
     while (read(rt->event_fd, &count, sizeof count) < 0 && errno == EINTR) {}
-    rt->event_set = false;
+    rt->event_set = rt->wake_loop = false;
   }
   int have = atomic_load_explicit(&rt->ring_count, memory_order_relaxed);
   int taken = have < n ? have : n;

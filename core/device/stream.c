@@ -101,6 +101,17 @@ static int leased(const moon_runtime *rt) {
   return n;
 }
 
+int moon__stream_for_files(moon_runtime *rt, int device) {
+  moon__device *d = &rt->device[device];
+  if (d->io_stream == 0) {
+    int stream = stream_new(rt, device, false);
+    if (stream < 0) return stream;
+    rt->stream[stream]->leased = true;
+    d->io_stream = stream + 1;
+  }
+  return d->io_stream - 1;
+}
+
 int moon_stream_lease(moon_runtime *rt, int device) {
   if (check_device(rt, "lease", device) < 0) return MOON_E_DEVICE;
   for (int i = 0; i < rt->n_streams; i++) {
@@ -110,9 +121,9 @@ int moon_stream_lease(moon_runtime *rt, int device) {
     return i;
   }
   if (rt->n_streams + promised(rt) >= MOON_MAX_STREAMS) {
-    return moon__fail(MOON_E_VALUE, "lease: of %d streams %d are kept for "
-                      "round robin, the others are in use", MOON_MAX_STREAMS,
-                      promised(rt) + rt->n_streams - leased(rt));
+    return moon__fail(MOON_E_VALUE, "lease: %d streams are leased, and the "
+                      "others of %d are for round robin and files",
+                      leased(rt), MOON_MAX_STREAMS);
   }
   int i = stream_new(rt, device, false);
   if (i >= 0) rt->stream[i]->leased = true;

@@ -9,15 +9,11 @@ static moon__file_job *file_job(const moon_job *job) {
 }
 
 int moon__io_context(const moon_ctx *ctx, int device, moon_ctx *io) {
-  moon__device *d = &ctx->rt->device[device];
-  if (d->io_stream == 0) {
-    int stream = moon_stream_lease(ctx->rt, device);
-    if (stream < 0) return stream;
-    d->io_stream = stream + 1;
-  }
+  int stream = moon__stream_for_files(ctx->rt, device);
+  if (stream < 0) return stream;
   *io = *ctx;
   io->device = device;
-  io->stream = d->io_stream - 1;
+  io->stream = stream;
   return MOON_OK;
 }
 

@@ -6,10 +6,12 @@ int moon_tensor_set_requires_grad(moon_tensor *t, int on) {
     return moon__fail(MOON_E_DTYPE, "requires_grad: %s; only f32 and f64 have "
                       "gradients", moon__dtype_name(t->dtype));
   }
-  if (t->node && t->node->rule) {
+  if (!moon_tensor_is_leaf(t)) {
+    const moon__rule *rule = t->node ? t->node->rule : NULL;
     return on ? MOON_OK
               : moon__fail(MOON_E_GRAD, "requires_grad: the tensor is the "
-                           "output of %s; detach it", t->node->rule->name);
+                           "output of %s; detach it",
+                           rule ? rule->name : "a view");
   }
   t->requires_grad = on != 0;
   if (!on && t->node) moon__node_leave(t);
@@ -22,6 +24,7 @@ int moon_tensor_needs_grad(const moon_tensor *t) {
 }
 
 int moon_tensor_is_leaf(const moon_tensor *t) {
+  if (moon__is_stale(t) && moon_tensor_needs_grad(t->base)) return 0;
   return !t->node || !t->node->rule;
 }
 

@@ -27,6 +27,7 @@ struct moon_walk {
   int n, capacity;
   touched *touched;          /* all reachable nodes */
   int n_touched, cap_touched;
+  int64_t visited;
   moon__back open;           /* of the node that waits: for Lua to answer, or
                                 for memory to hand on what was answered */
 };
@@ -224,6 +225,7 @@ int moon_backward_step(moon_walk *w) {
     /* What its rule had queued is dropped; so it can be visited again. */
     if (status == MOON_E_MEMORY && !w->open.node) heap_push(w, node);
     if (status != MOON_OK) return status;
+    w->visited++;
   }
   return MOON_OK;
 }
@@ -265,7 +267,7 @@ int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
   moon__node *root = y->node ? y->node : moon__leaf_node(y);
   moon_walk *w = moon__calloc(1, sizeof *w);
   w->ctx = *ctx;
-  w->ctx.grad_mode = 0;
+  w->ctx.grad_mode = MOON__QUIET;
   w->ctx.device = y->storage->device;
   w->caller = ctx;
   w->mark = ++marks;
@@ -293,6 +295,8 @@ void moon_backward_end(moon_walk *w) {
   free(w->heap);
   free(w);
 }
+
+int64_t moon_walk_visited(const moon_walk *w) { return w->visited; }
 
 double moon_walk_user_id(const moon_walk *w) { return w->open.node->user_id; }
 

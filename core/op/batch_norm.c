@@ -77,6 +77,15 @@ static int eval_backward(moon__back *b) {
 static const moon__rule training_rule = {"batch_norm", training_backward};
 static const moon__rule eval_rule = {"batch_norm", eval_backward};
 
+static int check_device(const moon_ctx *ctx, const moon_tensor *x,
+                        const char *name, const moon_tensor *t) {
+  int device = t->storage->device;
+  if (device == x->storage->device) return MOON_OK;
+  return moon__fail(MOON_E_DEVICE, "batch_norm: %s is on %s, x on %s", name,
+                    moon_device_name(ctx->rt, device),
+                    moon_device_name(ctx->rt, x->storage->device));
+}
+
 static int check_state(moon_ctx *ctx, const moon_tensor *x,
                        const moon_batch_norm_state *s, bool training) {
   const char *op = "batch_norm";
@@ -90,6 +99,9 @@ static int check_state(moon_ctx *ctx, const moon_tensor *x,
     if (!vector[i].t) continue;
     int status = moon__check_vector(op, vector[i].name, vector[i].t,
                                     x->shape[1], x);
+    if (status >= 0) status = moon__check_live(op, vector[i].t);
+    if (status >= 0) status = check_device(ctx, x, vector[i].name,
+                                           vector[i].t);
     if (status >= 0 && training && i >= 2) {
       status = moon__check_inplace(ctx, op, vector[i].t);
     }
@@ -136,8 +148,9 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
                       {y, MOON__WRITE, NULL},
                       {kept[1], MOON__WRITE, NULL}};
   moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 7);
-  if (c->status < 0) return;
-  c->status = moon__late_add(c->ctx, s, kept[0], v, params->norm.momentum);
+  if (c->status >= 0) {
+    moon__late_add(c->ctx, s, kept[0], v, params->norm.momentum);
+  }
 }
 
 static void run_eval(moon__calc *c, moon_tensor *x, moon_tensor *y,

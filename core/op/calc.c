@@ -5,7 +5,7 @@
 
 moon_ctx moon__quiet(const moon_ctx *ctx) {
   moon_ctx quiet = *ctx;
-  quiet.grad_mode = 0;
+  quiet.grad_mode = MOON__QUIET;
   return quiet;
 }
 

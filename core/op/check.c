@@ -28,7 +28,7 @@ int moon__check_dim(const char *op, const moon_tensor *t, int dim) {
 }
 
 int moon__check_inplace(moon_ctx *ctx, const char *op, const moon_tensor *y) {
-  if (ctx->grad_mode && y->requires_grad) {
+  if (ctx->grad_mode > 0 && y->requires_grad) {
     return moon__fail(MOON_E_GRAD, "%s: a leaf that requires grad is changed "
                       "in place; use no_grad or detach", op);
   }

@@ -9,22 +9,22 @@ static moon_tensor *base_of(moon_tensor *y) { return y->base ? y->base : y; }
 
 static bool graph_follows(const moon_ctx *ctx, moon_tensor *y,
                           const moon_tensor *x) {
-  return ctx->grad_mode && moon__dtype_is_float(y->dtype) &&
+  return ctx->grad_mode > 0 && moon__dtype_is_float(y->dtype) &&
          (moon_tensor_needs_grad(base_of(y)) ||
           (x && moon_tensor_needs_grad(x)));
 }
 
-/* Gradients are laid out as the base is, without holes; and each element of
- * it has one place in the slice. */
-static int check_base(const char *op, const moon_tensor *base) {
-  if (base->requires_grad) {
+static int check_view(moon_ctx *ctx, const char *op, const moon_tensor *y) {
+  if (y->base->requires_grad) {
     return moon__fail(MOON_E_GRAD, "%s: a view of a leaf that requires grad "
                       "is changed in place; use no_grad or detach", op);
   }
-  if (moon__is_dense(base)) return MOON_OK;
-  return moon__fail(MOON_E_GRAD, "%s: the target is a view of a tensor (%s) "
-                    "that has holes in memory; clone that one first", op,
-                    moon__text(base));
+  if (y->unrecorded) {
+    return moon__fail(MOON_E_GRAD, "%s: the target (%s) is a view made under "
+                      "no_grad; make it again where the graph can follow", op,
+                      moon__text(y));
+  }
+  return moon__check_inplace(ctx, op, y->base);  /* has no repeated elements */
 }
 
 int moon__inplace_check(moon_ctx *ctx, const char *op, moon_tensor *y,
@@ -34,7 +34,7 @@ int moon__inplace_check(moon_ctx *ctx, const char *op, moon_tensor *y,
   if (status >= 0 && x) status = moon__check_live(op, x);
   if (status >= 0) status = moon__check_inplace(ctx, op, y);
   if (status < 0 || !y->base || !graph_follows(ctx, y, x)) return status;
-  return check_base(op, y->base);
+  return check_view(ctx, op, y);
 }
 
 moon__node *moon__inplace_record(moon_ctx *ctx, const moon__rule *rule,

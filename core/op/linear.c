@@ -20,6 +20,7 @@ static int backward(moon__back *b) {
   moon_tensor *y = moon__saved_at(b, 2), *db = NULL;
   moon__calc c = {.ctx = b->ctx};
   moon_tensor *dz = moon__c_reshape(&c, b->dy, as_matrix(b->node->shape));
+  dz = moon__c_plain(&c, dz);
   if (y) dz = moon__c_relu_grad(&c, dz, y, moon__wants(b, 2) ? &db : NULL);
   if (moon__wants(b, 0)) {
     moon__shape s = b->node->input_shape[0];

@@ -6,6 +6,18 @@
  * The gradient of a leaf that has one already is added to it in the kernel. */
 #include "shared.h"
 
+/* Rows or columns without repeated or overlapping elements, for which kernels
+ * are fast; others (a sum's gradient is one number, repeated) are copied. */
+moon_tensor *moon__c_plain(moon__calc *c, moon_tensor *t) {
+  if (c->status < 0) return NULL;
+  int64_t rows = t->shape[0], columns = t->shape[1];
+  bool by_rows = (columns == 1 || t->stride[1] == 1) &&
+                 (rows == 1 || t->stride[0] >= columns);
+  bool by_columns = (rows == 1 || t->stride[0] == 1) &&
+                    (columns == 1 || t->stride[1] >= rows);
+  return by_rows || by_columns ? t : moon__c_rows(c, t);
+}
+
 void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
                      moon_tensor *y, bool accumulate) {
   moon_params params = {.matmul = {MOON_EPILOGUE_NONE, accumulate}};
@@ -29,12 +41,16 @@ void moon__give_product(moon__calc *c, moon__back *b, int input,
 static int backward(moon__back *b) {
   moon_tensor *a = moon__saved_at(b, 0), *w = moon__saved_at(b, 1);
   moon__calc c = {.ctx = b->ctx};
+  moon_tensor *dy = moon__c_plain(&c, b->dy);
+  moon_tensor *at = NULL, *wt = NULL;  /* each is kept if its partner wants */
+  if (moon__wants(b, 0)) wt = moon__c_plain(&c, moon__c_swap(&c, w));
+  if (moon__wants(b, 1)) at = moon__c_plain(&c, moon__c_swap(&c, a));
   int first = moon__accumulate_into(b, 0) ? 1 : 0;  /* what needs memory */
   for (int k = 0; k < 2; k++) {
     int input = k ^ first;
     if (!moon__wants(b, input)) continue;
-    if (input == 0) moon__give_product(&c, b, 0, b->dy, moon__c_swap(&c, w));
-    else moon__give_product(&c, b, 1, moon__c_swap(&c, a), b->dy);
+    if (input == 0) moon__give_product(&c, b, 0, dy, wt);
+    else moon__give_product(&c, b, 1, at, dy);
   }
   return moon__calc_end(&c);
 }
@@ -62,7 +78,7 @@ int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
   moon_tensor *y = moon__c_new(&c, a, a->dtype, s, MOON__ROWS);
-  moon__c_product(&c, a, b, y, false);
+  moon__c_product(&c, moon__c_plain(&c, a), moon__c_plain(&c, b), y, false);
   moon_tensor *inputs[] = {a, b};
   moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 2);
   if (node) {

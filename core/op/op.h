@@ -36,6 +36,10 @@ int moon__run(moon_ctx *ctx, const char *name, int kernel,
 /* Hands `y` out, or releases it when status is negative; returns status. */
 int moon__finish(int status, moon_tensor *y, moon_tensor **out);
 
+/* grad_mode of what ops do inside: as the user's 0, and its views are nobody's,
+ * so they keep no base. */
+enum { MOON__QUIET = -1 };
+
 /* --- the graph: a node is held by its output and holds its inputs' ---- */
 struct moon__back;
 typedef struct moon__rule {

@@ -11,14 +11,25 @@
 
 enum { MAX_ARGS = 5 };
 
+/* The place of this copy; drops what was made of other versions. */
 static moon__packed *find(moon__storage *s, const void *order,
                           int64_t offset) {
-  moon__packed *p = s->packed;
-  while (p && (p->order != order || p->offset != offset)) p = p->next;
-  if (p) return p;
-  p = moon__calloc(1, sizeof *p);
+  moon__packed *found = NULL;
+  for (moon__packed *p = s->packed; p; p = p->next) {
+    if (p->order == order && p->offset == offset) found = p;
+    if (p->version == s->version) continue;
+    moon__unref(p->t);
+    p->t = NULL;
+  }
+  if (found) return found;
+  moon__packed *p = moon__calloc(1, sizeof *p);
   *p = (moon__packed){.next = s->packed, .order = order, .offset = offset};
   return s->packed = p;
+}
+
+/* Its op never ran, because its task was cancelled, say. */
+static bool has_failed(const moon_tensor *t) {
+  return moon_tensor_ready(t) && t->storage->only->error;
 }
 
 /* Whether the call wants its weights in an order of its own, and which. */
@@ -26,13 +37,14 @@ static bool wants(const moon__device *d, int kernel, const moon_params *params,
                   const moon__arg *arg, int n, moon_order *order) {
   moon_operand operand[MAX_ARGS];
   moon_call call = {kernel, n, operand, *params};
+  if (!d->table->weight_order) return false;
   for (int i = 0; i < n; i++) {
     operand[i].data = NULL;
     if (!arg[i].t) continue;
     if (arg[i].t->storage->disposed) return false;
     operand[i] = moon__operand(arg[i].t);
   }
-  return d->table->weight_order && d->table->weight_order(&call, order);
+  return d->table->weight_order(&call, order);
 }
 
 moon_tensor *moon__c_packed(moon__calc *c, int kernel,
@@ -43,7 +55,7 @@ moon_tensor *moon__c_packed(moon__calc *c, int kernel,
   moon_order order;
   if (!wants(d, kernel, params, arg, n, &order)) return NULL;
   moon__packed *p = find(w->storage, order.id, w->offset);
-  if (p->t && p->version == w->storage->version) return p->t;
+  if (p->t && !has_failed(p->t)) return p->t;
   moon__unref(p->t);
   p->t = NULL;
   moon_tensor *t;

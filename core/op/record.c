@@ -12,7 +12,7 @@ static moon__node *source(moon_tensor *x) {
 moon__node *moon__record(moon_ctx *ctx, const moon__rule *rule, int status,
                          moon_tensor *y, moon_tensor *const *inputs, int n) {
   bool wanted = false;
-  if (status < 0 || !ctx->grad_mode || !moon__dtype_is_float(y->dtype)) {
+  if (status < 0 || ctx->grad_mode <= 0 || !moon__dtype_is_float(y->dtype)) {
     return NULL;
   }
   for (int i = 0; i < n; i++) {

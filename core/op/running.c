@@ -6,14 +6,17 @@
  *   running = (1 - momentum) running + momentum batch
  *
  * depends on the order. So what a forward has measured is late: it waits, by
- * its key, until somebody looks at the running statistics or an optimiser
- * makes a step; then all that waits is queued in program order. Where no other
- * task goes on nothing can come before it, and it is queued at once.
+ * its key, until somebody looks at running statistics (all that waits is then
+ * queued, in program order), or until an optimiser makes a step (then what its
+ * task and those below it have left). Where no other task goes on nothing can
+ * come before it, and it is queued at once. So the bits are those of the
+ * program as long as nobody looks while tasks that share a norm still go on,
+ * and no more than MOST forwards wait.
  */
 #include <stdlib.h>
 #include "shared.h"
 
-enum { MOST = 1024 };  /* forwards that wait */
+enum { MOST = 8192 };  /* forwards that wait */
 
 typedef struct moon__late late;
 struct moon__late {
@@ -28,21 +31,29 @@ static bool is_alone(const moon_task *task) {
   return atomic_load(&task->rt->n_tasks) == task->path->depth + 1;
 }
 
+static bool is_before(const late *a, const late *b) {
+  return moon__key_compare(a->key, b->key) < 0;
+}
+
 static void enter(moon_runtime *rt, late *l) {
   late **link = &rt->late;
-  while (*link && moon__key_compare((*link)->key, l->key) < 0) {
-    link = &(*link)->next;
+  if (rt->late_last && is_before(rt->late_last, l)) {  /* as nearly always */
+    link = &rt->late_last->next;
   }
+  while (*link && is_before(*link, l)) link = &(*link)->next;
   l->next = *link;
   *link = l;
+  if (!l->next) rt->late_last = l;
   rt->n_late++;
   l->mean->storage->late++;
   l->var->storage->late++;
 }
 
-static void leave(moon_runtime *rt) {
-  late *l = rt->late;
-  rt->late = l->next;
+/* `link` points to l, `before` is the one before it. */
+static void leave(moon_runtime *rt, late **link, late *before) {
+  late *l = *link;
+  *link = l->next;
+  if (rt->late_last == l) rt->late_last = before;
   rt->n_late--;
   l->mean->storage->late--;
   l->var->storage->late--;
@@ -64,21 +75,46 @@ static int move(late *l) {
   return moon__run(&l->ctx, "batch_norm", MOON_K_running, &params, args, 4);
 }
 
-int moon__late_fold(moon_runtime *rt) {
-  while (rt->late) {
-    int status = move(rt->late);
-    if (status < 0 && status != MOON_E_DISPOSED) return status;
-    leave(rt);
+static bool is_below(const moon__path *path, const moon__path *top) {
+  while (path && path != top) path = path->parent;
+  return path != NULL;
+}
+
+/* Queues what waits of the task `top` and those below it (NULL: of all), up to
+ * the key `last` (NULL: all of it). What cannot be queued now, for want of
+ * memory or for Ctrl-C, stays. */
+static int fold(moon_runtime *rt, const moon__path *top,
+                const moon__key *last) {
+  late **link = &rt->late, *before = NULL;
+  int first = MOON_OK;
+  while (*link && !(last && moon__key_compare(*last, (*link)->key) < 0)) {
+    if (top && !is_below((*link)->key.path, top)) {
+      before = *link;
+      link = &before->next;
+      continue;
+    }
+    int status = move(*link);
+    if (status == MOON_E_INTERRUPTED || status == MOON_E_MEMORY) return status;
+    if (status < 0 && status != MOON_E_DISPOSED && first == MOON_OK) {
+      first = status;
+    }
+    leave(rt, link, before);
   }
-  return MOON_OK;
+  return first;
+}
+
+int moon__late_fold(moon_runtime *rt) { return fold(rt, NULL, NULL); }
+
+int moon__late_fold_below(moon_ctx *ctx) {
+  return fold(ctx->rt, ctx->task->path, NULL);
 }
 
 void moon__late_forget(moon_runtime *rt) {
-  while (rt->late) leave(rt);
+  while (rt->late) leave(rt, &rt->late, NULL);
 }
 
-int moon__late_add(moon_ctx *ctx, const moon_batch_norm_state *s,
-                   moon_tensor *m, moon_tensor *v, double momentum) {
+void moon__late_add(moon_ctx *ctx, const moon_batch_norm_state *s,
+                    moon_tensor *m, moon_tensor *v, double momentum) {
   late *l = moon__malloc(sizeof *l);
   *l = (late){.key = {moon__path_retain(ctx->task->path),
                       ctx->task->sequence++},
@@ -89,6 +125,10 @@ int moon__late_add(moon_ctx *ctx, const moon_batch_norm_state *s,
   moon__tensor_uncount(m);
   moon__tensor_uncount(v);
   enter(ctx->rt, l);
-  bool now = is_alone(ctx->task) || ctx->rt->n_late > MOST;
-  return now ? moon__late_fold(ctx->rt) : MOON_OK;
+  /* What stays is tried at the next look. Those of tasks that come later in the
+   * program may have ended: theirs come after what this one has still to do. */
+  moon__key key = {moon__path_retain(l->key.path), l->key.sequence};
+  if (is_alone(ctx->task)) fold(ctx->rt, NULL, &key);
+  moon__path_release(key.path);
+  if (ctx->rt->n_late > MOST) moon__late_fold(ctx->rt);
 }

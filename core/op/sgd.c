@@ -73,7 +73,7 @@ int moon_sgd_step(moon_ctx *ctx, int n, moon_tensor *const *parameter,
                   moon_tensor *const *gradient, moon_tensor *const *velocity,
                   const moon_sgd_params *p, moon_tensor **norm) {
   moon_ctx quiet = moon__quiet(ctx);
-  int room = EACH * (n > 0 ? n : 0), status = moon__late_fold(ctx->rt);
+  int room = EACH * (n > 0 ? n : 0), status = moon__late_fold_below(ctx);
   if (status < 0) return status;
   moon__arg *args = moon__calloc((size_t)room + 1, sizeof *args);
   for (int i = 0; i < n; i++) {

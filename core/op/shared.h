@@ -35,8 +35,10 @@ int moon__check_window(const char *op, int axis, moon__window w,
 
 /* --- running.c: m and v of a batch move s->mean and s->var, in program
  * order. ctx without gradients. */
-int moon__late_add(moon_ctx *ctx, const moon_batch_norm_state *s,
-                   moon_tensor *m, moon_tensor *v, double momentum);
+void moon__late_add(moon_ctx *ctx, const moon_batch_norm_state *s,
+                    moon_tensor *m, moon_tensor *v, double momentum);
+/* Queues what the task and those below it have left. */
+int moon__late_fold_below(moon_ctx *ctx);
 
 /* --- view.c ----------------------------------------------------------- */
 /* The output of a view op on x: stride and offset as moon__tensor_view takes
@@ -127,6 +129,7 @@ moon_tensor *moon__c_relu_grad(moon__calc *c, moon_tensor *dy, moon_tensor *y,
 
 /* --- matmul.c --------------------------------------------------------- */
 /* y = a b, or y += a b. */
+moon_tensor *moon__c_plain(moon__calc *c, moon_tensor *t);
 void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
                      moon_tensor *y, bool accumulate);
 /* Makes left right the gradient of an input, added to what a leaf has. */

@@ -9,7 +9,8 @@
  *
  *   replaced   d(base) = d(base') with zeros in the slice   dx = its slice
  *   added      d(base) = d(base')                           dx = alpha slice
- *   renewed    v = slice of base'      d(base') = zeros, dv in the slice
+ *   renewed    v = slice of base'      d(base') = zeros, dv in the slice (its
+ *                                      sum where the view repeats elements)
  *
  * Nodes keep the places of the slice and of the base, not their memory. */
 #include "shared.h"
@@ -18,24 +19,42 @@ enum { SLICE, BASE };  /* saved */
 
 static void save_places(moon__node *node, const moon_tensor *slice,
                         const moon_tensor *base) {
-  moon_tensor *place[] = {moon_tensor_ghost(slice), moon_tensor_ghost(base)};
+  moon_tensor *t[] = {moon_tensor_ghost(slice), moon_tensor_ghost(base)};
   for (int i = SLICE; i <= BASE; i++) {
     node->saved[node->n_saved++] =
-        (moon__saved){place[i], place[i]->storage->version};
+        (moon__saved){t[i], t[i]->storage->version};
   }
 }
 
-/* Memory laid out as the base's, not yet written, and the slice of it. */
+/* Elements from a tensor's first to its last in memory. */
+static int64_t span(const moon_tensor *t) {
+  int64_t last = 0;
+  for (int d = 0; d < t->ndim; d++) last += (t->shape[d] - 1) * t->stride[d];
+  return t->numel ? last + 1 : 0;
+}
+
+/* Where elements are repeated, once. */
+static moon_tensor *place(moon__calc *c, const moon_tensor *flat,
+                          const moon_tensor *as, int64_t offset) {
+  moon__shape s = moon__shape_of(as);
+  for (int d = 0; d < s.ndim; d++) {
+    if (as->stride[d] == 0 && s.dim[d] > 1) s.dim[d] = 1;
+  }
+  moon_tensor *v = moon__tensor_view(flat, s, as->stride, offset);
+  return moon__calc_own(c, MOON_OK, &v);
+}
+
+/* Memory laid out as the base's, holes and all, not yet written, and the slice
+ * of it. */
 static moon_tensor *new_base(moon__calc *c, moon__back *b,
                              moon_tensor **slice) {
   const moon_tensor *of = moon__saved_at(b, SLICE);
   const moon_tensor *base = moon__saved_at(b, BASE);
-  moon_tensor *d = moon__c_like(c, base, b->node->dtype), *v;
-  if (!d) return NULL;
-  v = moon__tensor_view(d, moon__shape_of(of), of->stride,
-                        of->offset - base->offset);
-  *slice = moon__calc_own(c, MOON_OK, &v);
-  return d;
+  moon__shape s = {1, {span(base)}};
+  moon_tensor *flat = moon__c_new(c, b->dy, b->node->dtype, s, MOON__ROWS);
+  if (!flat) return NULL;
+  *slice = place(c, flat, of, of->offset - base->offset);
+  return place(c, flat, base, 0);
 }
 
 static void run_copy(moon__calc *c, moon_tensor *from, moon_tensor *to) {
@@ -83,7 +102,9 @@ static int renewed_backward(moon__back *b) {
   moon__calc c = {.ctx = b->ctx};
   moon_tensor *slice = NULL, *d = new_base(&c, b, &slice);
   run_zeros(&c, d);
-  run_copy(&c, b->dy, slice);
+  if (c.status >= 0) {
+    run_copy(&c, moon__c_sum_to(&c, b->dy, moon__shape_of(slice)), slice);
+  }
   moon__calc_give(&c, b, 0, d);
   return moon__calc_end(&c);
 }
@@ -102,7 +123,7 @@ moon__node *moon__slice_record(moon_ctx *ctx, bool adds, moon_tensor *slice,
 }
 
 bool moon__is_stale(const moon_tensor *t) {
-  return t->base && !t->requires_grad &&
+  return t->base && !t->requires_grad && !t->unrecorded &&
          t->base_version != t->base->base_version;
 }
 

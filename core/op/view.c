@@ -18,9 +18,11 @@ int moon__view_as(moon_ctx *ctx, const moon__rule *rule, moon_tensor *x,
       moon__tensor_view(x, seen->shape, seen->stride, seen->offset);
   moon__node *node = moon__record(ctx, rule, MOON_OK, y, &x, 1);
   if (node && params) node->params = *params;
-  if (ctx->grad_mode && moon__dtype_is_float(y->dtype)) {
-    y->base = moon_tensor_retain(x->base ? x->base : x);
+  if (ctx->grad_mode != MOON__QUIET && moon__dtype_is_float(y->dtype)) {
+    bool inside = x->base && !x->requires_grad;  /* else x has its own graph */
+    y->base = moon_tensor_retain(inside ? x->base : x);
     y->base_version = y->base->base_version;
+    y->unrecorded = ctx->grad_mode == 0 || (inside && x->unrecorded);
   }
   return moon__finish(MOON_OK, y, out);
 }

@@ -12,6 +12,10 @@ int64_t moon_tensor_numel(const moon_tensor *t) { return t->numel; }
 const int64_t *moon_tensor_shape(const moon_tensor *t) { return t->shape; }
 const int64_t *moon_tensor_strides(const moon_tensor *t) { return t->stride; }
 
+int moon_tensor_shares(const moon_tensor *a, const moon_tensor *b) {
+  return a->storage == b->storage;
+}
+
 static moon__use writer_at(const moon_tensor *t, int region) {
   return t->storage->region[region]->writer;
 }
@@ -28,7 +32,10 @@ static int first_busy(const moon_tensor *t) {
   return -1;
 }
 
-int moon_tensor_ready(const moon_tensor *t) { return first_busy(t) < 0; }
+int moon_tensor_ready(const moon_tensor *t) {
+  if (t->storage->late && moon__late_fold(t->rt) < 0) return 0;
+  return first_busy(t) < 0;
+}
 
 /* Of a split storage one writer at a time is watched: the ticket may come
  * while others still run, and the caller watches again. */

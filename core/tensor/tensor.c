@@ -53,15 +53,19 @@ int moon__tensor_new(moon_ctx *ctx, int device, int dtype, moon__shape s,
   return tensor_make(ctx, device, dtype, s, nhwc ? channels_last : NULL, out);
 }
 
-/* Dimensions of a dense tensor from the slowest to the fastest in memory. */
+/* Dimensions of a dense tensor from the slowest to the fastest in memory; those
+ * of size 1, which lie anywhere, first. */
 static void order_in_memory(const moon_tensor *x, int *order) {
-  for (int d = 0; d < x->ndim; d++) order[d] = d;
-  for (int i = 1; i < x->ndim; i++) {  /* insertion sort, stable */
-    int d = order[i], k = i;
-    while (k > 0 && x->stride[order[k - 1]] < x->stride[d] &&
-           x->shape[d] > 1 && x->shape[order[k - 1]] > 1) {
+  int n = 0;
+  for (int d = 0; d < x->ndim; d++) {
+    if (x->shape[d] == 1) order[n++] = d;
+  }
+  int first = n;
+  for (int d = 0; d < x->ndim; d++) {  /* insertion sort, stable */
+    if (x->shape[d] == 1) continue;
+    int k = n++;
+    for (; k > first && x->stride[order[k - 1]] < x->stride[d]; k--) {
       order[k] = order[k - 1];
-      k--;
     }
     order[k] = d;
   }

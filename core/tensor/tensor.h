@@ -37,6 +37,7 @@ struct moon_tensor {
   moon_tensor *base;         /* of a view in the graph, see op/slice.c */
   int64_t base_version;      /* in-place ops on the base that the graph knows;
                                 of a view: when its node was made */
+  bool unrecorded;           /* a view made under no_grad */
   moon_tensor *grad;
   int64_t id;
   moon_tensor *next_released;
@@ -66,7 +67,8 @@ bool moon__is_dense(const moon_tensor *t);  /* some order without holes */
 typedef enum moon__layout { MOON__ROWS, MOON__CHANNELS_LAST } moon__layout;
 int moon__tensor_new(moon_ctx *ctx, int device, int dtype, moon__shape s,
                      moon__layout layout, moon_tensor **out);
-/* Same shape and, where x is dense, same order of dimensions in memory. */
+/* Same shape and, where x is dense, same order of dimensions in memory (but of
+ * those of size 1). */
 int moon__tensor_like(moon_ctx *ctx, const moon_tensor *x, int dtype,
                       moon_tensor **out);
 /* Another tensor on x's storage, no graph; offset in elements. */

@@ -21,19 +21,23 @@ local M = {}
 
 local walk_out = ffi.new "moon_walk *[1]"
 
--- From a user-defined node, or one that was short of memory, to the end.
+-- From a user-defined node, or one that was short of memory (which may suspend
+-- the task in the middle), to the end.
 local function walk_on(walk, status)
-  local attempt = 0
+  local attempt, visited = 0, 0
   while status ~= 0 do
     if status == 1 then
+      retry.over()
       user_op.serve(walk)
-      attempt = 0
     else
-      attempt = attempt + 1
+      local now = C.moon_walk_visited(walk)
+      attempt = now == visited and attempt + 1 or 1
+      visited = now
       retry.prepare(status, attempt)
     end
     status = C.moon_backward_step(walk)
   end
+  retry.over()
 end
 
 -- The task whose walk is in Lua's hands. It may start others; those of other
@@ -73,7 +77,7 @@ end
 --- them to the leaves'.
 ---@param dy userdata|nil  the gradient of y; needless for one element
 function methods.backward(y, dy)
-  pace.pause()
+  pace.backward()
   wait_for_holder()
   local p = tensor.pointer("backward", "y", y)
   local pdy = dy ~= nil and tensor.pointer("backward", "dy", dy) or nil

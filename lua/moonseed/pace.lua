@@ -1,8 +1,8 @@
 --- Back-pressure and fairness: the only places where a task is suspended
 -- without waiting for a value.
 --
--- `pace.pause()` is called by backward and by the batch iterator, `pace.step()`
--- by opt:step once its op is submitted. Each gives way to the loop when the
+-- The batch iterator calls `pace.pause()`, backward `pace.backward()`, opt:step
+-- `pace.step()` once its op is submitted. Each gives way to the loop when the
 -- task has held it for 2 ms. A task that is more than four steps ahead of the
 -- device, or whose unfinished steps took more than a quarter of the memory
 -- limit, waits for the oldest of them. A module's forward begins with
@@ -57,12 +57,8 @@ local function wait_for_oldest(steps)
   wait.event(oldest.event)
 end
 
---- Ends a step: notes the point on the current stream, waits for older steps.
-function M.step()
-  if in_callback() then
-    collect.at_step()
-    return
-  end
+-- Notes the point on the current stream, waits for older steps.
+local function mark()
   local steps = steps_of(loop.running)
   local allocated, _, limit = runtime.bytes()
   steps.last = steps.last + 1
@@ -73,6 +69,25 @@ function M.step()
       (steps.first < steps.last
        and allocated - steps[steps.first].bytes > limit / 4) do
     wait_for_oldest(steps)
+  end
+end
+
+--- Ends a step.
+function M.step()
+  if not in_callback() then
+    mark()
+    loop.running.steps.backward = false
+  end
+  M.pause()
+end
+
+--- At a backward. A second one since the last step counts as a step: gradients
+--- may add up over many.
+function M.backward()
+  if not in_callback() then
+    local steps = steps_of(loop.running)
+    if steps.backward then mark() end
+    steps.backward = true
   end
   M.pause()
 end

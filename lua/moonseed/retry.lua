@@ -42,6 +42,7 @@ end
 --- Raises the error of a failed call that cannot be tried again.
 ---@param status integer  negative
 function M.refuse(status)
+  C.moon_memory_press(context.live.rt, 0)
   if status == C.MOON_E_INTERRUPTED then
     C.moon_interrupt_take(context.live.rt)
     if loop.main and loop.main ~= loop.running then loop.interrupt() end
@@ -58,7 +59,12 @@ end
 function M.prepare(status, attempt)
   if status ~= C.MOON_E_MEMORY or attempt > 2 then M.refuse(status) end
   if attempt == 1 then collect() else wait_idle() end
-  C.moon_memory_press(context.live.rt)
+  C.moon_memory_press(context.live.rt, 1)
+end
+
+--- What had to be tried again has succeeded.
+function M.over()
+  C.moon_memory_press(context.live.rt, 0)
 end
 
 --- Repeats `fn(...)`, which gave `status`, until it succeeds; or raises.
@@ -73,6 +79,7 @@ function M.call(status, fn, ...)
     M.prepare(status, attempt)
     status = fn(...)
   end
+  M.over()
   return status
 end
 

@@ -51,6 +51,49 @@ describe("batch_norm", function()
     assert.equal(1, var:item())
   end))
 
+  it("shared by tasks that wait, moves in their order, whoever steps meanwhile",
+     task(function()
+    local function run(ms)
+      moon.manual_seed(1)
+      local shared = moon.nn.BatchNorm2d{ 2 }
+      local w = moon.ones(2):requires_grad()
+      local opt = moon.optim.SGD{ { w }, lr = 0.1 }
+      local function images(i) return moon.full({ 1, 2, 2, 2 }, i) end
+      moon.gather(function()
+        moon.sleep(5)
+        w:sum():backward()
+        opt:step()
+      end, function()
+        moon.sleep(ms)
+        shared(images(1))
+        shared(images(2))
+      end, function() shared(images(3)) end)
+      assert.is_false(shared.running_mean:is_ready()
+                      and shared.running_mean:eq(0):min():item())
+      return shared.running_mean:totable()
+    end
+    local wanted = run(0)
+    assert.same(wanted, run(10))
+    assert.same(wanted, run(2))
+  end))
+
+  it("with wrong statistics is refused, and others go on", task(function()
+    local images, good = moon.randn(2, 2, 2, 2), moon.nn.BatchNorm2d{ 2 }
+    local other = { device = "ref" }
+    assert.error_matches(function()
+      moon.batch_norm(images, { mean = moon.zeros(2, other),
+                           var = moon.ones(2, other), training = true })
+    end, "batch_norm: running mean is on ref, x on cpu")
+    local gone = moon.zeros(2)
+    gone:dispose()
+    assert.error_matches(function()
+      moon.batch_norm(images, { mean = gone, var = moon.ones(2),
+                                training = true })
+    end, "batch_norm: .*disposed")
+    good(images):await()
+    assert.is_true(good.running_mean:ne(0):min():item())
+  end))
+
   op.refuses("one value per channel",
              "batch_norm: 1 values per channel, training needs 2 or more",
              function() norm(true)(moon.zeros(1, 3, 1, 1)) end)

@@ -54,6 +54,28 @@ describe("the gradient through", function()
     y:add_(row, 2)
     return all:exp():sum() + (first * second * row):sum()
   end }
+  op.agrees{ "an expanded view made before", inputs = { { 1, 3 } },
+             fn = function(x)
+    local y = x * 2
+    local many = y:expand(4, 3)
+    y:add_(1)
+    return many:exp()
+  end }
+  op.agrees{ "a base that has holes", inputs = { { 4, 2 } }, fn = function(q)
+    local o = { dtype = q:dtype(), device = q:device() }
+    local base = moon.ones(4, 4, o):narrow(2, 1, 2):detach()
+    local last = base:select(1, 4)
+    base:add_(q)
+    base:select(2, 2):copy_(q:select(2, 1))
+    return last:exp():sum() + base * base
+  end }
+  op.agrees{ "permuted memory with a dimension of size 1",
+             inputs = { { 1, 3 } }, fn = function(w)
+    local o = { dtype = w:dtype(), device = w:device() }
+    local base = moon.zeros(3, 1, 2, o):permute(3, 2, 1):detach()
+    base[1]:copy_(w)
+    return base * moon.arange(6, o):reshape(2, 1, 3)
+  end }
   op.agrees{ "channels-last memory", inputs = { { 1, 2, 3, 2 }, { 3, 2 } },
              fn = function(x, plane)
     local y = (x * 2):permute(1, 3, 4, 2):contiguous():permute(1, 4, 2, 3)
@@ -98,6 +120,39 @@ describe("in place", function()
     assert.is_false(first.needs_grad)
     y:add_(moon.ones(2):requires_grad())
     assert.is_true(first.needs_grad)
+  end))
+
+  op.refuses("a view of a parameter that is itself a view",
+             "fill_: a view of a leaf that requires grad", function()
+    local w = moon.zeros(4):view(2, 2):requires_grad()
+    w[1]:fill_(5)
+  end)
+  op.refuses("a view made under no_grad", "a view made under no_grad",
+             function()
+    local y = moon.zeros(3):requires_grad() * 2
+    local z = moon.no_grad(function() return y:narrow(1, 1, 2) end)
+    z:fill_(1)
+  end)
+
+  it("what a user-defined op gives is apart from its inputs", task(function()
+    local first = moon.op{ name = "first",
+      forward = function(_, x) return x:narrow(1, 1, 2) end,
+      backward = function(_, dy) return moon.cat{ dy, moon.zeros(1) } end }
+    local x = moon.ones(3):requires_grad()
+    local h = x * 2
+    local y = first(h)
+    y:fill_(0)
+    assert.same({ 2, 2, 2 }, h:totable())
+  end))
+
+  it("a view of what has become computed is no leaf", task(function()
+    local b, q = moon.zeros(2, 2), moon.ones(2):requires_grad()
+    local v = b[1]
+    b:add_(q)
+    assert.error_matches(function() v:requires_grad(false) end, "output of")
+    v:requires_grad()
+    v:sum():backward()
+    assert.same({ 1, 1 }, q.grad:totable())
   end))
 
   op.refuses("a view of a parameter",
