@@ -1,5 +1,7 @@
 -- The command line: scripts/moonseed.
 
+local uv = require "luv"
+
 local launcher = "./scripts/moonseed"
 
 -- Runs a shell command; what it prints on both channels, and its exit status.
@@ -97,17 +99,40 @@ describe("moonseed", function()
     assert.equal("3 a\n", (moonseed("- a", "print(3 .. [[ ]] .. ...)")))
   end)
 
+  -- Starts the launcher, interrupts it once it has printed something; what it
+  -- printed on stderr, and its exit status.
+  local function interrupted(...)
+    local out, err = uv.new_pipe(false), uv.new_pipe(false)
+    local text, status, ended = "", nil, false
+    local process = assert(uv.spawn(launcher, { args = { ... },
+      stdio = { nil, out, err } }, function(code) status = code end))
+    out:read_start(function(_, data)
+      if data then process:kill "sigint" end
+    end)
+    err:read_start(function(_, data)
+      text, ended = text .. (data or ""), not data
+    end)
+    while not (status and ended) do uv.run "once" end
+    out:close()
+    err:close()
+    process:close()
+    uv.run "nowait"
+    return text, status
+  end
+
   it("exits with 130 when interrupted, with a traceback", function()
     local path = script("f.lua", [[
       local moon = require "moonseed"
       local x = moon.ones(4)
-      for i = 1, 1e12 do x = x + 1 end]])
-    local output, status = shell("timeout --preserve-status -s INT 1 "
-                                 .. launcher .. " " .. path)
+      for i = 1, 1e12 do
+        x = x + 1
+        if i == 10000 then io.write "compiled" io.flush() end
+      end]])
+    local output, status = interrupted(path)
     assert.equal(130, status)
-    assert.matches("f.lua:3: interrupted", output, 1, true)
-    output, status = shell("timeout --preserve-status -s INT 1 " .. launcher
-                           .. " -e 'moon.sleep(60000)'")
+    assert.matches("f.lua:4: interrupted", output, 1, true)
+    output, status = interrupted("-e",
+      "io.write 'ready' io.flush() moon.sleep(60000)")
     assert.equal(130, status)
     assert.matches("interrupted", output)
   end)
