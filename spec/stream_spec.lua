@@ -1,6 +1,7 @@
 -- Streams and events from Lua.
 local task = require "support.task"
 local moon = require "moonseed"
+local uv = require "luv"
 
 local function fails(pattern, fn, ...)
   local ok, why = pcall(fn, ...)
@@ -111,6 +112,84 @@ describe("streams", function()
       end
     end
     assert.equal(3, mine)
+  end))
+
+  -- The spans of one kind of op since `from`, with two threads.
+  local function spans_of(name, from)
+    local list = {}
+    for _, span in ipairs(moon.streams():recent()) do
+      if span.name == name and span.submit_ns >= from then
+        list[#list + 1] = span
+      end
+    end
+    return list
+  end
+
+  local function with_two_threads(fn)
+    local threads = moon.threads()
+    moon.set_threads(2)
+    local ok, why = pcall(fn)
+    moon.set_threads(threads)
+    if not ok then error(why, 0) end
+  end
+
+  -- Whether both convolutions and their gradients overlapped on the clock.
+  local function overlap()
+    local x, from = moon.randn(16, 32, 28, 28), uv.hrtime()
+    local w = { moon.randn(32, 32, 3, 3):requires_grad(),
+                moon.randn(32, 32, 3, 3):requires_grad() }
+    local function branch(i)
+      return function() return moon.conv2d(x, w[i], nil, { padding = 1 }) end
+    end
+    local a, b = moon.gather(branch(1), branch(2))
+    local sum = (a + b):sum()
+    sum:backward()
+    moon.synchronize()
+    for _, name in ipairs{ "conv2d", "conv2d backward (w)" } do
+      local first, second = unpack(spans_of(name, from))
+      assert.not_equal(first.stream, second.stream)
+      if first.start_ns >= second.end_ns or second.start_ns >= first.end_ns then
+        return false
+      end
+    end
+    return true
+  end
+
+  -- Other programs may take a core from a worker; not every time.
+  it("of a layer's branches are busy at the same time, forward and backward",
+     task(function()
+    with_two_threads(function()
+      local seen = false
+      for _ = 1, 20 do seen = seen or overlap() end
+      assert.is_true(seen)
+    end)
+  end))
+
+  it("do not starve beside one that has much to do", task(function()
+    with_two_threads(function()
+      local streams, from = moon.streams(), uv.hrtime()
+      local busy = streams:next()
+      local last = moon.on(busy, function()
+        local y = moon.randn(400, 400)
+        for _ = 1, 100 do y = y:matmul(y) * 0.001 end
+        return y
+      end)
+      for _ = 1, 6 do
+        moon.on(streams:next(), function() return moon.zeros(1000):exp() end)
+      end
+      last:await()
+      local ended
+      for _, span in ipairs(streams:recent()) do
+        if span.stream == busy:id() then
+          ended = math.max(ended or 0, span.end_ns)
+        end
+      end
+      local short = spans_of("exp", from)
+      assert.equal(6, #short)
+      for _, span in ipairs(short) do
+        assert.is_true(span.end_ns < ended)
+      end
+    end)
   end))
 
   it("refuse what is no stream", function()

@@ -22,12 +22,18 @@ local function conv()
   y[at] = moon.conv2d(x[at], w[at], nil, options)
 end
 
+-- Results go at once, see conv.lua.
+local function go()
+  for i = 1, BRANCHES do y[i]:dispose() end
+end
+
 local function side_by_side()
   for i = 1, BRANCHES do
     at = i
     moon.on(streams[i], conv)
   end
   for i = 1, BRANCHES do y[i]:await() end
+  go()
 end
 
 local function in_a_row()
@@ -36,6 +42,7 @@ local function in_a_row()
     conv()
   end
   y[BRANCHES]:await()
+  go()
 end
 
 rounds.run(function(report)
