@@ -12,7 +12,7 @@ enum {
   CALL_NS = 60000, PART_NS = 20000,  /* at least */
   PARTS = 64,
   PARTS_W = 16,                      /* each has a weight gradient of its own */
-  PARTIAL_BYTES = 32 << 20           /* all of these */
+  PARTIAL_BYTES = 16 << 20           /* all of these */
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -60,7 +60,7 @@ static int64_t even(int64_t images, int64_t n) {
 conv_cut moon_cpu_conv_cut(const conv_problem *p, conv_way way) {
   double ns = moon_cpu_conv_ns(p, way), image_ns = ns / (double)p->n;
   double again_ns = weights(p) * (way == CONV_BACKWARD_W ? 1.6 : 0.27);
-  double call_ns = larger(CALL_NS, 10 * again_ns);
+  double call_ns = larger(CALL_NS, 20 * again_ns);
   double part_ns = larger(PART_NS, 5 * again_ns);
   int64_t limit = PARTS;
   if (way == CONV_BACKWARD_W) {

@@ -48,12 +48,11 @@ end
 -- timed.
 local function median_ms(turn, ready)
   local function row(count)
-    local last
     for i = 1, count do
-      if last then last:dispose() end
-      last = turn(i)
+      local y = turn(i)
+      if i == count then y:await() end
+      y:dispose()
     end
-    last:await():dispose()
   end
   local count = 1
   local function before()
