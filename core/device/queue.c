@@ -8,7 +8,8 @@
 #include <sched.h>
 #include "device.h"
 
-/* How long a worker looks before it sleeps; waking one costs 30-60 us. */
+/* How long a worker looks before it sleeps, since waking one costs 30-60 us;
+ * and how often it looks before it offers its core to others. */
 enum { SPIN_NS = 50000, LOOKS = 200 };
 
 void moon__ready_wake(moon_runtime *rt) {

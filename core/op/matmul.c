@@ -27,10 +27,15 @@ void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
   moon__c_run(c, "matmul", MOON_K_matmul, &params, args, 3);
 }
 
+/* The leaf's gradient that the kernel adds to, or NULL: it needs a new one. */
+static moon_tensor *sum_of(const moon__back *b, int input) {
+  moon_tensor *sum = moon__accumulate_into(b, input);
+  return sum && moon__is_contiguous(sum) ? sum : NULL;
+}
+
 void moon__give_product(moon__calc *c, moon__back *b, int input,
                         moon_tensor *left, moon_tensor *right) {
-  moon_tensor *sum = moon__accumulate_into(b, input);
-  if (sum && !moon__is_contiguous(sum)) sum = NULL;
+  moon_tensor *sum = sum_of(b, input);
   moon_tensor *y = sum ? sum
                        : moon__c_new(c, b->dy, b->node->dtype,
                                      b->node->input_shape[input], MOON__ROWS);
@@ -45,7 +50,7 @@ static int backward(moon__back *b) {
   moon_tensor *at = NULL, *wt = NULL;  /* each is kept if its partner wants */
   if (moon__wants(b, 0)) wt = moon__c_plain(&c, moon__c_swap(&c, w));
   if (moon__wants(b, 1)) at = moon__c_plain(&c, moon__c_swap(&c, a));
-  int first = moon__accumulate_into(b, 0) ? 1 : 0;  /* what needs memory */
+  int first = sum_of(b, 0) ? 1 : 0;  /* what needs memory, see moon__rule */
   for (int k = 0; k < 2; k++) {
     int input = k ^ first;
     if (!moon__wants(b, input)) continue;

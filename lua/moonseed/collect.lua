@@ -43,7 +43,7 @@ end
 function M.release() release() end
 
 -- How many new bytes are worth a collection. Near the limit, fewer: a call that
--- fails there costs two collections, a worker's scratch none can help.
+-- fails there costs two collections, and a worker cannot collect at all.
 local function enough(live, limit)
   return math.min(math.max(LEAST, live / 2),
                   math.max(limit - live, limit / 16))
@@ -59,6 +59,7 @@ local function look(tensors)
     sweeping = collectgarbage "count" >= SMALL_HEAP
   end
   if sweeping then
+    due = allocated + LEAST / 16  -- a step each, not with every tensor
     sweeping = not collectgarbage("step", STEP)
   else
     collectgarbage()
