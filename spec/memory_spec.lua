@@ -95,6 +95,16 @@ describe("memory stays flat", function()
     end
     assert.is_true(most < 600e6, ("%.0f MB live"):format(most / 1e6))
   end))
+
+  it("and the ops in flight too, when nobody reads", task(function()
+    local model, most = nn.Linear{ 256, 256 }, 0
+    local x = moon.zeros(256, 256)
+    for _ = 1, 2000 do
+      model(x)
+      most = math.max(most, moon.stats().in_flight)
+    end
+    assert.is_true(most <= 1100, ("%d ops in flight"):format(most))
+  end))
 end)
 
 describe("what is kept across iterations", function()
