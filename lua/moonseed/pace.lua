@@ -4,8 +4,9 @@
 -- The batch iterator calls `pace.pause()`, backward `pace.backward()`, opt:step
 -- `pace.step()` once its op is submitted. Each gives way to the loop when the
 -- task has held it for 2 ms. A task that is more than four steps ahead of the
--- device, or whose unfinished steps took more than a quarter of the memory
--- limit, waits for the oldest of them. A module's forward begins with
+-- device waits until it is two ahead: a wake-up for every short step would take
+-- the workers' cores. One whose unfinished steps took more than a quarter of
+-- the memory limit waits for the oldest of them. A module's forward begins with
 -- `pace.forward()`, for programs that go forward only. Errors of in-place ops
 -- of earlier steps are raised here.
 
@@ -22,6 +23,7 @@ local live = context.live
 local M = {}
 
 local AHEAD = 4   -- steps
+local NEAR = 2    -- steps
 local FAR = 1024  -- ops
 
 -- In a luv callback nothing can be waited for.
@@ -65,9 +67,12 @@ local function mark()
   steps[steps.last] = {
     event = C.moon_stream_event(live.rt, live.stream), bytes = allocated,
   }
-  while steps.last - steps.first >= AHEAD or
-      (steps.first < steps.last
-       and allocated - steps[steps.first].bytes > limit / 4) do
+  if steps.last - steps.first >= AHEAD then
+    wait.event(steps[steps.last - NEAR].event)
+    while steps.last - steps.first >= NEAR do wait_for_oldest(steps) end
+  end
+  while steps.first < steps.last
+      and allocated - steps[steps.first].bytes > limit / 4 do
     wait_for_oldest(steps)
   end
 end
