@@ -75,6 +75,25 @@ local function check_gradients(case, shape)
   assert.same(expected(module), reached(module), text_of(shape))
 end
 
+-- The mean square of module(x) - 1.5 x before and after 100 steps.
+local function train(case)
+  local x = moon.randn(16, 8, case[2] == vectors and 1 or 5, 5)
+  if case[2] == vectors then x = x:reshape(16, -1) end
+  local module = blueprint.build(case[1], x)
+  local opt = optim.SGD{ module, lr = 0.2, momentum = 0.9, max_norm = 1 }
+  local first, last
+  for _ = 1, 100 do
+    local gap = module(x) - x * 1.5
+    local loss = (gap * gap):mean()
+    opt:zero_grad()
+    loss:backward()
+    opt:step()
+    last = loss
+    first = first or loss:item()
+  end
+  return first, last:item()
+end
+
 local function describe_built_in(case)
   local name, shapes, refused = case[1], case[2], case[3]
 
@@ -100,6 +119,13 @@ local function describe_built_in(case)
       assert.error_matches(function() blueprint.build(name, refused) end,
         ("blueprint %s: takes features of .* dimensions, not %s"):format(
           name, text_of(refused)))
+    end))
+
+    it("learns", task(function()
+      moon.manual_seed(8)
+      local first, last = train(case)
+      assert.near(0.25, first, 0.02)
+      assert.is_true(last < 0.8 * first, ("%g, %g"):format(first, last))
     end))
 
     it("learns in its last layer at birth, everywhere one step later",
@@ -172,6 +198,18 @@ describe("blueprint.cost", function()
     moon.manual_seed(5)
     blueprint.cost("conv_heavy", { 1, 3, 4, 4 })
     assert.equal(bits.of(first), bits.of(moon.rand(3)))
+  end))
+end)
+
+describe("a residual seed", function()
+  it("makes -0 of x a 0 at birth, attention keeps it", task(function()
+    local x = moon.full({ 1, 2, 2, 2 }, -0.0)
+    local function sign_of(name)
+      return (1 / blueprint.build(name, x)(x)):min():item()
+    end
+    assert.equal(-math.huge, (1 / x):min():item())
+    assert.equal(math.huge, sign_of "conv_small")
+    assert.equal(-math.huge, sign_of "attention")
   end))
 end)
 
