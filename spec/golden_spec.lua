@@ -26,7 +26,8 @@ function run.matmul_t(_, a, b) return a:t():matmul(b:t()) end
 
 for _, op in ipairs{ "matmul", "add", "sub", "mul", "div", "pow", "eq", "ne",
                      "lt", "le", "gt", "ge", "neg", "relu", "exp", "log",
-                     "sqrt", "abs", "clone", "global_avg_pool2d" } do
+                     "sqrt", "abs", "sigmoid", "tanh", "clone",
+                     "global_avg_pool2d" } do
   run[op] = function(_, ...) return moon[op](...) end
 end
 

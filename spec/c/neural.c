@@ -78,6 +78,15 @@ static void dropout(world *w) {
   store(w, kind, y);
 }
 
+static void gates(world *w) {
+  int kind = below(&w->program, KINDS);
+  int which = below(&w->program, 2) ? MOON_U_SIGMOID : MOON_U_TANH;
+  moon_tensor *y;
+  place(w);
+  need(w, moon_unary(&w->ctx, which, at(w, kind), 0, &y));
+  store(w, kind, y);
+}
+
 static void softmax(world *w) {
   static const int kinds[] = {MATRIX, SQUARE, BIG, IMAGE};
   int kind = kinds[below(&w->program, 4)];
@@ -162,6 +171,7 @@ const instruction neural_instructions[] = {
     {"max_pool2d", max_pool2d, 4},
     {"global_avg_pool2d", global_avg_pool2d, 3},
     {"batch_norm", batch_norm, 5},
+    {"gates", gates, 2},
     {"dropout", dropout, 4},
     {"softmax", softmax, 4},
     {"linear", linear, 5},

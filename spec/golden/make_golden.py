@@ -93,6 +93,7 @@ SCALAR = {
 UNARY = {
     "neg": ("signed", torch.neg), "relu": ("signed", torch.relu),
     "exp": ("signed", torch.exp), "abs": ("signed", torch.abs),
+    "sigmoid": ("signed", torch.sigmoid), "tanh": ("signed", torch.tanh),
     "log": ("positive", torch.log), "sqrt": ("positive", torch.sqrt),
 }
 
@@ -117,6 +118,9 @@ def elementwise():
          lambda x: x**2)
     for op, (fill, fn) in UNARY.items():
         case("elementwise", op, "[2, 3, 4]", [Input(2, 3, 4, fill=fill)], fn)
+    for op in ("sigmoid", "tanh"):
+        case("elementwise", op, "large values", [Input(3, 5, fill="wide")],
+             UNARY[op][1])
 
 
 def reductions():

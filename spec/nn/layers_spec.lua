@@ -150,6 +150,12 @@ describe("nn.BatchNorm2d", function()
 end)
 
 describe("nn", function()
+  it("has sigmoid and tanh", task(function()
+    local x = moon.randn(2, 3)
+    assert.same(x:sigmoid():totable(), nn.Sigmoid{}(x):totable())
+    assert.same(x:tanh():totable(), nn.Tanh{}(x):totable())
+  end))
+
   it("pools", task(function()
     local x = moon.arange(0, 16):reshape(1, 1, 4, 4)
     assert.same({ { { { 5, 7 }, { 13, 15 } } } },

@@ -58,6 +58,8 @@ describe("large:", function()
                                 var = moon.ones(19, o), bias = b,
                                 training = true })
   end)
+  large("sigmoid", { images }, function(x) return x:sigmoid() end)
+  large("tanh", { images }, function(x) return x:tanh() end)
   large("dropout", { images }, function(x)
     moon.manual_seed(3)
     return x:dropout(0.3)

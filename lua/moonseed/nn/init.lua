@@ -4,6 +4,7 @@ local file = {
   BatchNorm2d = "batch_norm2d", Linear = "linear", ReLU = "relu",
   MaxPool2d = "max_pool2d", GlobalAvgPool2d = "global_avg_pool2d",
   Dropout = "dropout", Flatten = "flatten",
+  Sigmoid = "sigmoid", Tanh = "tanh",
   cross_entropy = "cross_entropy",
 }
 
