@@ -78,6 +78,14 @@ function run.batch_norm(p, x, ...)
   return y, mean, var
 end
 
+function run.group_norm(p, x, w, b)
+  return moon.group_norm(x, p.groups, w, b, { eps = p.eps })
+end
+
+function run.blend(p, h, s, alpha, x)
+  return moon.blend(h, s, alpha, { kind = p.kind, x = x })
+end
+
 function run.reshape(p, x) return x:reshape(p.shape) end
 function run.reshape_t(p, x) return x:t():reshape(p.shape) end
 function run.permute(p, x) return x:permute(p.dims) end
