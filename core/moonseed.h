@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 8, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 10, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -256,6 +256,7 @@ int moon_expand(moon_ctx *ctx, moon_tensor *x, int ndim, const int64_t *shape,
 /* --- elementwise: broadcasting as in NumPy; no promotion -------------- */
 enum {
   MOON_U_NEG, MOON_U_RELU, MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_ABS,
+  MOON_U_SIGMOID, MOON_U_TANH,
   MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_RDIV, MOON_U_POW,  /* with s */
   MOON_U_EQ, MOON_U_NE, MOON_U_LT, MOON_U_LE, MOON_U_GT, MOON_U_GE /* bool */
 };
@@ -329,6 +330,21 @@ int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
                     const moon_batch_norm_state *s,
                     const moon_batch_norm_params *p, moon_tensor **out);
 int moon_dropout(moon_ctx *ctx, moon_tensor *x, double p, moon_tensor **out);
+typedef struct moon_group_norm_params { double eps; int64_t groups; }
+    moon_group_norm_params;
+/* x [N,C,...]; weight and bias [C] or NULL, each. */
+int moon_group_norm(moon_ctx *ctx, moon_tensor *x, moon_tensor *weight,
+                    moon_tensor *bias, const moon_group_norm_params *p,
+                    moon_tensor **out);
+enum { MOON_BLEND_ADD, MOON_BLEND_MULTIPLY };
+/* h, s and x of one shape [N,...]; alpha of one element, or [N,1,...,1]. x is
+ * MULTIPLY's alone. An s that carries an error is left out. */
+typedef struct moon_blend_inputs {
+  moon_tensor *h, *s, *alpha, *x;
+} moon_blend_inputs;
+/* ADD (1-alpha) h + alpha s, MULTIPLY h (1 + alpha tanh(s - x)). */
+int moon_blend(moon_ctx *ctx, int kind, const moon_blend_inputs *in,
+               moon_tensor **out);
 
 /* --- joining and picking ---------------------------------------------- */
 int moon_cat(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,

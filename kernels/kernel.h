@@ -56,6 +56,15 @@ typedef struct moon_operand {
  *                                  momentum m, var likewise
  * batch_norm_eval x, [w], [b], mean, var, y         params.norm
  * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.norm
+ * group_norm    x, [w], [b], y, m, r      params.group; m and r [N,groups] are
+ *                                  each group's mean and 1/sqrt(variance + eps)
+ * group_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.group
+ * blend         h, s, a, [x], y, [p]      params.blend; all of h's shape (a and
+ *                                  p: stride 0); data of s may be NULL: y = h.
+ *                                  p is the alpha that counted: a, 0 without s
+ * blend_grad    dy, p, [h], [s], [x], [dh], [ds], [e], [dx]   params.blend; e
+ *                                  are alpha's gradient's terms. data of s may
+ *                                  be NULL where p is 0; then e is 0
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
  * random        y                  params.random
  * randperm      y                  params.random
@@ -77,7 +86,8 @@ typedef struct moon_operand {
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
   X(batch_norm) X(running)                                                  \
-  X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random) X(randperm)    \
+  X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
+  X(blend) X(blend_grad) X(dropout) X(random) X(randperm)                   \
   X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
   X(statistics) X(batch_images) X(save) X(load)
 
@@ -100,6 +110,8 @@ typedef union moon_params {
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
   struct { double eps, momentum; } norm;
+  moon_group_norm_params group;
+  struct { int32_t kind; } blend;              /* MOON_BLEND_* */
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;

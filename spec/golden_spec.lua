@@ -26,7 +26,8 @@ function run.matmul_t(_, a, b) return a:t():matmul(b:t()) end
 
 for _, op in ipairs{ "matmul", "add", "sub", "mul", "div", "pow", "eq", "ne",
                      "lt", "le", "gt", "ge", "neg", "relu", "exp", "log",
-                     "sqrt", "abs", "clone", "global_avg_pool2d" } do
+                     "sqrt", "abs", "sigmoid", "tanh", "clone",
+                     "global_avg_pool2d" } do
   run[op] = function(_, ...) return moon[op](...) end
 end
 
@@ -75,6 +76,14 @@ function run.batch_norm(p, x, ...)
     training = p.training,
   })
   return y, mean, var
+end
+
+function run.group_norm(p, x, w, b)
+  return moon.group_norm(x, p.groups, w, b, { eps = p.eps })
+end
+
+function run.blend(p, h, s, alpha, x)
+  return moon.blend(h, s, alpha, { kind = p.kind, x = x })
 end
 
 function run.reshape(p, x) return x:reshape(p.shape) end

@@ -39,6 +39,18 @@ static moon_tensor *d_abs(moon__calc *c, const given *g) {
   return moon__c_mul(c, g->dy, moon__c_sub(c, up, down));
 }
 
+/* dy y (1 - y) */
+static moon_tensor *d_sigmoid(moon__calc *c, const given *g) {
+  moon_tensor *rest = moon__c_unary(c, MOON_U_RSUB, g->v, 1);
+  return moon__c_mul(c, g->dy, moon__c_mul(c, g->v, rest));
+}
+
+/* dy (1 - y^2) */
+static moon_tensor *d_tanh(moon__calc *c, const given *g) {
+  moon_tensor *square = moon__c_unary(c, MOON_U_POW, g->v, 2);
+  return moon__c_mul(c, g->dy, moon__c_unary(c, MOON_U_RSUB, square, 1));
+}
+
 static moon_tensor *d_add(moon__calc *c, const given *g) {
   (void)c;
   return g->dy;
@@ -80,6 +92,8 @@ static const row table[] = {
     [MOON_U_LOG] = {"log", FLOATS, false, KEEP_X, d_log},
     [MOON_U_SQRT] = {"sqrt", FLOATS, false, KEEP_Y, d_sqrt},
     [MOON_U_ABS] = {"abs", NUMBERS, false, KEEP_X, d_abs},
+    [MOON_U_SIGMOID] = {"sigmoid", FLOATS, false, KEEP_Y, d_sigmoid},
+    [MOON_U_TANH] = {"tanh", FLOATS, false, KEEP_Y, d_tanh},
     [MOON_U_ADD] = {"add", NUMBERS, true, KEEP_NOTHING, d_add},
     [MOON_U_MUL] = {"mul", NUMBERS, true, KEEP_NOTHING, d_mul},
     [MOON_U_RSUB] = {"rsub", NUMBERS, true, KEEP_NOTHING, d_neg},
@@ -108,6 +122,8 @@ static const moon__rule rule[KINDS] = {
     [MOON_U_NEG] = {"neg", backward},   [MOON_U_RELU] = {"relu", backward},
     [MOON_U_EXP] = {"exp", backward},   [MOON_U_LOG] = {"log", backward},
     [MOON_U_SQRT] = {"sqrt", backward}, [MOON_U_ABS] = {"abs", backward},
+    [MOON_U_SIGMOID] = {"sigmoid", backward},
+    [MOON_U_TANH] = {"tanh", backward},
     [MOON_U_ADD] = {"add", backward},   [MOON_U_MUL] = {"mul", backward},
     [MOON_U_RSUB] = {"rsub", backward}, [MOON_U_RDIV] = {"rdiv", backward},
     [MOON_U_POW] = {"pow", backward},

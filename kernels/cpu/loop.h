@@ -14,7 +14,7 @@
 #define MOON_CPU_LOOP_H
 #include "cpu.h"
 
-enum { CPU_OPERANDS = 4 };
+enum { CPU_OPERANDS = 6 };
 
 typedef struct cpu_loop {
   int n, ndim;                    /* operands; dimensions, at least 1 */

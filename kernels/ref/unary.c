@@ -1,8 +1,8 @@
 /* y = f(x) or f(x, s), elementwise; comparisons give bool.
  *
  * The number s is taken as x's dtype would hold it. Integers are exact modulo
- * 2^64 and have no exp, log, sqrt, division or power; compared with a number
- * that is not whole they are compared as numbers.
+ * 2^64 and have no exp, log, sqrt, sigmoid, tanh, division or power; compared
+ * with a number that is not whole they are compared as numbers.
  */
 #include <math.h>
 #include "compare.h"
@@ -10,6 +10,7 @@
 
 static bool needs_float(int kind) {
   return kind == MOON_U_EXP || kind == MOON_U_LOG || kind == MOON_U_SQRT ||
+         kind == MOON_U_SIGMOID || kind == MOON_U_TANH ||
          kind == MOON_U_RDIV || kind == MOON_U_POW;
 }
 
@@ -25,6 +26,13 @@ REF_PLAN(plan_unary) {
   return MOON_OK;
 }
 
+/* 1 / (1 + e^-x), from the side where e is at most 1, so that a small result
+ * keeps its digits. */
+static double sigmoid(double x) {
+  double e = exp(-fabs(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
+
 static double apply(int kind, double x, double s) {
   switch (kind) {
     case MOON_U_NEG: return -x;
@@ -33,6 +41,8 @@ static double apply(int kind, double x, double s) {
     case MOON_U_LOG: return log(x);
     case MOON_U_SQRT: return sqrt(x);
     case MOON_U_ABS: return fabs(x);
+    case MOON_U_SIGMOID: return sigmoid(x);
+    case MOON_U_TANH: return tanh(x);
     case MOON_U_ADD: return x + s;
     case MOON_U_MUL: return x * s;
     case MOON_U_RSUB: return s - x;

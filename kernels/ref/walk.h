@@ -1,6 +1,6 @@
 /* What the reference kernels share: elements by dtype, strided loops, parts.
  *
- * A walk visits the elements of up to four operands together, in logical
+ * A walk visits the elements of up to nine operands together, in logical
  * (row-major) order of the first one's shape:
  *
  *   const moon_operand *o[] = {x, y};
@@ -109,7 +109,7 @@ static inline double ref_scalar(const moon_operand *o, double s) {
 }
 
 /* --- walks ------------------------------------------------------------ */
-enum { REF_OPERANDS = 4 };
+enum { REF_OPERANDS = 9 };
 
 typedef struct ref_walk {
   int n, ndim;

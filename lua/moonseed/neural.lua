@@ -166,6 +166,31 @@ function M.batch_norm(x, options)
   return after(call(C.moon_batch_norm, p, norm_state, norm_params, out), x, o)
 end
 
+local group_norm_type = ffi.typeof "moon_group_norm_params"
+local group_norm_known = { eps = true }
+
+--- Normalises each image's channels in `groups` groups of neighbours, each over
+--- all its values: x [N, C, ...]. In four dimensions the result is
+--- channels-last in memory.
+---@param x userdata
+---@param groups integer       divides C
+---@param weight userdata|nil  [C]; 1 unless given
+---@param bias userdata|nil    [C]; 0 unless given
+---@param options table|nil    eps (1e-5)
+---@return userdata  of the same shape
+function M.group_norm(x, groups, weight, bias, options)
+  local op = "group_norm"
+  local p = pointer(op, "x", x)
+  local pw = optional(op, "weight", weight)
+  local pb = optional(op, "bias", bias)
+  local o = check.names(op, options, group_norm_known)
+  local params = group_norm_type()
+  params.groups = check.count(op, "groups", groups, 1)
+  params.eps = check.number(op, "eps", o.eps or 1e-5)
+  return after(call(C.moon_group_norm, p, pw, pb, params, out), x, weight,
+               bias)
+end
+
 --- Zeroes each value with probability `p`, scales the others by 1 / (1 - p).
 ---@param x userdata  any shape
 ---@param p number  in [0, 1)
@@ -186,9 +211,49 @@ function M.cross_entropy(logits, labels)
   return after(call(C.moon_cross_entropy, px, pl, out), logits, labels)
 end
 
+-- --- growth --------------------------------------------------------------
+
+local blend_type = ffi.typeof "moon_blend_inputs"
+local blend_known = { kind = true, x = true }
+local blend_kinds = { add = tonumber(C.MOON_BLEND_ADD),
+                      multiply = tonumber(C.MOON_BLEND_MULTIPLY) }
+
+local function blend_kind(name)
+  local kind = blend_kinds[name]
+  if not kind then
+    check.fail("blend", "no kind '%s' (add, multiply)", tostring(name))
+  end
+  return kind
+end
+
+--- A host's features h with a seed's output s, by as much as alpha says: add is
+--- (1 - alpha) h + alpha s, multiply is h (1 + alpha tanh(s - x)). Where alpha
+--- is 0 the result is h, whatever s is; of an s that carries an error, too, and
+--- the gradient of h is then that of the result.
+---@param h userdata         [N, ...]
+---@param s userdata         of h's shape
+---@param alpha userdata     one element, or [N, 1, ..., 1]: one per image
+---@param options table|nil  kind ("add" or "multiply"); x, what the seed was
+---                          given, of h's shape: for multiply, else unused
+---@return userdata  of h's shape
+function M.blend(h, s, alpha, options)
+  local o = check.names("blend", options, blend_known)
+  local kind = blend_kind(o.kind or "add")
+  local inputs = blend_type()
+  inputs.h = pointer("blend", "h", h)
+  inputs.s = pointer("blend", "s", s)
+  inputs.alpha = pointer("blend", "alpha", alpha)
+  if kind == blend_kinds.multiply then
+    inputs.x = pointer("blend", "x", o.x)
+  end
+  return after(call(C.moon_blend, kind, inputs, out), h, s, alpha, o.x)
+end
+
 -- Also methods, where the tensor comes first.
 methods.max_pool2d = M.max_pool2d
 methods.global_avg_pool2d = M.global_avg_pool2d
 methods.dropout = M.dropout
+methods.group_norm = M.group_norm
+methods.blend = M.blend
 
 return M

@@ -138,6 +138,16 @@ function methods.sqrt(x) return unary("sqrt", C.MOON_U_SQRT, x, 0) end
 ---@return userdata
 function methods.abs(x) return unary("abs", C.MOON_U_ABS, x, 0) end
 
+--- 1 / (1 + e^-x) of each element.
+---@return userdata
+function methods.sigmoid(x)
+  return unary("sigmoid", C.MOON_U_SIGMOID, x, 0)
+end
+
+--- The hyperbolic tangent of each element.
+---@return userdata
+function methods.tanh(x) return unary("tanh", C.MOON_U_TANH, x, 0) end
+
 -- --- comparisons with a tensor, a number or a boolean, to bool -----------
 
 -- Elements that are booleans are numbers to the core.

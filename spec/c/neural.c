@@ -78,6 +78,43 @@ static void dropout(world *w) {
   store(w, kind, y);
 }
 
+static void group_norm(world *w) {
+  moon_group_norm_params p = {.eps = 1e-5, .groups = 1};
+  p.groups <<= below(&w->program, 4);
+  moon_tensor *x = at(w, IMAGE), *y;
+  moon_tensor *weight = below(&w->program, 2) ? at(w, VECTOR) : NULL;
+  moon_tensor *bias = below(&w->program, 2) ? at(w, VECTOR) : NULL;
+  place(w);
+  need(w, moon_group_norm(&w->ctx, x, weight, bias, &p, &y));
+  store(w, IMAGE, y);
+}
+
+/* One alpha, at its ends and between, or one per image. */
+static void blend(world *w) {
+  static const double alphas[] = {0, 0.25, 0.5, 1};
+  static const int64_t images[] = {4, 1, 1, 1}, one[] = {1};
+  int kind = below(&w->program, 2), each = below(&w->program, 2);
+  moon_blend_inputs in = {.h = at(w, IMAGE), .s = at(w, IMAGE)};
+  moon_tensor *y;
+  if (kind == MOON_BLEND_MULTIPLY) in.x = at(w, IMAGE);
+  place(w);
+  need(w, moon_full(&w->ctx, MOON_F32, each ? 4 : 1, each ? images : one,
+                    alphas[below(&w->program, 4)], &in.alpha));
+  place(w);
+  need(w, moon_blend(&w->ctx, kind, &in, &y));
+  drop(in.alpha);
+  store(w, IMAGE, y);
+}
+
+static void gates(world *w) {
+  int kind = below(&w->program, KINDS);
+  int which = below(&w->program, 2) ? MOON_U_SIGMOID : MOON_U_TANH;
+  moon_tensor *y;
+  place(w);
+  need(w, moon_unary(&w->ctx, which, at(w, kind), 0, &y));
+  store(w, kind, y);
+}
+
 static void softmax(world *w) {
   static const int kinds[] = {MATRIX, SQUARE, BIG, IMAGE};
   int kind = kinds[below(&w->program, 4)];
@@ -162,6 +199,9 @@ const instruction neural_instructions[] = {
     {"max_pool2d", max_pool2d, 4},
     {"global_avg_pool2d", global_avg_pool2d, 3},
     {"batch_norm", batch_norm, 5},
+    {"group_norm", group_norm, 4},
+    {"blend", blend, 6},
+    {"gates", gates, 2},
     {"dropout", dropout, 4},
     {"softmax", softmax, 4},
     {"linear", linear, 5},

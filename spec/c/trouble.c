@@ -40,6 +40,27 @@ static void bad_update(world *w) {
   drop(loss);
 }
 
+/* A blend goes on without a seed's output that carries an error. */
+static void bad_seed(world *w) {
+  static const int64_t values[] = {0, 1, 9, 2};
+  moon_tensor *labels = host_i64(w, 4, values), *loss, *y;
+  moon_blend_inputs in = {.h = at(w, IMAGE), .x = at(w, IMAGE)};
+  int kind = below(&w->program, 2);
+  place(w);
+  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, &loss));
+  drop(labels);
+  place(w);
+  need(w, moon_binary(&w->ctx, MOON_B_MUL, in.h, loss, &in.s));
+  drop(loss);
+  place(w);
+  need(w, moon_full(&w->ctx, MOON_F32, 0, NULL, 0.5, &in.alpha));
+  place(w);
+  need(w, moon_blend(&w->ctx, kind, &in, &y));
+  drop(in.s);
+  drop(in.alpha);
+  store(w, IMAGE, y);
+}
+
 static void bad_call(world *w) {
   moon_tensor *x = at(w, SQUARE), *big = at(w, BIG), *y = NULL;
   int status = moon_matmul(&w->ctx, x, big, &y);
@@ -201,6 +222,7 @@ static void file(world *w) {
 const instruction trouble_instructions[] = {
     {"bad_label", bad_label, 2},
     {"bad_update", bad_update, 2},
+    {"bad_seed", bad_seed, 3},
     {"bad_call", bad_call, 1},
     {"cancel", cancel, 3},
     {"memory_limit", memory_limit, 1},

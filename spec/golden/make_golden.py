@@ -93,6 +93,7 @@ SCALAR = {
 UNARY = {
     "neg": ("signed", torch.neg), "relu": ("signed", torch.relu),
     "exp": ("signed", torch.exp), "abs": ("signed", torch.abs),
+    "sigmoid": ("signed", torch.sigmoid), "tanh": ("signed", torch.tanh),
     "log": ("positive", torch.log), "sqrt": ("positive", torch.sqrt),
 }
 
@@ -117,6 +118,9 @@ def elementwise():
          lambda x: x**2)
     for op, (fill, fn) in UNARY.items():
         case("elementwise", op, "[2, 3, 4]", [Input(2, 3, 4, fill=fill)], fn)
+    for op in ("sigmoid", "tanh"):
+        case("elementwise", op, "large values", [Input(3, 5, fill="wide")],
+             UNARY[op][1])
 
 
 def reductions():
@@ -178,6 +182,8 @@ def neural():
     case("neural", "global_avg_pool2d", "2x3x4x5", [Input(2, 3, 4, 5)],
          lambda x: x.mean((2, 3)))
     batch_norms()
+    group_norms()
+    blends()
     case("neural", "dropout", "p = 0 changes nothing", [Input(3, 4)],
          lambda x: F.dropout(x, 0.0), rate=0.0)
 
@@ -201,6 +207,39 @@ def batch_norms():
              [Input(4, 3, 2, 3)] + affine() + state(), norm(training), **p)
         case("neural", "batch_norm", mode + " without weight and bias",
              [Input(4, 3, 2, 3)] + state(), norm(training), **p)
+
+
+def group_norms():
+    for name, shape, groups in [
+        ("images, two groups", (2, 4, 3, 2), 2),
+        ("images, one group", (3, 3, 2, 2), 1),
+        ("rows, two groups", (4, 6), 2),
+        ("three dimensions", (2, 4, 3), 4),
+    ]:
+        def run(x, w=None, b=None, groups=groups):
+            return F.group_norm(x, groups, w, b, 1e-5)
+        p = dict(groups=groups, eps=1e-5)
+        channels = shape[1]
+        case("neural", "group_norm", name,
+             [Input(*shape), Input(channels), Input(channels)], run, **p)
+        case("neural", "group_norm", name + ", without weight and bias",
+             [Input(*shape)], run, **p)
+
+
+def blends():
+    for name, shape, alpha in [
+        ("one alpha", (2, 3, 2, 2), (1,)),
+        ("an alpha per image", (3, 2, 2, 1), (3, 1, 1, 1)),
+        ("rows", (4, 3), (4, 1)),
+    ]:
+        inputs = lambda: [Input(*shape), Input(*shape),
+                          Input(*alpha, fill="positive")]
+        case("neural", "blend", "add, " + name, inputs(), torch.lerp,
+             kind="add")
+        case("neural", "blend", "multiply, " + name,
+             inputs() + [Input(*shape)],
+             lambda h, s, a, x: h * (1 + a * torch.tanh(s - x)),
+             kind="multiply")
 
 
 def shapes():

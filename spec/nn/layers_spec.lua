@@ -149,7 +149,40 @@ describe("nn.BatchNorm2d", function()
   end))
 end)
 
+describe("nn.GroupNorm", function()
+  it("normalises each image's groups, in evaluation too", task(function()
+    local norm = nn.GroupNorm{ 2, 4, eps = 1e-3 }
+    norm.bias:detach():fill_(0.5)
+    local x = moon.randn(3, 4, 5, 5)
+    local expected = x:group_norm(2, nil, nil, { eps = 1e-3 }) + 0.5
+    assert.is_true(moon.allclose(norm(x), expected, { atol = 1e-6 }))
+    assert.same(norm(x):totable(), norm:eval()(x):totable())
+  end))
+
+  it("has weight 1 and bias 0, or none", task(function()
+    local norm = nn.GroupNorm{ 1, 2 }
+    assert.same({ 1, 1 }, norm.weight:totable())
+    assert.same({ 0, 0 }, norm.bias:totable())
+    norm = nn.GroupNorm{ 1, 2, affine = false }
+    assert.is_nil(norm.weight)
+    assert.is_nil(norm.bias)
+    assert.same({ 2, 2 }, norm(moon.zeros(2, 2)):shape())
+  end))
+
+  it("refuses groups that do not fit", task(function()
+    fails("GroupNorm: 3 groups do not divide 4 channels",
+          function() nn.GroupNorm{ 3, 4 } end)
+    fails("GroupNorm: channels is missing", function() nn.GroupNorm{ 3 } end)
+  end))
+end)
+
 describe("nn", function()
+  it("has sigmoid and tanh", task(function()
+    local x = moon.randn(2, 3)
+    assert.same(x:sigmoid():totable(), nn.Sigmoid{}(x):totable())
+    assert.same(x:tanh():totable(), nn.Tanh{}(x):totable())
+  end))
+
   it("pools", task(function()
     local x = moon.arange(0, 16):reshape(1, 1, 4, 4)
     assert.same({ { { { 5, 7 }, { 13, 15 } } } },

@@ -58,6 +58,25 @@ describe("large:", function()
                                 var = moon.ones(19, o), bias = b,
                                 training = true })
   end)
+  large("sigmoid", { images }, function(x) return x:sigmoid() end)
+  large("tanh", { images }, function(x) return x:tanh() end)
+  large("group_norm", { { 5, 24, 33, 31 }, { 24 }, { 24 } },
+        function(x, w, b) return x:group_norm(6, w, b) end)
+  large("group_norm of many channels", { { 7, 320, 5, 3 }, { 320 }, { 320 } },
+        function(x, w, b) return x:group_norm(32, w, b) end)
+  large("group_norm of rows", { { 129, 70 }, { 70 } },
+        function(x, w) return x:group_norm(7, w) end)
+  large("group_norm of three dimensions", { { 5, 6, 3001 }, { 6 }, { 6 } },
+        function(x, w, b) return x:group_norm(2, w, b) end)
+  for _, alpha in ipairs{ { 3, 1, 1, 1 }, { 1 } } do
+    local each = #alpha > 1 and ", an alpha per image" or ""
+    large("blend" .. each, { images, images, alpha },
+          function(h, s, a) return h:blend(s, a) end)
+    large("blend by multiplying" .. each, { images, images, alpha, images },
+          function(h, s, a, x)
+      return h:blend(s, a, { kind = "multiply", x = x })
+    end)
+  end
   large("dropout", { images }, function(x)
     moon.manual_seed(3)
     return x:dropout(0.3)

@@ -21,6 +21,8 @@ EACH(exp_of, float, simd_exp(x))
 EACH(log_of, float, simd_log(x))
 EACH(sqrt_of, float, sqrtf(x))
 EACH(abs_of, float, fabsf(x))
+EACH(sigmoid, float, simd_sigmoid(x))
+EACH(tanh_of, float, simd_tanh(x))
 EACH(plus, float, x + s)
 EACH(times, float, x * s)
 EACH(minus, float, s - x)
@@ -37,6 +39,7 @@ EACH(ge, uint8_t, x >= s)
 static number_fn *const numbers[] = {
     [MOON_U_NEG] = neg,       [MOON_U_RELU] = relu,   [MOON_U_EXP] = exp_of,
     [MOON_U_LOG] = log_of,    [MOON_U_SQRT] = sqrt_of, [MOON_U_ABS] = abs_of,
+    [MOON_U_SIGMOID] = sigmoid, [MOON_U_TANH] = tanh_of,
     [MOON_U_ADD] = plus,      [MOON_U_MUL] = times,   [MOON_U_RSUB] = minus,
     [MOON_U_RDIV] = over};
 
@@ -64,7 +67,8 @@ CPU_COVERS(unary) {
 CPU_CUT(unary) {
   int kind = call->params.unary.kind;
   int64_t n = moon_operand_numel(&call->arg[1]);
-  bool slow = kind == MOON_U_EXP || kind == MOON_U_LOG;
+  bool slow = kind == MOON_U_EXP || kind == MOON_U_LOG ||
+              kind == MOON_U_SIGMOID || kind == MOON_U_TANH;
   cpu_phase(plan, n, (double)n * (slow ? 4 : 1), 0.15);
 }
 

@@ -3,7 +3,8 @@ local file = {
   Module = "module", Sequential = "sequential", Conv2d = "conv2d",
   BatchNorm2d = "batch_norm2d", Linear = "linear", ReLU = "relu",
   MaxPool2d = "max_pool2d", GlobalAvgPool2d = "global_avg_pool2d",
-  Dropout = "dropout", Flatten = "flatten",
+  Dropout = "dropout", Flatten = "flatten", GroupNorm = "group_norm",
+  Sigmoid = "sigmoid", Tanh = "tanh",
   cross_entropy = "cross_entropy",
 }
 
