@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 10, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 11, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -180,6 +180,8 @@ moon_task *moon_task_retain(moon_task *task);
 /* It submits nothing any more, nor do tasks below it. */
 void moon_task_end(moon_task *task);
 void moon_task_release(moon_task *task);
+/* Errors that nobody raised here do not become the parent's. */
+void moon_task_isolate(moon_task *task);
 void moon_task_seed(moon_task *task, uint64_t rng_seed);
 /* Ops of the task that have not started will not. */
 void moon_task_cancel(moon_task *task);
@@ -252,6 +254,9 @@ int moon_select(moon_ctx *ctx, moon_tensor *x, int dim, int64_t index,
                 moon_tensor **out);   /* narrow by one, dimension dropped */
 int moon_expand(moon_ctx *ctx, moon_tensor *x, int ndim, const int64_t *shape,
                 moon_tensor **out);   /* PyTorch's rules */
+
+/* x, but a gradient that carries an error arrives as zero. */
+int moon_shield(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 
 /* --- elementwise: broadcasting as in NumPy; no promotion -------------- */
 enum {
@@ -420,6 +425,29 @@ void moon_job_release(moon_job *job);
 int moon_file_save(moon_ctx *ctx, const char *path, int n,
                    const char *const *names, moon_tensor *const *tensors,
                    moon_tensor **out);
+
+/* --- slots: what is known of a model's seeds -------------------------- */
+enum { MOON_MAX_SEEDS = 4096, MOON_MEASURES = 16 };
+/* A row per seed; may be read at any time, nothing waits. stage, alpha and age
+ * are the caller's. The rest comes from the device when it gets there: what
+ * each measure was last, how often it was stored, how often there was an error
+ * in its place. */
+typedef struct moon_slots {
+  int32_t n, *stage;
+  double *alpha;
+  int64_t *age, *errors;
+  int64_t *stores;         /* [n][MOON_MEASURES] */
+  double *measure;         /* [n][MOON_MEASURES]; NaN until stored */
+} moon_slots;
+int moon_slots_new(moon_runtime *rt, int n, moon_slots **out);
+void moon_slots_release(moon_runtime *rt, moon_slots *slots);
+/* Forgets measures and errors of a row (of all: -1). */
+void moon_slots_clear(moon_slots *slots, int row);
+/* Queues: x [k], once it is there, becomes measures `measure` to measure + k
+ * of the row. An x that carries an error counts in errors. Stores of one
+ * measure belong on one stream. */
+int moon_slots_store(moon_ctx *ctx, moon_slots *slots, int row, int measure,
+                     moon_tensor *x);
 
 /* --- sim: the device that looks for races ----------------------------- */
 /* What a mutation breaks on purpose, so that a spec can be seen to fail. */

@@ -75,6 +75,7 @@ typedef struct moon_operand {
  * sgd           n times p+, g, [v+]; then norm[1] when wanted   params.sgd
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
  * batch_images  x, i, y            params.batch
+ * store         [x[n]]             params.store; an x that failed is an error
  * save          n tensors, y[]     params.save (core/file/save.c; io thread)
  * load          y                  params.save (core/file/load.c; io thread)
  *
@@ -89,7 +90,7 @@ typedef struct moon_operand {
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
   X(blend) X(blend_grad) X(dropout) X(random) X(randperm)                   \
   X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
-  X(statistics) X(batch_images) X(save) X(load)
+  X(statistics) X(batch_images) X(store) X(save) X(load)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -117,6 +118,7 @@ typedef union moon_params {
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
   struct { moon_sgd_params p; int32_t n, wants_norm; } sgd;
   struct { moon_batch_params p; int64_t position; } batch;
+  struct { double *to; int64_t *count, *errors; } store;  /* host memory */
   struct { void *plan; } save;
   /* No kernel's: what the gradient rule of a view keeps (core/op). */
   struct { int32_t dim, order[MOON_MAX_DIMS]; int64_t start; } view;

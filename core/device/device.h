@@ -53,7 +53,7 @@ struct moon_task {
   int64_t sequence;         /* of the next op */
   int64_t children;
   uint64_t rng_key, rng_draws, rng_children, rng_seed;
-  bool ended;
+  bool ended, isolated;
   _Atomic int cancelled;
   moon__error *error;       /* L: first failed in-place op not raised yet */
 };
@@ -300,6 +300,7 @@ struct moon_runtime {
   char **site;
   int n_sites;
   _Atomic int interrupted;
+  struct moon__slots *dead_slots;  /* released, seed/slots.c */
   struct moon__late *late, *late_last;  /* running statistics, running.c */
   int n_late;
   _Atomic int n_tasks;             /* that have not ended */
@@ -367,6 +368,8 @@ extern const moon_kernel moon__save_kernel, moon__load_kernel;
  * drops it. */
 int moon__late_fold(moon_runtime *rt);
 void moon__late_forget(moon_runtime *rt);
+/* Of core/seed: frees what was released. */
+void moon__slots_forget(moon_runtime *rt);
 /* Of core/tensor: releases what finalisers have pushed. */
 void moon__release_list_drain(moon_runtime *rt);
 /* The stream that the context's ops on `device` are queued on. */

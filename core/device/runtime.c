@@ -122,6 +122,7 @@ void moon_runtime_close_wait(moon_runtime *rt) {
   moon__io_stop(rt);
   moon__workers_stop(rt);
   moon__late_forget(rt);
+  moon__slots_forget(rt);
   moon__release_list_drain(rt);
   moon__sim_close(rt);
   moon__memory_close(rt);

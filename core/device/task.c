@@ -45,10 +45,12 @@ void moon_task_end(moon_task *task) {
   task->ended = true;
 }
 
+void moon_task_isolate(moon_task *task) { task->isolated = true; }
+
 /* With the lock held. */
 static void free_task(moon_task *task) {
   moon_task *parent = task->parent;
-  if (parent && task->error && !task->error->raised) {
+  if (parent && !task->isolated && task->error && !task->error->raised) {
     moon__task_note_error(parent, task->error);
   }
   moon__error_release(task->error);

@@ -10,8 +10,8 @@
   X(conv2d_grad_w) X(max_pool2d) X(max_pool2d_grad) X(batch_norm)           \
   X(running) X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random)     \
   X(randperm) X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)  \
-  X(statistics) X(batch_images) X(group_norm) X(group_norm_grad) X(blend)   \
-  X(blend_grad)
+  X(statistics) X(batch_images) X(store) X(group_norm) X(group_norm_grad)   \
+  X(blend) X(blend_grad)
 
 #define DECLARE(name) extern const moon_kernel moon_ref_##name;
 KERNELS(DECLARE)

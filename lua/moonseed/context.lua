@@ -167,6 +167,66 @@ function M.with_grad_mode(mode, fn, ...)
   return restore_grad_mode(old, xpcall(fn, M.note, ...))
 end
 
+-- A generator's state: seed, key, 0, draws, children.
+local words = ffi.typeof "uint64_t[5]"
+
+--- A generator that starts at `rng_seed`, for `isolated`.
+---@param rng_seed integer
+---@return userdata  uint64_t[5]
+function M.generator_state(rng_seed)
+  local before, state_of = M.save_generator(), words()
+  local task = C.moon_task_new(live.rt, live.task)
+  C.moon_task_seed(task, rng_seed)
+  C.moon_task_generator(task, state_of, 0)
+  C.moon_task_end(task)
+  C.moon_task_release(task)
+  M.load_generator(before)
+  return state_of
+end
+
+---@param state_of userdata  uint64_t[5]
+---@return userdata  another
+function M.copy_generator(state_of) return words(state_of) end
+
+--- Where the current task's random numbers are.
+---@return userdata  uint64_t[5]
+function M.save_generator()
+  local state_of = words()
+  C.moon_task_generator(live.task, state_of, 0)
+  return state_of
+end
+
+---@param state_of userdata  as save_generator gave it
+function M.load_generator(state_of)
+  C.moon_task_generator(live.task, state_of, 1)
+end
+
+local function leave_isolation(outer, anchor, generator, ok, ...)
+  C.moon_task_generator(live.task, generator, 0)
+  C.moon_task_end(live.task)
+  live.task, state.anchor = outer, anchor
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Runs `fn(...)` as a part of the program that the rest does not notice: with
+--- a generator of its own, which moves on, and with errors of in-place ops
+--- that stay there. What is submitted has its place in program order.
+---@param generator userdata  uint64_t[5]
+---@param fn function
+---@param ... any             for `fn`
+---@return any ...  what `fn` returned
+function M.isolated(generator, fn, ...)
+  local outer, anchor, before = live.task, state.anchor, M.save_generator()
+  local task = ffi.gc(C.moon_task_new(live.rt, outer), C.moon_task_release)
+  M.load_generator(before)
+  C.moon_task_isolate(task)
+  C.moon_task_generator(task, generator, 1)
+  live.task, state.anchor = task, task
+  return leave_isolation(outer, anchor, generator,
+                         xpcall(fn, M.note, ...))
+end
+
 --- Runs `fn` without recording a graph.
 ---@param fn function
 ---@return any ...  what `fn` returned

@@ -97,4 +97,24 @@ function M.backward()
   M.pause()
 end
 
+local function restore(task, steps, ok, ...)
+  task.steps = steps
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Runs fn(...) with steps counted in `steps`, a table that the caller keeps,
+--- instead of the task's: what goes on beside a step is none of it.
+---@param steps table  empty at first
+---@param fn function
+---@param ... any      for `fn`
+---@return any ...  what `fn` returned
+function M.apart(steps, fn, ...)
+  local task = loop.running
+  local before = task.steps
+  if not steps.first then steps.first, steps.last = 1, 0 end
+  task.steps = steps
+  return restore(task, before, xpcall(fn, context.note, ...))
+end
+
 return M

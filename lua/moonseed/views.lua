@@ -51,6 +51,14 @@ function methods.view(x, ...)
   return after(call(C.moon_view, p, n, extents, out), x)
 end
 
+--- The same tensor, but a gradient that comes back with an error arrives as
+--- zero: before a branch that may fail by itself.
+---@return userdata  shares the memory
+function methods.shield(x)
+  local p = pointer("shield", "x", x)
+  return after(call(C.moon_shield, p, out), x)
+end
+
 --- Repeats dimensions of size 1 without copying; -1 keeps an extent.
 ---@param ... integer|integer[]  extents, or one list of them
 ---@return userdata  shares the memory

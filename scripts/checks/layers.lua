@@ -5,7 +5,8 @@ package.path = "scripts/checks/?.lua;" .. package.path
 local source = require "source"
 
 -- From the bottom up; a folder may use itself and those before it.
-local C_LAYERS = { "base", "device", "tensor", "op", "grad", "comm", "file" }
+local C_LAYERS = { "base", "device", "tensor", "op", "grad", "comm", "file",
+                   "seed" }
 -- A list in the list: folders of one height, which may use each other.
 local LUA_LAYERS = { { "" }, { "nn", "optim", "data" }, { "seed" },
                      { "train" }, { "repl", "cli" } }

@@ -5,7 +5,7 @@ local file = {
   MaxPool2d = "max_pool2d", GlobalAvgPool2d = "global_avg_pool2d",
   Dropout = "dropout", Flatten = "flatten", GroupNorm = "group_norm",
   Sigmoid = "sigmoid", Tanh = "tanh",
-  cross_entropy = "cross_entropy",
+  cross_entropy = "cross_entropy", copy = "copy",
 }
 
 return setmetatable({}, {

@@ -6,6 +6,9 @@
 --   p = p - lr * (nesterov and g + momentum * v or v)
 --
 -- A step is one op over all parameters that have a gradient, all or nothing.
+-- Those of a module with a field `apart`, a function(fn, ...) that calls
+-- fn(...) (a seed has one), are a step of their own inside it: whether it fails
+-- is none of the others' business, and max_norm clips it by itself.
 -- Velocities belong to parameters, not to positions: when the model gains or
 -- loses parameters, new ones start without and the others keep theirs.
 local check = require "moonseed.check"
@@ -81,6 +84,46 @@ local function check_options(self)
   end
 end
 
+-- What the parameters of modules with an `apart` are stepped in, by id.
+local function aparts(source)
+  local owner = {}
+  if not Module.is(source) then return owner end
+  for _, module in source:modules() do
+    local apart = rawget(module, "apart")
+    if apart then
+      for _, p in module:parameters() do owner[p:id()] = apart end
+    end
+  end
+  return owner
+end
+
+-- The parameters that make a step together.
+local function group_of(groups, apart)
+  for _, group in ipairs(groups) do
+    if group.apart == apart then return group end
+  end
+  local group = { apart = apart, tensors = {}, ids = {} }
+  groups[#groups + 1] = group
+  return group
+end
+
+local function divide(self)
+  local owner, groups = aparts(self.source), {}
+  group_of(groups, nil)
+  for i, p in ipairs(self.tensors) do
+    local group = group_of(groups, owner[self.ids[i]])
+    group.tensors[#group.tensors + 1] = p
+    group.ids[#group.ids + 1] = self.ids[i]
+  end
+  for _, group in ipairs(groups) do
+    local n = math.max(#group.tensors, 1)
+    group.p = core.array("moon_tensor *[?]", n)
+    group.g = core.array("moon_tensor *[?]", n)
+    group.v = core.array("moon_tensor *[?]", n)
+  end
+  return groups
+end
+
 -- Reads the parameters again and forgets velocities of those that left.
 local function follow(self)
   local names, tensors = list(self.source)
@@ -91,10 +134,7 @@ local function follow(self)
   end
   self.names, self.tensors, self.ids, self.velocity =
     names, tensors, ids, velocity
-  local n = math.max(#tensors, 1)
-  self.p = core.array("moon_tensor *[?]", n)
-  self.g = core.array("moon_tensor *[?]", n)
-  self.v = core.array("moon_tensor *[?]", n)
+  self.groups = divide(self)
   self.generation = Module.generation()
 end
 
@@ -151,14 +191,14 @@ local function add_velocities(self)
 end
 
 -- Fills the pointer arrays with the parameters that have a gradient.
-local function gather(self)
-  local n, tensors = 0, self.tensors
+local function gather(self, group)
+  local n, tensors = 0, group.tensors
   for i = 1, #tensors do
     local p = tensors[i].p
     local gradient = C.moon_tensor_grad(p)
     if gradient ~= nil then
-      self.p[n], self.g[n] = p, gradient
-      self.v[n] = self.momentum ~= 0 and self.velocity[self.ids[i]].p or nil
+      group.p[n], group.g[n] = p, gradient
+      group.v[n] = self.momentum ~= 0 and self.velocity[group.ids[i]].p or nil
       n = n + 1
     end
   end
@@ -171,31 +211,42 @@ local function copy(pointers, n)
   return other
 end
 
-local function submit(self, n, out)
+local function submit(self, group, n, out)
   context.state.op = "sgd"
   tensor.trace_site()
-  local status = C.moon_sgd_step(live, n, self.p, self.g, self.v, self.params,
-                                 out)
+  local p, g, v = group.p, group.g, group.v
+  local status = C.moon_sgd_step(live, n, p, g, v, self.params, out)
   if status < 0 then  -- others may step meanwhile
-    retry.call(status, C.moon_sgd_step, live, n, copy(self.p, n),
-               copy(self.g, n), copy(self.v, n), self.params, out)
+    retry.call(status, C.moon_sgd_step, live, n, copy(p, n), copy(g, n),
+               copy(v, n), self.params, out)
   end
+end
+
+-- The norm of the group's gradients, with max_norm; whether there were any.
+local function step_group(self, group)
+  local n = gather(self, group)
+  if n == 0 then return nil, false end
+  local out = self.max_norm > 0 and tensor.out or nil
+  local ok, e = pcall(submit, self, group, n, out)
+  for i = 0, n - 1 do C.moon_tensor_release(group.g[i]) end
+  if not ok then error(e, 0) end
+  return out and tensor.wrap(out[0]), true
 end
 
 --- One step along the gradients there are; enqueues and returns. Suspends the
 --- task while it is too far ahead of the device.
----@return userdata? norm of all gradients before clipping, with max_norm
+---@return userdata? norm of the gradients before clipping, with max_norm
 function SGD:step()
   if self.generation ~= Module.generation() then follow(self) end
   set_params(self)
   add_velocities(self)
-  local n = gather(self)
-  if n == 0 then return pace.pause() end
-  local out = self.max_norm > 0 and tensor.out or nil
-  local ok, e = pcall(submit, self, n, out)
-  for i = 0, n - 1 do C.moon_tensor_release(self.g[i]) end
-  if not ok then error(e, 0) end
-  local norm = out and tensor.wrap(out[0])
+  local norm, any = step_group(self, self.groups[1])
+  for i = 2, #self.groups do
+    local group = self.groups[i]
+    local _, some = group.apart(step_group, self, group)
+    any = any or some
+  end
+  if not any then return pace.pause() end
   pace.step()
   return norm
 end

@@ -1,0 +1,183 @@
+--- What may be done to a seed. Each action is prepared first, which checks
+--- everything, builds what is new and may raise; committing it cannot fail.
+--- So a plan of several is done whole or not at all.
+
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local nn = require "moonseed.nn"
+local blueprint = require "moonseed.seed.blueprint"
+local features = require "moonseed.seed.features"
+local gates = require "moonseed.seed.gate"
+local Incubator = require "moonseed.seed.incubator"
+local Schedule = require "moonseed.seed.schedule"
+local stage = require "moonseed.seed.stage"
+
+local M = {}
+
+local prepare = {}
+
+local kinds = { add = true, multiply = true, gate = true }
+
+-- --- germinate -------------------------------------------------------------
+
+-- Like alpha's scalar, of the gate's bias nothing is known at birth: 1/2 of
+-- alpha, whatever the image.
+local function new_gate(kind, shape)
+  if kind ~= "gate" then return nil end
+  local linear = nn.Linear{ shape[2], 1 }
+  linear.weight:copy_(linear.weight:detach() * 0)
+  linear.bias:copy_(linear.bias:detach() * 0)
+  return linear
+end
+
+local function build(name, kind, shape)
+  local moon = require "moonseed"
+  local module = blueprint.build(name, shape)
+  return module, moon.no_grad(function() return new_gate(kind, shape) end)
+end
+
+-- Its numbers are a function of the garden's seed, the place and the time.
+local function generator_for(seed)
+  local garden = seed.garden
+  return context.generator_state(garden.rng_seed * 1000003
+    + seed.row * 10007 + #seed.past * 101 + garden.steps)
+end
+
+function prepare.germinate(seed, action)
+  local garden, who = seed.garden, "germinate " .. tostring(seed)
+  local kind = action.kind or garden.blending.kind
+  if not kinds[kind] then
+    check.fail(who, "no blending '%s' (add, gate, multiply)", tostring(kind))
+  end
+  local curve = Schedule.options(who, {
+    curve = action.curve or garden.blending.curve,
+    steps = action.steps or garden.blending.steps,
+    steepness = action.steepness or garden.blending.steepness })
+  local h, real = features.of(garden, seed.slot)
+  local generator = generator_for(seed)
+  local module, gate = context.isolated(generator, build, action.blueprint,
+                                        kind, h:shape())
+  local deviation = context.isolated(generator, blueprint.deviation, module, h)
+  deviation = deviation:item()
+  local limit = garden.gates.deviation
+  if deviation > limit or deviation ~= deviation then
+    check.fail(who, "%s is not the identity at birth: it changes the features "
+               .. "by %.3g, at most %.3g", action.blueprint, deviation, limit)
+  end
+  local plant = { module = module, gate = gate, kind = kind, curve = curve,
+                  blueprint = action.blueprint, generator = generator,
+                  shape = h:shape(), unchecked = not real }
+  return "GERMINATED", function()
+    seed:plant(plant)
+    seed.deviation = real and deviation or nil
+    seed.shape = plant.shape
+  end, plant
+end
+
+-- --- advance ---------------------------------------------------------------
+
+local arrive = {}
+
+function arrive.TRAINING(seed)
+  local garden = seed.garden
+  local incubator = Incubator.new(seed, seed.shape, garden:incubation_of(seed))
+  return function() seed.incubator = incubator end
+end
+
+function arrive.BLENDING(seed, target)
+  local schedule = Schedule.new("advance " .. tostring(seed), seed:alpha(),
+                                target or 1, seed.curve)
+  return function()
+    if seed.incubator then  -- not for another target
+      seed.incubator = nil
+      seed:enter_model()
+    end
+    seed.schedule = schedule
+  end
+end
+
+function arrive.HOLDING() return function() end end
+
+arrive.FOSSILIZED = arrive.HOLDING
+
+-- Checked on features of a probe only: those of the next forward will tell.
+local function check_birth(seed)
+  if not seed.unchecked then return end
+  local h = features.last(seed.slot)
+  if not h then return end
+  seed.deviation = context.isolated(seed.generator, blueprint.deviation,
+                                    seed.module, h):item()
+  seed.unchecked = false
+end
+
+local function pass(seed, to, force)
+  if to == "TRAINING" then check_birth(seed) end
+  local gate = gates.before[to]
+  local good, note = gates.ask(gate, gates.measured(seed), seed.garden.gates)
+  if not good and not force then
+    check.fail("advance " .. tostring(seed), "gate %s fails: %s", gate,
+               table.concat(note.failed, "; "))
+  end
+  note.forced = not good or nil
+  return note
+end
+
+local function go(seed, to, action)
+  local note = pass(seed, to, action.force)
+  return to, arrive[to](seed, action.target), note
+end
+
+function prepare.advance(seed, action, from)
+  local to = stage.forward[from]
+  if not to then
+    check.fail("advance " .. tostring(seed), "there is nothing after %s", from)
+  end
+  return go(seed, to, action)
+end
+
+function prepare.fossilize(seed, action, from)
+  stage.check("fossilize " .. tostring(seed), from, "FOSSILIZED")
+  return go(seed, "FOSSILIZED", action)
+end
+
+function prepare.retarget(seed, action, from)
+  local who = "retarget " .. tostring(seed)
+  if from ~= "HOLDING" then
+    check.fail(who, "alpha of a seed in %s has no other target; only in "
+               .. "HOLDING", from)
+  end
+  check.number(who, "target", action.target)
+  return "BLENDING", arrive.BLENDING(seed, action.target), {}
+end
+
+function prepare.prune(seed)
+  return "PRUNED", function() seed:uproot() end, {}
+end
+
+--- The actions there are.
+M.actions = { "advance", "fossilize", "germinate", "prune", "retarget" }
+
+--- Checks an action and makes it ready, or raises and has changed nothing.
+---@param seed table
+---@param action table  { action, blueprint, target, why, force, ... }
+---@param from string   the stage it will be in then
+---@return string to, function commit, table note
+function M.prepare(seed, action, from)
+  local who = ("%s %s"):format(tostring(action.action), tostring(seed))
+  local fn = prepare[action.action]
+  if not fn then
+    check.fail("garden", "no action '%s' (%s)", tostring(action.action),
+               table.concat(M.actions, ", "))
+  end
+  if action.action == "germinate" then stage.check(who, from, "GERMINATED") end
+  if action.action == "prune" then stage.check(who, from, "PRUNED") end
+  local to, commit, note = fn(seed, action, from)
+  stage.check(who, from, to)
+  return to, function()
+    commit()
+    seed:move(to, { why = action.why, gate = note.gate, passed = note.passed,
+                    failed = note.failed, forced = note.forced })
+  end, note
+end
+
+return M

@@ -1,0 +1,119 @@
+--- What is known of a model's seeds, a row each, in the core's structure of
+--- arrays: reading it waits for nothing.
+--
+-- Measures are stored by the device when it gets there, so they lag by what is
+-- in flight; one that was not stored yet is nil, never a number.
+
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local moon = require "moonseed"
+local stage = require "moonseed.seed.stage"
+local C, ffi = core.C, core.ffi
+
+local live = context.live
+local WIDTH = tonumber(C.MOON_MEASURES)
+
+local Measures = {}
+Measures.__index = Measures
+
+--- Where each measure lies in a row. A statistic is three: norm, share of
+--- zeros, count of values that are not finite.
+Measures.at = {
+  output_norm = 0, output_zeros = 1, output_wild = 2,
+  features_norm = 3, features_zeros = 4, features_wild = 5,
+  gradient_norm = 6, shadow_loss = 7, base_loss = 8,
+}
+
+--- For n seeds, all DORMANT.
+---@param n integer
+---@return table
+function Measures.new(n)
+  local out = ffi.new "moon_slots *[1]"
+  check.status(C.moon_slots_new(live.rt, n, out))
+  local slots = ffi.gc(out[0], function(p) C.moon_slots_release(live.rt, p) end)
+  return setmetatable({ slots = slots, n = n, witness = {} }, Measures)
+end
+
+---@param row integer  from 0
+---@return string
+function Measures:stage(row) return stage.names[self.slots.stage[row]] end
+
+---@param row integer
+---@param name string
+function Measures:set_stage(row, name)
+  self.slots.stage[row] = stage.number[name]
+  self.slots.age[row] = 0
+end
+
+---@param row integer
+---@return number
+function Measures:alpha(row) return self.slots.alpha[row] end
+
+---@param row integer
+---@param alpha number
+function Measures:set_alpha(row, alpha) self.slots.alpha[row] = alpha end
+
+--- Steps in the present stage.
+---@param row integer
+---@return integer
+function Measures:age(row) return tonumber(self.slots.age[row]) end
+
+--- One step older.
+---@param row integer
+function Measures:grow_older(row)
+  self.slots.age[row] = self.slots.age[row] + 1
+end
+
+--- How often something of the seed failed on the device.
+---@param row integer
+---@return integer
+function Measures:errors(row) return tonumber(self.slots.errors[row]) end
+
+--- The last value there is, or nil.
+---@param row integer
+---@param name string  see Measures.at
+---@return number|nil
+function Measures:read(row, name)
+  local cell = row * WIDTH + Measures.at[name]
+  if self.slots.stores[cell] == 0 then return nil end
+  return self.slots.measure[cell]
+end
+
+--- Queues: x [k] becomes the measure `name` and the k - 1 after it.
+---@param row integer
+---@param name string
+---@param x userdata
+function Measures:store(row, name, x)
+  check.status(C.moon_slots_store(live, self.slots, row, Measures.at[name],
+                                  x.p))
+end
+
+--- Queues the statistics of x as `name`_norm, _zeros and _wild.
+---@param row integer
+---@param name string  "output" or "features"
+---@param x userdata
+function Measures:watch(row, name, x)
+  local t = moon.statistics(x):keep()
+  self:store(row, name .. "_norm", t)
+  self.witness[row] = t  -- carries x's error, if it has one
+end
+
+--- What the last watched tensor of a row failed of, if it did.
+---@param row integer
+---@return string|nil
+function Measures:failure(row)
+  local t = self.witness[row]
+  if not t or C.moon_tensor_ready(t.p) == 0 then return nil end
+  if C.moon_tensor_error(t.p) == 0 then return nil end
+  return ffi.string(C.moon_last_error())
+end
+
+--- Forgets measures and errors of a row.
+---@param row integer
+function Measures:clear(row)
+  C.moon_slots_clear(self.slots, row)
+  self.witness[row] = nil
+end
+
+return Measures

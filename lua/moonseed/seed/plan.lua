@@ -1,0 +1,59 @@
+--- Plans: several edits that are done whole or not at all. Every action is
+--- prepared, in order, upon the stages that those before it will have left;
+--- then all are committed, which cannot fail.
+
+local check = require "moonseed.check"
+local cost = require "moonseed.seed.cost"
+local life = require "moonseed.seed.life"
+
+local M = {}
+
+local known = { slot = true, seed = true, action = true, blueprint = true,
+                target = true, why = true, force = true, kind = true,
+                curve = true, steps = true, steepness = true }
+
+local function prepare(garden, actions)
+  check.table("garden", "the plan", actions)
+  local edits, stages = {}, {}
+  for i, action in ipairs(actions) do
+    check.table("garden", ("action %d"):format(i), action)
+    check.names("garden: action", action, known)
+    local seed = garden:slot(action.slot):seed(action.seed)
+    local from = stages[seed] or seed:stage()
+    local to, commit, note = life.prepare(seed, action, from)
+    stages[seed] = to
+    edits[i] = { seed = seed, from = from, to = to, commit = commit,
+                 note = note, action = action }
+  end
+  return edits
+end
+
+--- Applies all actions, or raises and changes nothing.
+---@param garden table
+---@param actions table[]
+function M.apply(garden, actions)
+  local edits = prepare(garden, actions)
+  for _, edit in ipairs(edits) do edit.commit() end
+  garden.planned = garden.steps
+end
+
+local function line(edit)
+  local text = ("%s: %s -> %s"):format(tostring(edit.seed), edit.from, edit.to)
+  local module = edit.note.module
+  if not module then return text end
+  local costs = cost.of(module, edit.note.shape)
+  return ("%s (%s, %d parameters, %.3g MFLOPs an image)"):format(
+    text, edit.action.blueprint, costs.parameters, costs.flops / 1e6)
+end
+
+--- What the actions would do, a line each.
+---@param garden table
+---@param actions table[]
+---@return string
+function M.diff(garden, actions)
+  local lines = {}
+  for i, edit in ipairs(prepare(garden, actions)) do lines[i] = line(edit) end
+  return table.concat(lines, "\n")
+end
+
+return M

@@ -1,0 +1,273 @@
+--- A seed: one position in a slot, and what grows there. Its stage, alpha and
+--- measures lie in the garden's structure of arrays; what may happen to it is
+--- in life.lua.
+--
+-- While its stage is GERMINATED or TRAINING the module belongs to the seed
+-- alone; from BLENDING on it is a child of the slot, `seed1` (and `gate1`), so
+-- that the model saves it and the optimiser follows it.
+
+local context = require "moonseed.context"
+local check = require "moonseed.check"
+local loop = require "moonseed.loop"
+local moon = require "moonseed"
+local stage = require "moonseed.seed.stage"
+local Schedule = require "moonseed.seed.schedule"
+
+local Seed = {}
+
+-- Ctrl-C is the program's.
+local function interrupted(e) return tostring(e):find "interrupted$" ~= nil end
+
+Seed.__index = Seed
+
+--- For position `index` of a slot; without a garden it stays DORMANT.
+---@param slot table
+---@param index integer
+---@return table
+function Seed.new(slot, index)
+  return setmetatable({ slot = slot, index = index, past = {}, changes = 0,
+                        schedule = Schedule.hold(0) }, Seed)
+end
+
+--- The same in a copy of its slot, which has the modules already.
+---@param slot table
+---@return table
+function Seed:copy(slot)
+  local other, name = Seed.new(slot, self.index), self:stage()
+  if not stage.is_blended(name) or self.failure then return other end
+  other.module, other.gate = slot["seed" .. self.index],
+    slot["gate" .. self.index]
+  other.blueprint, other.kind, other.curve = self.blueprint, self.kind,
+    self.curve
+  other.shape, other.planted = self.shape, self.planted
+  other.generator = context.copy_generator(self.generator)
+  other.schedule = self.schedule:copy()
+  other.carried = { stage = name, alpha = self:alpha() }
+  other.stream = slot.concurrent and moon.streams():next() or nil
+  other:set_apart()
+  return other
+end
+
+--- "early", or "early/2" for a second seed.
+function Seed:__tostring()
+  return self.index == 1 and self.slot.name
+    or ("%s/%d"):format(self.slot.name, self.index)
+end
+
+--- Takes a row of a garden.
+---@param garden table
+---@param row integer
+function Seed:join(garden, row)
+  self.garden, self.row = garden, row
+  self.measures = garden.measures
+  if self.carried then
+    self.measures:set_stage(row, self.carried.stage)
+    self.measures:set_alpha(row, self.carried.alpha)
+    self.carried, self.since = nil, garden.epochs
+  end
+end
+
+---@return string
+function Seed:stage()
+  if self.garden then return self.measures:stage(self.row) end
+  return self.carried and self.carried.stage or "DORMANT"
+end
+
+--- The share of the blend that was queued last; reading it waits for nothing.
+---@return number
+function Seed:alpha()
+  if self.garden then return self.measures:alpha(self.row) end
+  return self.carried and self.carried.alpha or 0
+end
+
+--- A measure's last value, nil if there is none. See measures.lua.
+---@param name string
+---@return number|nil
+function Seed:measure(name)
+  return self.garden and self.measures:read(self.row, name)
+end
+
+---@return integer
+function Seed:errors()
+  return self.garden and self.measures:errors(self.row) or 0
+end
+
+--- Every transition, oldest first: { step, epoch, from, stage, why, blueprint,
+--- alpha, gate, passed, failed, forced }.
+---@return table[]
+function Seed:history() return self.past end
+
+--- Goes to another stage, or raises and changes nothing.
+---@param to string
+---@param note table  why, and of a gate: gate, passed, failed, forced
+function Seed:move(to, note)
+  local from = self:stage()
+  stage.check(tostring(self), from, to)
+  self.measures:set_stage(self.row, to)
+  self.changes = self.changes + 1
+  self.since = self.garden.epochs
+  local event = { step = self.garden.steps, epoch = self.garden.epochs,
+                  slot = self.slot.name, seed = self.index, from = from,
+                  stage = to, blueprint = self.blueprint,
+                  alpha = self:alpha(), why = note.why, gate = note.gate,
+                  passed = note.passed, failed = note.failed,
+                  forced = note.forced }
+  self.past[#self.past + 1] = event
+  self.garden:remember(event, self.contribution)
+  self.slot:plan_forward()
+  self.garden:note("stage", event)
+end
+
+-- --- the module ------------------------------------------------------------
+
+--- Takes a module that was built and checked.
+---@param plant table  module, blueprint, kind, gate, generator, curve
+function Seed:plant(plant)
+  self.module, self.blueprint, self.kind = plant.module, plant.blueprint,
+    plant.kind
+  self.gate, self.generator = plant.gate, plant.generator
+  self.curve, self.unchecked = plant.curve, plant.unchecked
+  self.planted = { step = self.garden.steps, epoch = self.garden.epochs }
+  self.stream = self.slot.concurrent and moon.streams():next() or nil
+  self.contribution, self.improvement, self.gradient_ratio = nil, nil, nil
+  self.held_out, self.failure = nil, nil
+  self.measures:clear(self.row)
+  self:set_alpha(0)
+  self.schedule = Schedule.hold(0)
+end
+
+--- Makes the module (and gate) a child of the slot.
+function Seed:enter_model()
+  self.module:train(self.slot.training)
+  self.slot["seed" .. self.index] = self.module
+  if self.gate then
+    self.gate:train(self.slot.training)
+    self.slot["gate" .. self.index] = self.gate
+  end
+  self:set_apart()
+end
+
+--- The optimiser makes steps of its own for the module and the gate.
+function Seed:set_apart()
+  local function apart(fn, ...) return self:apart(fn, ...) end
+  rawset(self.module, "apart", apart)
+  if self.gate then rawset(self.gate, "apart", apart) end
+end
+
+--- Lets go of it: ops in flight keep what they use.
+function Seed:uproot()
+  self.slot["seed" .. self.index] = nil
+  self.slot["gate" .. self.index] = nil
+  self.module, self.gate, self.incubator, self.stream = nil, nil, nil, nil
+  self.alpha_tensor = nil
+  self:set_alpha(0)
+  self.schedule = Schedule.hold(0)
+end
+
+-- --- alpha -----------------------------------------------------------------
+
+--- Alpha from the next forward on.
+---@param alpha number
+function Seed:set_alpha(alpha)
+  if alpha ~= self:alpha() then self.alpha_tensor = nil end
+  self.measures:set_alpha(self.row, alpha)
+end
+
+--- Alpha as a scalar on the device, of x's dtype; a new one whenever it has
+--- changed, because a graph may still need the old one.
+---@param x userdata
+---@return userdata
+function Seed:alpha_on_device(x)
+  local t = self.alpha_tensor
+  if not t or t:dtype() ~= x:dtype() then
+    t = moon.full({ 1 }, self:alpha(), { dtype = x:dtype(),
+                                         device = x:device() }):keep()
+    self.alpha_tensor = t
+  end
+  return t
+end
+
+-- --- failures --------------------------------------------------------------
+
+--- Puts the seed into its error state once an op of it has failed: it takes no
+--- part any more, and the host goes on without it.
+function Seed:notice_failure()
+  if self.failure or not self.module or self:errors() == 0 then return end
+  self:fail(self.measures:failure(self.row) or "an op of it failed")
+end
+
+---@param why string
+function Seed:fail(why)
+  self.failure = why
+  self.slot:plan_forward()
+  self.garden:note("failed", { slot = self.slot.name, seed = self.index,
+                               blueprint = self.blueprint,
+                               stage = self:stage(), errors = self:errors(),
+                               why = self.failure })
+end
+
+-- --- forward ---------------------------------------------------------------
+
+--- Runs fn(...) on the seed's own stream, as a part of the program that the
+--- host does not notice: its generator, its errors.
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...  what `fn` returned
+function Seed:apart(fn, ...)
+  local stream = self.stream
+  if not stream then return context.isolated(self.generator, fn, ...) end
+  return context.with_stream(stream.number, stream.device, context.isolated,
+                             self.generator, fn, ...)
+end
+
+-- The gate's say, one share per image: [N, 1, ..., 1].
+local function gate_share(gate, h)
+  local n, ndim = h:size(1), #h:shape()
+  local pooled = ndim == 4 and h:global_avg_pool2d() or h
+  local shape = { n }
+  for d = 2, ndim do shape[d] = 1 end
+  return gate:forward(pooled):sigmoid():reshape(shape)
+end
+
+local function branch(self, x, h)
+  local s = self.module:forward(x:shield())
+  if not rawequal(h, x) then s = h + (s - x) end  -- a host branch of its own
+  return s
+end
+
+--- What the seed makes of x; queued on its own stream. An error that its
+--- forward raises is the seed's.
+---@param x userdata  the slot's input
+---@param h userdata  what the host makes of it
+---@return userdata|nil  nil: it has failed
+function Seed:forward(x, h)
+  local ok, s = pcall(self.apart, self, branch, self, x, h)
+  if ok then return s end
+  if loop.running.stopped ~= nil or interrupted(s) then error(s, 0) end
+  self:fail(tostring(s))
+end
+
+--- The host's features h blended with the seed's s.
+---@param h userdata
+---@param s userdata
+---@param x userdata  the slot's input
+---@return userdata
+function Seed:blend(h, s, x)
+  local alpha = self:alpha_on_device(h)
+  if self.kind == "multiply" then
+    return moon.blend(h, s, alpha, { kind = "multiply", x = x })
+  end
+  if self.gate then alpha = gate_share(self.gate, h) * alpha end
+  return moon.blend(h, s, alpha)
+end
+
+--- Raises unless the seed belongs to a garden.
+---@param op string
+function Seed:need_garden(op)
+  if not self.garden then
+    check.fail(op, "slot %s is in no garden; make one: seed.Garden{ model }",
+               self.slot.name)
+  end
+end
+
+return Seed

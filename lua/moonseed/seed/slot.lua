@@ -1,0 +1,220 @@
+--- A slot: a named place in a model where seeds may grow.
+--
+--   seed.Slot{ "early" }                    as it is, x passes through
+--   seed.Slot{ "early", seeds = 2 }         room for two seeds
+--   seed.Slot{ "early", host = module }     beside a branch of the host
+--
+-- With x the input and h the host's features (x itself without a host
+-- branch), the seeds that take part blend one after another, by position:
+--
+--   ADD       y = (1 - a) h + a s
+--   MULTIPLY  y = h (1 + a tanh(s - x))
+--   GATE      ADD with a g, g = sigmoid(linear(global mean of h)), per image
+--
+-- and y is the h of the next. So whatever their alphas, the shares of several
+-- seeds and of the host are positive and add up to one. Beside a host branch a
+-- seed, which maps x to something of its shape, gives s = h + (seed(x) - x).
+--
+-- The host's branch and all seeds are queued at once, each seed on a stream of
+-- its own, and their gradients go back on these streams. A seed whose op fails
+-- is left out by the device; the slot counts it (`seed:errors()`).
+
+local check = require "moonseed.check"
+local Module = require "moonseed.nn.module"
+local Seed = require "moonseed.seed.seed"
+local stage = require "moonseed.seed.stage"
+
+local Slot = Module:extend("Slot")
+local live_context = require("moonseed.context").live
+
+local known = { seeds = 1, host = check.optional, concurrent = true }
+
+---@param options table  the name; seeds: how many at once, host: a module,
+---  concurrent: whether seeds have streams of their own
+function Slot:init(options)
+  local o = check.options("Slot", options, { "name" }, known)
+  check.text("Slot", "the name", o.name)
+  if o.name == "" then check.fail("Slot", "the name is empty") end
+  check.count("Slot", "seeds", o.seeds, 1)
+  check.boolean("Slot", "concurrent", o.concurrent)
+  if o.host ~= nil and not Module.is(o.host) then
+    check.fail("Slot", "host is a module, not a %s", type(o.host))
+  end
+  self.name, self.concurrent = o.name, o.concurrent
+  self.host = o.host
+  local list = {}
+  for i = 1, o.seeds do list[i] = Seed.new(self, i) end
+  self.list = list
+  self.now = {}         -- features of the last forward, while someone watches
+  self:plan_forward()
+end
+
+--- The slot's seeds, by position.
+---@return table[]
+function Slot:seeds() return self.list end
+
+--- The seed at a position, the first unless given.
+---@param index integer|nil
+---@return table
+function Slot:seed(index)
+  local seed = self.list[index or 1]
+  if not seed then
+    check.fail("slot " .. self.name, "no seed %s, it has %d",
+               tostring(index), #self.list)
+  end
+  return seed
+end
+
+--- Chooses the seeds that take part. Called at every transition.
+function Slot:plan_forward()
+  local blended, watched = {}, false
+  for _, seed in ipairs(self.list) do
+    local name = seed:stage()
+    if stage.is_blended(name) and not seed.failure then
+      blended[#blended + 1] = seed
+    end
+    watched = watched
+      or (name == "GERMINATED" or name == "TRAINING") and not seed.failure
+  end
+  rawset(self, "blended", blended)
+  rawset(self, "watched", watched)
+  if not watched and #blended == 0 then rawset(self, "now", {}) end
+end
+
+-- What incubating seeds will learn from, and, for seeds that learn through
+-- the host's loss, their say in the gradient.
+local function watch(self, x)
+  self.now.features = x:detach()
+  for _, seed in ipairs(self.list) do
+    local incubator = seed.incubator
+    if incubator and incubator.through and live_context.grad_mode == 1
+       and seed:stage() == "TRAINING" then
+      x = incubator:pass_through(x)
+    end
+  end
+  return x
+end
+
+local function blend(self, x, h)
+  local outputs, disabled = {}, self.disabled
+  local blended = self.blended  -- that of a seed that fails now is a new one
+  for i, seed in ipairs(blended) do
+    if not (disabled and disabled[seed.index]) then
+      outputs[i] = seed:forward(x, h)
+    end
+  end
+  for i, seed in ipairs(blended) do
+    local s = outputs[i]
+    if s then
+      if self.training and seed.measures then
+        seed.measures:watch(seed.row, "output", s)
+      end
+      h = seed:blend(h, s, x)
+    end
+  end
+  return h
+end
+
+---@param x userdata
+---@return userdata
+function Slot:forward(x)
+  local host = self.host
+  local h = host and host:forward(x) or x
+  if not self.watched and #self.blended == 0 then return h end
+  if self.watched and (self.training or self.capture) then
+    if host then watch(self, x) else h = watch(self, h); x = h end
+  end
+  if #self.blended == 0 then return h end
+  return blend(self, x, h)
+end
+
+--- After nn.copy: what takes part in the forward does so in the copy too, with
+--- alphas where they were; what incubates stays behind.
+---@param original table
+function Slot:copied(original)
+  local list = {}
+  for i, seed in ipairs(original.list) do list[i] = seed:copy(self) end
+  rawset(self, "list", list)
+  rawset(self, "now", {})
+  self:plan_forward()
+end
+
+-- --- what users type: of the first seed, or of the one named ---------------
+
+---@param index integer|nil
+---@return string
+function Slot:stage(index) return self:seed(index):stage() end
+
+---@param index integer|nil
+---@return number
+function Slot:alpha(index) return self:seed(index):alpha() end
+
+---@param index integer|nil
+---@return table[]  see Seed:history
+function Slot:history(index) return self:seed(index):history() end
+
+-- One edit, at once.
+local function act(self, op, action)
+  local seed = self:seed(action.seed)
+  seed:need_garden(op)
+  action.slot, action.action, action.seed = self.name, op, seed.index
+  seed.garden:apply{ action }
+  return self
+end
+
+--- DORMANT -> GERMINATED: builds the blueprint for the slot's features and
+--- checks that it is the identity at birth.
+---@param blueprint string
+---@param options table|nil  seed: the position (the first that is DORMANT);
+---   kind: "add", "multiply" or "gate"; curve, steps, steepness: of blending;
+---   why
+---@return table self
+function Slot:germinate(blueprint, options)
+  local action = { blueprint = blueprint }
+  for name, value in pairs(options or {}) do action[name] = value end
+  if not action.seed then
+    for _, seed in ipairs(self.list) do
+      if seed:stage() == "DORMANT" then action.seed = seed.index break end
+    end
+  end
+  return act(self, "germinate", action)
+end
+
+--- To the next stage, if the gate before it passes.
+---@param options table|nil  seed, why; force: whether or not the gate passes;
+---                          target: alpha's, for BLENDING
+---@return table self
+function Slot:advance(options)
+  local action = {}
+  for name, value in pairs(options or {}) do action[name] = value end
+  return act(self, "advance", action)
+end
+
+--- HOLDING -> BLENDING towards another alpha.
+---@param target number
+---@param options table|nil  seed, why
+---@return table self
+function Slot:retarget(target, options)
+  local action = { target = target }
+  for name, value in pairs(options or {}) do action[name] = value end
+  return act(self, "retarget", action)
+end
+
+--- Takes the seed out.
+---@param why string|nil
+---@param options table|nil  seed
+---@return table self
+function Slot:prune(why, options)
+  return act(self, "prune", { why = why, seed = options and options.seed })
+end
+
+--- HOLDING -> FOSSILIZED, if the gate passes: a part of the host for good.
+---@param options table|nil  seed, why, force
+---@return table self
+function Slot:fossilize(options)
+  local action = {}
+  for name, value in pairs(options or {}) do action[name] = value end
+  return act(self, "fossilize", action)
+end
+
+return Slot
