@@ -17,7 +17,7 @@ local function part(name, log, broken)
     load = function(state)
       local old = self.value
       self.value = state[1]
-      if old ~= state[1] then note "load" else log[#log + 1] = name .. " same" end
+      if old ~= state[1] then note "load" end
       return name .. " report"
     end,
     dispose = function() log[#log + 1] = name .. " dispose" end,
@@ -121,6 +121,13 @@ describe("transaction.load", function()
     fails("b cannot load (and could not be put back as it was: b: b cannot "
           .. "load)", transaction.load, parts, states)
     assert.same({ 0, 0, 0 }, values())
+  end)
+
+  it("does not put back a whole part that could not load", function()
+    prepare{ load = true }
+    b.part.whole = true
+    pcall(transaction.load, parts, states)
+    assert.same({ 0, 2, 0 }, values())
   end)
 
   it("puts back with what before() gives, if a part has that", function()

@@ -66,7 +66,7 @@ local known = {
   settle = 30,
 }
 
-local positive = { "sigma", "ratio", "floor", "tolerance" }
+local positive = { "absolute", "sigma", "ratio", "floor", "tolerance" }
 local counts = { "window", "warmup", "patience", "confirm_after", "candidates" }
 
 local function check_options(o)
@@ -77,10 +77,10 @@ local function check_options(o)
   if o.absolute == nil then
     o.absolute = o.chance and 5 * o.chance or math.huge
   end
-  check.number("Governor", "absolute", o.absolute)
   for _, name in ipairs(positive) do
-    if not (check.number("Governor", name, o[name]) > 0) then
-      check.fail("Governor", "%s is above 0, not %.14g", name, o[name])
+    local value = check.number("Governor", name, o[name])
+    if value ~= value or value <= 0 then
+      check.fail("Governor", "%s is above 0, not %.14g", name, value)
     end
   end
   for _, name in ipairs(counts) do
@@ -158,6 +158,7 @@ local observation = { step = true, loss = true, attempt = true }
 
 --- The loss of a step; steps rise. With `attempt`, the governor's when the
 --- step was taken, losses from before a rollback that come late are ignored.
+--- A verdict may come before anything was confirmed: rollback raises then.
 ---@param given table  { step =, loss = a number, attempt = optional }
 ---@return table|nil  { rule =, step =, text = } when it is time to roll back
 function Governor:observe(given)

@@ -14,15 +14,31 @@ local M = {}
 
 -- --- tables of tensors -----------------------------------------------------
 
+local function leave(task, anchor, ok, ...)
+  live.task, context.state.anchor = task, anchor
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- Runs fn with its ops under a core task of their own: cancelling the caller
+-- drops ops that wait in a stream, and half a state may not be dropped.
+local function uncancelled(fn)
+  local task, anchor = live.task, context.state.anchor
+  local own = ffi.gc(C.moon_task_new(live.rt, nil), C.moon_task_release)
+  live.task, context.state.anchor = own, own
+  return leave(task, anchor, xpcall(fn, context.note))
+end
+
 -- Kept only when all are made: if one raises, the scope releases the others.
 local function copies(tensors)
-  return moon.tidy(function()
-    return moon.no_grad(function()
-      local list = {}
-      for name, t in pairs(tensors) do list[name] = t:clone() end
-      for _, t in pairs(list) do t:keep() end
-      return list
-    end)
+  local function clone()
+    local list = {}
+    for name, t in pairs(tensors) do list[name] = t:clone() end
+    for _, t in pairs(list) do t:keep() end
+    return list
+  end
+  return uncancelled(function()
+    return moon.tidy(function() return moon.no_grad(clone) end)
   end)
 end
 
@@ -100,7 +116,9 @@ local function load_module(module, state)
       end
     end
   end
-  moon.tidy(function() moon.no_grad(write) end)
+  uncancelled(function()
+    moon.tidy(function() moon.no_grad(write) end)
+  end)
   for name, p in module:parameters() do p.grad = state.grads[name] end
   for name in pairs(state.values) do
     if not own[name] then table.insert(report.left, name) end
@@ -155,8 +173,10 @@ local function without_moments(values)
   return list
 end
 
--- What belongs to parameters that there still are, or to none.
+-- What belongs to parameters that there still are, or to none. opt:state()
+-- makes the optimiser read the names of its parameters again.
 local function of_present(opt, values)
+  opt:state()
   local present, list = {}, {}
   for _, name in ipairs(opt.names) do present[name] = true end
   for key, t in pairs(values) do
@@ -176,9 +196,10 @@ end
 local optimiser_options = { name = "optimiser", clear = true }
 
 --- parts.optimiser{ opt, name = "optimiser", clear = true }: what opt:state()
---- gives. With `clear`, what it keeps for each parameter (momentum) is not
---- saved and starts anew when the rest is loaded: a velocity that the next
---- steps would follow the same way again.
+--- gives, a table of tensors in which "velocity.2.weight" belongs to the
+--- parameter "2.weight", one of the list opt.names. With `clear`, what belongs
+--- to parameters is not saved and starts anew when the rest is loaded: momentum
+--- would lead the next steps the same way again.
 ---@param options table
 ---@return table part
 function M.optimiser(options)
@@ -188,8 +209,9 @@ function M.optimiser(options)
   check.table(op, "the optimiser", opt)
   check.callable(op, "optimiser.state", opt.state)
   check.callable(op, "optimiser.load_state", opt.load_state)
+  check.table(op, "optimiser.names", opt.names)
   local choose = check.boolean(op, "clear", o.clear) and without_moments
-  local part = { name = name, dispose = dispose }
+  local part = { name = name, dispose = dispose, whole = true }
   function part.save() return copy_state(opt, choose) end
   function part.before() return copy_state(opt) end
   function part.check(state)
@@ -197,7 +219,9 @@ function M.optimiser(options)
     check_values(name, state.values, false)
   end
   function part.load(state)
-    moon.tidy(function() opt:load_state(of_present(opt, state.values)) end)
+    uncancelled(function()
+      moon.tidy(function() opt:load_state(of_present(opt, state.values)) end)
+    end)
   end
   return part
 end

@@ -9,23 +9,32 @@
 --   dispose(state)  optional: gives the state's memory back at once
 --   before()        optional: a state from which load puts back *everything*
 --                   that load changes, where save leaves some of it out
+--   whole           optional, true: a load that raises has changed nothing
 -- moonseed.seed.parts makes those of models, optimisers, generators, tables.
+--
+-- A cancelled task cannot wait any more, so it puts back only parts whose load
+-- does not wait. A part whose load waits should be whole; with one of them in
+-- the list a cancelled load changes nothing.
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 
 local M = {}
 
 local known = { name = true, save = true, load = true, check = true,
-                dispose = true, before = true }
+                dispose = true, before = true, whole = true }
+local methods = { "save", "load", "check", "dispose", "before" }
 local required = { save = true, load = true }
 
 local function check_part(op, i, part)
   check.table(op, ("part %d"):format(i), part)
   check.names(op, part, known)
   check.text(op, ("the name of part %d"):format(i), part.name)
-  for field in pairs(known) do
-    if field ~= "name" and (part[field] ~= nil or required[field]) then
-      check.callable(op, part.name .. "." .. field, part[field])
+  if part.whole ~= nil then
+    check.boolean(op, part.name .. ".whole", part.whole)
+  end
+  for _, method in ipairs(methods) do
+    if part[method] ~= nil or required[method] then
+      check.callable(op, part.name .. "." .. method, part[method])
     end
   end
 end
@@ -97,7 +106,7 @@ end
 -- Puts back parts 1 to n, the last of which has failed, and raises.
 local function put_back(parts, n, before, e)
   local lost = {}
-  for i = n, 1, -1 do
+  for i = parts[n].whole and n - 1 or n, 1, -1 do
     local part = parts[i]
     local ok, why = xpcall(part.load, context.note, before[part.name])
     if not ok then
