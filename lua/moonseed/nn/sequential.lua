@@ -41,9 +41,8 @@ function Sequential:init(modules)
   end
 end
 
--- The modules to call; with `fused`, that instead of it and the ReLU after.
 -- Made again when any module has changed.
-local function plan(self)
+local function make_steps(self)
   local steps, modules = {}, {}
   for _, module in self:children() do modules[#modules + 1] = module end
   local i = 1
@@ -59,17 +58,34 @@ local function plan(self)
   return steps
 end
 
----@param x userdata what the first module takes
+--- The modules that forward calls; with `fused`, that instead of it and the
+--- ReLU after. A list is never changed: a module that changes gets a new one.
+---@return { module: table, fused: function? }[] steps
+function Sequential:plan()
+  return self.planned == Module.generation() and self.steps
+    or make_steps(self)
+end
+
+--- Steps `first` to `last` of a plan.
+---@param steps { module: table, fused: function? }[]
+---@param x userdata what the module of step `first` takes
+---@param first integer
+---@param last integer
 ---@return userdata
-function Sequential:forward(x)
-  local steps = self.planned == Module.generation() and self.steps
-    or plan(self)
-  for i = 1, #steps do
+function Sequential.run(steps, x, first, last)
+  for i = first, last do
     local step = steps[i]
     local module, fused = step.module, step.fused
     if fused then x = fused(module, x) else x = module:forward(x) end
   end
   return x
+end
+
+---@param x userdata what the first module takes
+---@return userdata
+function Sequential:forward(x)
+  local steps = self:plan()
+  return Sequential.run(steps, x, 1, #steps)
 end
 
 return Sequential

@@ -1,0 +1,112 @@
+--- Passes over a data set with some seeds left out, side by side: what comes
+--- before the first slot is computed once per batch for all of them.
+---
+--- Nothing of a training run changes: modes and `disabled` are set only while a
+--- pass is enqueued, so other tasks never see them (unless memory runs short
+--- there, which waits), and no random number is drawn.
+local context = require "moonseed.context"
+local core = require "moonseed.ffi"
+local moon = require "moonseed"
+local neural = require "moonseed.neural"
+local pace = require "moonseed.pace"
+local split = require "moonseed.seed.split"
+local tidy = require "moonseed.tidy"
+local C, ffi, live = core.C, core.ffi, context.live
+
+local M = {}
+
+-- Every module of the model with its mode.
+local function modes_of(model)
+  local modes = { { model, model.training } }
+  for _, module in model:modules() do
+    modes[#modes + 1] = { module, module.training }
+  end
+  return modes
+end
+
+local function restore(modes, disabled, ok, ...)
+  for _, entry in ipairs(modes) do rawset(entry[1], "training", entry[2]) end
+  for slot, set in pairs(disabled) do slot.disabled = set or nil end
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- fn(...) in evaluation, without gradients, with these seeds left out.
+local function quietly(model, by_slot, fn, ...)
+  pace.forward()  -- waits if need be, while everything is as it was
+  local modes, disabled = modes_of(model), {}
+  for slot in pairs(by_slot) do disabled[slot] = slot.disabled or false end
+  for _, entry in ipairs(modes) do rawset(entry[1], "training", false) end
+  for slot, set in pairs(by_slot) do slot.disabled = set end
+  return restore(modes, disabled, xpcall(context.with_grad_mode, context.note,
+                                         0, fn, ...))
+end
+
+-- Sum of the losses and number of correct classes, f64 [2]. logits [N, C],
+-- y [N].
+local function score(suffix, h, y)
+  local logits = suffix(h)
+  local loss = neural.cross_entropy(logits, y):to("f64") * y:size(1)
+  local correct = logits:argmax(2):eq(y):to("f64"):sum()
+  return moon.cat({ loss:reshape(1), correct:reshape(1) }, 1)
+end
+
+-- The batches' sums by pass, f64 [2] each; they stay on the device.
+local function add_up(batches, passes, model, prefix, suffix)
+  local sums, n_batches = {}, 0
+  local function measure(h, y)
+    for k, pass in ipairs(passes) do
+      tidy.tidy(function()
+        local row = quietly(model, pass, score, suffix, h, y)
+        if sums[k] then sums[k]:add_(row) else sums[k] = row:keep() end
+      end)
+      pace.pause()
+    end
+  end
+  for x, y in batches do
+    tidy.tidy(function() measure(quietly(model, {}, prefix, x), y) end)
+    n_batches = n_batches + 1
+  end
+  return sums, n_batches
+end
+
+-- Mean loss and share of correct classes by pass; the one wait for a value.
+local function read(sums, n)
+  local values, means = moon.cat(sums, 1):totable(), {}
+  for k = 1, #sums do
+    means[k] = { loss = values[2 * k - 1] / n, accuracy = values[2 * k] / n }
+  end
+  return means
+end
+
+-- fn(...), and then the task's generator as it was: iterating over data takes
+-- one from it.
+local function keep_generator(fn, ...)
+  local words = ffi.new "uint64_t[5]"
+  C.moon_task_generator(live.task, words, 0)
+  local function finish(ok, ...)
+    C.moon_task_generator(live.task, words, 1)
+    if not ok then error((...), 0) end
+    return ...
+  end
+  return finish(xpcall(fn, context.note, ...))
+end
+
+--- In evaluation, without gradients, in the data's order.
+---@param model table an nn.Module: x [N, ...] to logits [N, C]
+---@param slots table[] those that differ between the passes
+---@param passes table[] each, by slot, the table to use as slot.disabled
+---@param data userdata a data set with class labels
+---@param batch integer
+---@return table[] means by pass: { loss, accuracy }
+---@return integer n_steps of the shared prefix
+---@return integer n_batches
+function M.run(model, slots, passes, data, batch)
+  local prefix, suffix, n_steps = split.at(model, slots)
+  local sums, n_batches = keep_generator(function()
+    return add_up(data:batches{ batch }, passes, model, prefix, suffix)
+  end)
+  return read(sums, #data), n_steps, n_batches
+end
+
+return M
