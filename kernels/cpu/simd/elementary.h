@@ -23,6 +23,12 @@ static inline int32_t simd_bits(float x) {
 #define SIMD_LN2_HIGH 0x1.62e4p-1f
 #define SIMD_LN2_LOW 0x1.7f7d1cp-20f
 
+/* 2^n for n in [-126, 127]; of other n (there are none but for NaN) some
+ * number. */
+static inline float simd_power(int32_t n) {
+  return simd_from_bits((int32_t)((uint32_t)(n + 127) << 23));
+}
+
 /* x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by Taylor's series to r^7. 2^n is
  * multiplied in two steps, which reach infinity and the subnormal numbers. */
 static inline float simd_exp(float x) {
@@ -42,8 +48,7 @@ static inline float simd_exp(float x) {
   p = SIMD_MADD(p, r, 1.0f);
   int32_t whole = simd_bits(shifted) - 0x4B400000;
   int32_t half = whole >> 1;
-  float first = simd_from_bits((half + 127) << 23);
-  return p * first * simd_from_bits((whole - half + 127) << 23);
+  return p * simd_power(half) * simd_power(whole - half);
 }
 
 /* x = 2^n m, m in [sqrt(1/2), sqrt(2)) (0x3F3504F3 is sqrt(1/2) in bits);
