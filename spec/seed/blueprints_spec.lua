@@ -215,13 +215,13 @@ end)
 
 describe("the norm of seeds", function()
   it("normalises each image over groups of 16 channels", task(function()
-    local Norm = require "moonseed.seed.norm"
+    local norm_for = require "moonseed.seed.norm"
     local groups = { [1] = 1, [3] = 1, [8] = 1, [17] = 1, [32] = 2, [48] = 3,
                      [36] = 2, [64] = 4 }
     for channels, n in pairs(groups) do
-      assert.equal(n, Norm{ channels }.groups)
+      assert.equal(n, norm_for(channels).groups)
     end
-    local norm = Norm{ 32 }
+    local norm = norm_for(32)
     local y = norm(moon.randn(2, 32, 4, 3) * 5 + 2):reshape(2, 2, -1)
     local n = y:size(3)
     for _, row in ipairs(y:mean(3):totable()) do
@@ -233,7 +233,7 @@ describe("the norm of seeds", function()
   end))
 
   it("scales and shifts channels", task(function()
-    local norm = require("moonseed.seed.norm"){ 2 }
+    local norm = require("moonseed.seed.norm")(2)
     local x = moon.randn(3, 2, 2, 2)
     local y = norm(x)
     moon.no_grad(function()

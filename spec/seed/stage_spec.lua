@@ -31,8 +31,9 @@ describe("a stage", function()
     assert.has_error(function()
       stage.check("early", "TRAINING", "FOSSILIZED")
     end, "early: FOSSILIZED cannot follow TRAINING (BLENDING, PRUNED can)")
-    assert.has_error(function() stage.check("early", "FOSSILIZED", "PRUNED") end,
-                     "early: PRUNED cannot follow FOSSILIZED (nothing does)")
+    assert.has_error(function()
+      stage.check("early", "FOSSILIZED", "PRUNED")
+    end, "early: PRUNED cannot follow FOSSILIZED (nothing does)")
   end)
 
   it("has the number that the core keeps", function()

@@ -128,6 +128,7 @@ end
 --- Forgets what was asked: it was about a state that is no more.
 function Decisions:forget() self.asked = {} end
 
+--- Ends the policy's thread.
 function Decisions:close()
   if self.host then self.host:close() end
   self.host = nil

@@ -28,7 +28,7 @@ end
 local function contributions(garden, data)
   local found = contribution.measure{
     garden.model, data = data, slots = garden.list, batch = BATCH,
-    rng_seed = garden.rng_seed }
+    shares = false }
   for _, seed in ipairs(seeds_in(garden, stage.is_blended)) do
     local of_slot = found[seed.slot.name]
     local worth = of_slot and of_slot[seed.index]

@@ -112,6 +112,7 @@ function Guard:veto()
   return self.governor:veto{ step = self.garden.steps, action = "a plan" }
 end
 
+--- Gives the memory of all states back.
 function Guard:close()
   for _, seen in ipairs(self.losses) do seen.loss:dispose() end
   self.losses = {}

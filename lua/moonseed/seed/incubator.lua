@@ -128,9 +128,9 @@ end
 ---@param features userdata  detached
 ---@param labels userdata    i64 [N]
 function Incubator:step(features, labels)
+  local fn = self.through and learn_through or learn
   pace.apart(self.steps, moon.tidy, function()
-    if self.through then return self.seed:apart(learn_through, self) end
-    self.seed:apart(learn, self, features, labels)
+    self.seed:apart(fn, self, features, labels)
   end)
 end
 

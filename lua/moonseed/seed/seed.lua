@@ -149,9 +149,10 @@ end
 
 --- The optimiser makes steps of its own for the module and the gate.
 function Seed:set_apart()
-  local function apart(fn, ...) return self:apart(fn, ...) end
-  rawset(self.module, "apart", apart)
-  if self.gate then rawset(self.gate, "apart", apart) end
+  self.step_apart = self.step_apart
+    or function(fn, ...) return self:apart(fn, ...) end
+  rawset(self.module, "apart", self.step_apart)
+  if self.gate then rawset(self.gate, "apart", self.step_apart) end
 end
 
 --- Lets go of it: ops in flight keep what they use.

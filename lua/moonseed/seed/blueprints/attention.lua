@@ -22,13 +22,11 @@ function Attention:init(options)
   end)
 end
 
-local function sigmoid(z) return 1 / ((-z):exp() + 1) end
-
 ---@param x userdata [N, C, H, W]
 ---@return userdata of the same shape
 function Attention:forward(x)
   local hidden = self.squeeze:forward_relu(x:global_avg_pool2d())
-  local gate = sigmoid(self.excite(hidden)) * 2
+  local gate = self.excite(hidden):sigmoid() * 2
   return x * gate:reshape(x:size(1), x:size(2), 1, 1)
 end
 

@@ -2,7 +2,7 @@
 --- ReLU, 3x3, norm; added to x. The last norm's weight and bias start at zero
 --- (Goyal et al. 2017).
 local nn = require "moonseed.nn"
-local Norm = require "moonseed.seed.norm"
+local norm = require "moonseed.seed.norm"
 local Residual = require "moonseed.seed.residual"
 
 local function conv(n)
@@ -14,6 +14,6 @@ return {
   options = {},
   build = function(shape)
     local n = shape[2]
-    return Residual{ conv(n), Norm{ n }, nn.ReLU{}, conv(n), Norm{ n } }
+    return Residual{ conv(n), norm(n), nn.ReLU{}, conv(n), norm(n) }
   end,
 }

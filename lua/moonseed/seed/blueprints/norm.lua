@@ -1,10 +1,10 @@
 --- y = x + norm(x) for x [N, C, H, W]: learns how much of the normalised
 --- features each channel gets.
-local Norm = require "moonseed.seed.norm"
+local norm = require "moonseed.seed.norm"
 local Residual = require "moonseed.seed.residual"
 
 return {
   ranks = { 4 },
   options = {},
-  build = function(shape) return Residual{ Norm{ shape[2] } } end,
+  build = function(shape) return Residual{ norm(shape[2]) } end,
 }
