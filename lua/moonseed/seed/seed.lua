@@ -147,12 +147,15 @@ function Seed:enter_model()
   self:set_apart()
 end
 
---- The optimiser makes steps of its own for the module and the gate.
+local function apart_of(self)
+  return function(fn, ...) return self:apart(fn, ...) end
+end
+
+--- The optimiser makes a step of its own for the module and the gate.
 function Seed:set_apart()
-  self.step_apart = self.step_apart
-    or function(fn, ...) return self:apart(fn, ...) end
-  rawset(self.module, "apart", self.step_apart)
-  if self.gate then rawset(self.gate, "apart", self.step_apart) end
+  local apart = apart_of(self)
+  rawset(self.module, "apart", apart)
+  if self.gate then rawset(self.gate, "apart", apart) end
 end
 
 --- Lets go of it: ops in flight keep what they use.
