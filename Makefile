@@ -56,7 +56,7 @@ setup-dev:
 demo: setup
 	@test -e $(LIB) || echo "Building, once."
 	+@$(ALL) build
-	@scripts/moonseed scripts/train_fashion.lua --quick
+	@scripts/moonseed scripts/grow_fashion.lua
 
 bench: setup
 	+@$(ALL) build

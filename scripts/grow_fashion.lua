@@ -75,6 +75,8 @@ local function train(options, run, data)
     print(("round %2d of %d: loss %.4f, valid %.2f%%, %.0f images/s"):format(
       round, options.rounds, total:item() / STEPS, 100 * found.accuracy,
       STEPS * BATCH * 1e9 / (uv.hrtime() - since)))
+    if #rows(run.garden) == 0 then run.alone = found.accuracy end
+    run.accuracy = found.accuracy
   end
 end
 
@@ -94,10 +96,12 @@ local function main()
     blending = { steps = STEPS, curve = "cosine" },
     blueprints = { "conv_heavy", "conv_light", "attention", "bottleneck" },
   }
-  train(options, { model = model, opt = opt, garden = garden }, data)
-  print()
+  local run = { model = model, opt = opt, garden = garden }
+  train(options, run, data)
+  print(("\nvalid %.2f%% before anything was planted, %.2f%% at the end\n")
+    :format(100 * (run.alone or 0), 100 * run.accuracy))
   print(seed.lanes.draw(seed.lanes.of(garden.list, garden.steps)))
-  print(seed.text.table(rows(garden)))
+  if #rows(garden) > 0 then print(seed.text.table(rows(garden))) end
   garden:close()
   local test = moon.data.fashion_mnist{ "test" }
   print(("test accuracy %.2f%%"):format(

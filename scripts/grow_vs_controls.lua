@@ -133,8 +133,9 @@ local function measure(host, arm, repetition, data, options, grown)
     run.garden:close()
   end
   local test = seed.evaluate.accuracy(run.model, data.test)
-  return { accuracy = 100 * test.accuracy, parameters = cost.parameters, flops = cost.flops,
-           training = run.flops, seconds = seconds, grown = grown }
+  return { accuracy = 100 * test.accuracy, parameters = cost.parameters,
+           flops = cost.flops, training = run.flops, seconds = seconds,
+           grown = grown }
 end
 
 -- --- the table -------------------------------------------------------------
