@@ -5,8 +5,8 @@
 -- row, so that the fast first epochs are the host's own. Afterwards a slot is
 -- planted when the best loss of the last `stall_epochs` epochs is not better
 -- than before by `min_gain` of that, and as many epochs have passed since a
--- seed was last fossilized or pruned. A slot is left alone for `embargo` epochs after a
--- pruning there. A pruned blueprint gets a penalty, which shrinks to
+-- seed was last fossilized or pruned. A slot is left alone for `embargo` epochs
+-- after a pruning there. A pruned blueprint gets a penalty, which shrinks to
 -- `penalty_decay` of itself with each epoch; the one with the least is planted
 -- (the first of equals), none above `max_penalty`.
 

@@ -2,7 +2,7 @@
 --
 --   local policy = { name = "mine", version = 1 }
 --   function policy.init(config) return {} end             -- optional: a state
---   function policy.decide(state, view) return actions, state end  -- or nothing
+--   function policy.decide(state, view) return actions, state end -- or none
 --   function policy.migrate(state, from_version) return state end  -- optional
 --   return policy
 --
@@ -17,7 +17,8 @@
 --     slots = { { name =, seed = 1, stage =, alpha =, target =, age_steps =,
 --       age_epochs = in this stage, blueprint =, contribution =,
 --       improvement =, gradient_ratio =, shadow_loss =, errors =, failed =,
---       embargo_left =, gate = "G2", gate_passed =, gate_failed = { texts } } },
+--       embargo_left =, gate = "G2", gate_passed =, gate_failed = { texts }
+--     } },
 --     outcomes = { oldest first: { slot =, blueprint =, contribution =, step =,
 --                  epoch =, outcome = "fossilized" | "pruned" } } }
 --
