@@ -4,9 +4,9 @@
 -- by less than `stable_below` of itself in each of `stable_epochs` epochs in a
 -- row, so that the fast first epochs are the host's own. Afterwards a slot is
 -- planted when the best loss of the last `stall_epochs` epochs is not better
--- than before by `min_delta`, and as many epochs have passed since a seed was
--- last fossilized or pruned. A slot is left alone for `embargo` epochs after a
--- pruning there. A pruned blueprint gets a penalty, which shrinks to
+-- than before by `min_gain` of that, and as many epochs have passed since a
+-- seed was last fossilized or pruned. A slot is left alone for `embargo` epochs
+-- after a pruning there. A pruned blueprint gets a penalty, which shrinks to
 -- `penalty_decay` of itself with each epoch; the one with the least is planted
 -- (the first of equals), none above `max_penalty`.
 
@@ -14,7 +14,7 @@ local policy = { name = "plateau", version = 1 }
 
 local defaults = {
   stable_below = 0.1, stable_epochs = 2,
-  stall_epochs = 3, min_delta = 0.001,
+  stall_epochs = 3, min_gain = 0.02,
   embargo = 5,
   penalty = 2, penalty_decay = 0.8, max_penalty = 3,
 }
@@ -68,7 +68,7 @@ function policy.decide(state, view)
   local losses = view.host.valid_losses or {}
   state.stable = state.stable or is_stable(losses, options)
   if not state.stable or not is_settled(view, options) or
-      not life.stalled(view, options.stall_epochs, options.min_delta) then
+      not life.stalled(view, options.stall_epochs, options.min_gain) then
     return actions
   end
   for _, seed in ipairs(life.free(view, options)) do

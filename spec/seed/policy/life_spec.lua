@@ -50,6 +50,10 @@ describe("life.advance", function()
     assert.equal("2 errors", why)
   end)
 
+  it("prunes a seed that failed", function()
+    assert.equal("prune", (action{ stage = "TRAINING", failed = true }))
+  end)
+
   it("takes one patience for all stages", function()
     local given = life.options{ patience = 2 }
     assert.equal("prune", (action({ stage = "HOLDING", age_epochs = 2 },
@@ -103,10 +107,10 @@ describe("life.stalled", function()
   end
 
   it("compares the best of the last epochs with the best before", function()
-    assert.is_true(stalled{ 1, 2, 0.95 })
-    assert.is_false(stalled{ 1, 2, 0.8 })
-    assert.is_false(stalled{ 1, 0.8, 2 })
-    assert.is_true(stalled{ 0.5, 1, 0.8, 0.6 })
+    assert.is_true(stalled{ 10, 20, 9.5 })
+    assert.is_false(stalled{ 10, 20, 8 })
+    assert.is_false(stalled{ 10, 8, 20 })
+    assert.is_true(stalled{ 5, 10, 8, 6 })
   end)
 
   it("needs more epochs than it compares", function()
@@ -116,6 +120,8 @@ describe("life.stalled", function()
 
   it("is so with a loss that is NaN throughout", function()
     assert.is_true(stalled{ 1, 0 / 0, 0 / 0 })
+    assert.is_true(stalled{ 0 / 0, 0 / 0, 0 / 0 })
+    assert.is_false(stalled{ 0 / 0, 0 / 0, 1 })
   end)
 end)
 

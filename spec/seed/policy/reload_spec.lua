@@ -79,12 +79,21 @@ describe("a policy's file that changes", function()
     assert.equal("new 2", why_of(host))
   end))
 
-  it("is one change when it is written many times at once", task(function()
+  -- A machine that stalls for long between the two writes may see the first.
+  it("is read when it has been quiet", task(function()
     local host, events = policy.start(says "old")
-    for i = 1, 20 do save(says("new" .. i)) end
-    wait_for_event(host, events)
-    assert.equal("new20 1", why_of(host))
-    assert.equal(1, #events)
+    for round = 1, 3 do
+      local n = #events
+      save "half of a"
+      moon.sleep(10)
+      save(says("new" .. round))
+      policy.wait_until(function()
+        host:boundary()
+        return why_of(host):find("new" .. round)
+      end)
+      if #events == n + 1 then return end
+    end
+    error "three times, half a file was read"
   end))
 
   it("is no change when it is written as it was", task(function()
@@ -99,10 +108,10 @@ describe("a policy's file that changes", function()
 
   it("is not looked at beside others in its folder", task(function()
     local host, events = policy.start(says "old")
+    policy.wait_until(function() return host.watch.reads == 1 end)
     files.write(policy.path "policy.lua.bak", says "new")
     moon.sleep(200)
-    host:boundary()
-    assert.equal("old 1", why_of(host))
+    assert.equal(1, host.watch.reads)
     assert.same({}, events)
   end))
 
@@ -140,7 +149,7 @@ describe("a policy's file that changes", function()
   it("is rejected when it is empty",
      rejects("", "returns a table, not nothing"))
   it("is rejected with an endless loop",
-     rejects(policy.text "while true do end", "took more than 100 ms",
+     rejects(policy.text "while true do end", "took more than 100 ms$",
              { limit_ms = 100 }))
   it("is rejected with another version and no migrate",
      rejects(says("new", 2), "the state is of version 1, this policy has "
@@ -179,18 +188,16 @@ describe("a policy's file that changes", function()
   end))
 
   it("may think for 500 ms, and the loop goes on", task(function()
-    local host, events = policy.start(says "old")
-    save(policy.text("for i = 1, 1e6 * view.step do local _ = i * 2 end "
-                     .. "return {}"))
+    local thinks = "for i = 1, 5e7 do local _ = i * 2 end return {}"
+    local host, events = policy.start(says "old", { limit_ms = 60000 })
+    why_of(host)
+    local round = 0
     ticks.assert_kept(function()
-      moon.sleep(400)
-      host:boundary()
+      round = round + 1
+      save(policy.text(thinks .. " -- " .. round .. "\n"))
+      assert.equal("policy_reloaded", wait_for_event(host, events).kind)
+      assert.same({}, policy.ask(host))
     end)
-    policy.wait_until(function()
-      host:boundary()
-      return #events > 0
-    end)
-    assert.equal("policy_reloaded", events[1].kind)
   end))
 
   it("is used on when it is deleted, until it comes back", task(function()

@@ -1,6 +1,33 @@
---- What a policy file must return, and what its decide may. Violations raise a
---- plain text. Growth's meaning (may this seed advance now?) is the garden's
---- to judge; here it is names and types.
+--- What a policy file must return, and what its decide may.
+--
+--   local policy = { name = "mine", version = 1 }
+--   function policy.init(config) return {} end             -- optional: a state
+--   function policy.decide(state, view) return actions, state end -- or none
+--   function policy.migrate(state, from_version) return state end  -- optional
+--   return policy
+--
+-- A state is a table of numbers, strings, booleans and tables of them; decide
+-- may change it in place. It is carried over when the file changes; with
+-- another version, through migrate. What was not measured is absent in a view:
+--
+--   view = { version = 1, step =, epoch =,
+--     host = { loss =, valid_loss =, valid_accuracy =, parameters =,
+--              valid_losses = { one per epoch, oldest first } },
+--     blueprints = { names that may be planted },
+--     slots = { { name =, seed = 1, stage =, alpha =, target =, age_steps =,
+--       age_epochs = in this stage, blueprint =, contribution =,
+--       improvement =, gradient_ratio =, shadow_loss =, errors =, failed =,
+--       embargo_left =, gate = "G2", gate_passed =, gate_failed = { texts }
+--     } },
+--     outcomes = { oldest first: { slot =, blueprint =, contribution =, step =,
+--                  epoch =, outcome = "fossilized" | "pruned" } } }
+--
+--   actions = { { slot =, seed = 1 unless given, why =, action = "germinate" |
+--     "advance" | "prune" | "fossilize" | "retarget", blueprint = to germinate,
+--     target = alpha in [0, 1] } }
+--
+-- Violations raise a plain text. Whether a seed may advance now is the
+-- garden's to judge; here it is names and types.
 -- Uses nothing of moonseed: a policy's thread loads it.
 
 local M = {}

@@ -78,7 +78,9 @@ end
 
 -- What should happen to a live seed, and why; nothing if it should go on.
 local function next_step(seed, options)
-  if (seed.errors or 0) > options.max_errors then
+  if seed.failed then
+    return "prune", "it failed"
+  elseif (seed.errors or 0) > options.max_errors then
     return "prune", ("%d errors"):format(seed.errors)
   elseif seed.gate_passed then
     return seed.stage == "HOLDING" and "fossilize" or "advance",
@@ -90,7 +92,7 @@ end
 
 --- For every live seed: advance where its gate passed (fossilize at HOLDING),
 --- prune after `options.patience` epochs in its stage (a number, or one per
---- stage) or `options.max_errors` errors.
+--- stage), after more than `options.max_errors` errors, or when it failed.
 ---@param view table
 ---@param options table  of M.options
 ---@return table[] actions
@@ -166,19 +168,20 @@ local function least(list, first, last)
 end
 
 --- Whether the validation loss stalls: the best of the last `epochs` is not
---- below the best before them by `min_delta`. Not while there are no more
---- than `epochs`.
+--- below the best before them by `min_gain` of that. Not while there are no
+--- more than `epochs`.
 ---@param view table
 ---@param epochs integer
----@param min_delta number
+---@param min_gain number  a fraction
 ---@return boolean
-function M.stalled(view, epochs, min_delta)
+function M.stalled(view, epochs, min_gain)
   local losses = view.host.valid_losses or {}
   local n = #losses
   if n <= epochs then return false end
   local before, lately = least(losses, 1, n - epochs),
     least(losses, n - epochs + 1, n)
-  return lately >= before - min_delta
+  if before == math.huge then return lately == before end  -- all were NaN
+  return lately >= before - min_gain * math.abs(before)
 end
 
 return M

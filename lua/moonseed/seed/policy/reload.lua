@@ -18,11 +18,10 @@ local function reject(host, why)
   host:emit("policy_rejected", why)
 end
 
--- Calls the candidate's thread; `done` only hears a success, and only while
--- the candidate is the latest.
+-- Calls the candidate's thread; `done` only hears a success. Once the
+-- candidate is dropped, its thread is not heard.
 local function try(host, candidate, request, done)
   candidate.thread:call(request, function(reply)
-    if host.candidate ~= candidate then return end
     if not reply.ok then return reject(host, reply.why) end
     done(reply)
   end)

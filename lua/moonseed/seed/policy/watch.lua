@@ -40,14 +40,19 @@ local function look(self)
   end)
 end
 
-local function on_event(self, name)
-  if self.closed or (name and name ~= self.name) then return end
+local function look_when_quiet(self)
   if self.alarm then alarm.cancel(self.alarm) end
   self.alarm = alarm.set(QUIET_MS, loop.guard(function() look(self) end))
 end
 
---- Calls on_change(text) in the loop after each change, on_change(nil, why)
---- when the file is gone or cannot be read.
+local function on_event(self, name)
+  if self.closed or (name and name ~= self.name) then return end
+  look_when_quiet(self)
+end
+
+--- Calls on_change(text) in the loop once soon, for what may have changed
+--- before the watch began, and after each change; on_change(nil, why) when the
+--- file is gone or cannot be read.
 ---@param path string
 ---@param on_change fun(text: string?, why: string?)
 ---@return PolicyWatch
@@ -65,6 +70,7 @@ function M.start(path, on_change)
     check.fail("policy", "cannot watch %s: %s", folder or ".", why)
   end
   self.handle:unref()
+  look_when_quiet(self)
   return self
 end
 
