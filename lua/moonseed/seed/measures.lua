@@ -109,6 +109,31 @@ function Measures:failure(row)
   return ffi.string(C.moon_last_error())
 end
 
+--- What a checkpoint keeps of a row.
+---@param row integer
+---@return table
+function Measures:row(row)
+  local t = { age = self:age(row), errors = self:errors(row), stores = {},
+              values = {} }
+  for i = 1, WIDTH do
+    local cell = row * WIDTH + i - 1
+    t.stores[i] = tonumber(self.slots.stores[cell])
+    t.values[i] = self.slots.measure[cell]
+  end
+  return t
+end
+
+---@param row integer
+---@param t table  as `row` gave it
+function Measures:set_row(row, t)
+  self.slots.age[row], self.slots.errors[row] = t.age, t.errors
+  for i = 1, WIDTH do
+    local cell = row * WIDTH + i - 1
+    self.slots.stores[cell], self.slots.measure[cell] = t.stores[i],
+      t.values[i]
+  end
+end
+
 --- Forgets measures and errors of a row.
 ---@param row integer
 function Measures:clear(row)

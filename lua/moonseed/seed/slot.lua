@@ -49,6 +49,25 @@ function Slot:init(options)
   self:plan_forward()
 end
 
+--- See nn/describe.lua; what grows here is not part of it.
+---@param describe function
+---@return table
+function Slot:describe(describe)
+  return { self.name, seeds = #self.list, concurrent = self.concurrent,
+           host = self.host and describe(self.host) or nil }
+end
+
+--- See nn/describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Slot.rebuild(options, rebuild)
+  local o = {}
+  for name, value in pairs(options) do o[name] = value end
+  o.host = options.host and rebuild(options.host)
+  return o
+end
+
 --- The slot's seeds, by position.
 ---@return table[]
 function Slot:seeds() return self.list end
