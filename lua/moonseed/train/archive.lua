@@ -5,8 +5,12 @@
 
 local check = require "moonseed.check"
 local codec = require "moonseed.seed.policy.codec"
+local core = require "moonseed.ffi"
 local file = require "moonseed.file"
 local moon = require "moonseed"
+local read = require "moonseed.read"
+local tensor = require "moonseed.tensor"
+local C, ffi = core.C, core.ffi
 
 local Archive = {}
 Archive.__index = Archive
@@ -55,22 +59,27 @@ function Archive:all(prefix)
   return found
 end
 
+local extent = ffi.new "int64_t[1]"
+
 local function bytes_of(text)
-  local list = { text:byte(1, math.min(#text, 4000)) }
-  for first = 4001, #text, 4000 do
-    for _, byte in ipairs{ text:byte(first, first + 3999) } do
-      list[#list + 1] = byte
-    end
-  end
-  return moon.tensor(list, { dtype = "u8" }):keep()
+  extent[0] = #text
+  return tensor.call(C.moon_from_host, C.MOON_U8, 1, extent, text, #text,
+                     tensor.out):keep()
 end
 
---- Writes the file; suspends until it is there, whole and synced, under its
---- name. The copies are given back.
+--- Writes the plain table down as it is now; what changes later is not in the
+--- file.
+---@return table self
+function Archive:seal()
+  self.tensors[TABLE] = bytes_of(codec.encode(self.plain, "the state"))
+  return self
+end
+
+--- Writes the file of a sealed archive; suspends until it is there, whole and
+--- synced, under its name. The copies are given back.
 ---@param path string
 ---@return integer  bytes
 function Archive:save(path)
-  self.tensors[TABLE] = bytes_of(codec.encode(self.plain, "the state"))
   local ok, result = pcall(file.save, path, self.tensors)
   for _, t in pairs(self.tensors) do t:dispose() end
   self.tensors = {}
@@ -87,13 +96,8 @@ function Archive.load(path)
   if not state then
     check.fail("checkpoint", "%s holds no %s: not a checkpoint", path, TABLE)
   end
-  local bytes = state:await():totable()
-  local parts = {}
-  for i = 1, #bytes, 4000 do
-    parts[#parts + 1] = string.char(
-      unpack(bytes, i, math.min(i + 3999, #bytes)))
-  end
-  local ok, plain = pcall(codec.decode, table.concat(parts))
+  local text = ffi.string(read.values(state), state:numel())
+  local ok, plain = pcall(codec.decode, text)
   if not ok then
     check.fail("checkpoint", "%s: its state cannot be read: %s", path, plain)
   end

@@ -78,11 +78,11 @@ end
 
 -- --- writing ---------------------------------------------------------------
 
-local function write(run, archive, path, is_best)
+local function write(run, archive, path, step, is_best)
   local bytes = archive:save(path)
   if is_best then link_best(run, path) end
   remove_old(run)
-  run:tell("checkpoint", { step = run.metrics.step, path = path,
+  run:tell("checkpoint", { step = step, path = path,
                            bytes = bytes, best = is_best or nil })
 end
 
@@ -102,10 +102,12 @@ end
 -- Starts to write the state as it is; one at a time.
 local function start(run, is_best, request)
   if run.writer then run.writer:await() end
-  local path = run.out .. "/" .. FORM:format(run.metrics.step)
+  local step = run.metrics.step
+  local path = run.out .. "/" .. FORM:format(step)
   local archive = state.collect(run)
   beside(run, function()
-    local ok, e = pcall(write, run, archive, path, is_best)
+    local ok, e = pcall(write, run, archive, path, step,
+                        is_best)
     answer(request, ok and path, not ok and tostring(e) or nil)
     if ok or run.task.cancelled then return end
     run:tell("checkpoint_failed", { path = path, why = tostring(e) })

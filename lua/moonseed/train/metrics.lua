@@ -8,7 +8,7 @@ local Metrics = {}
 Metrics.__index = Metrics
 
 local LATE = 4     -- steps
-local MOST = 2000  -- points of a curve; then every other one goes
+local MOST = 1000  -- points of a curve; then every other one goes
 
 ---@param epochs integer
 ---@param steps_per_epoch integer

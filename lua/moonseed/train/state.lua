@@ -94,7 +94,7 @@ function M.collect(run)
     t.garden_options = run.garden:plain_options()
     garden_state.save(run.garden, archive)
   end
-  return archive
+  return archive:seal()
 end
 
 -- --- and back --------------------------------------------------------------
