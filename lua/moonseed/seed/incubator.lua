@@ -66,9 +66,11 @@ end
 local function build(self, shape, o)
   if not o.tail then
     self.head = new_head(shape, o.classes)
-    self.base_head = new_head(shape, o.classes)
-    self.base_head:load_state(self.head:state())
-    self.base_optimiser = optimiser(list(self.base_head), o)
+    if not o.alone then
+      self.base_head = new_head(shape, o.classes)
+      self.base_head:load_state(self.head:state())
+      self.base_optimiser = optimiser(list(self.base_head), o)
+    end
     self.optimiser = optimiser(list(self.seed.module, self.head), o)
   else
     self.optimiser = optimiser(list(self.seed.module), o)
@@ -78,7 +80,7 @@ end
 --- For a seed in GERMINATED, on features of this shape.
 ---@param seed table
 ---@param shape integer[]
----@param options table  see Incubator.options
+---@param options table  see Incubator.options; alone: without a bare head
 ---@return table
 function Incubator.new(seed, shape, options)
   local self = setmetatable({ seed = seed, through = options.through,
