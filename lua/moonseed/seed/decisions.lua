@@ -107,12 +107,12 @@ end
 --- At the end of an epoch: does what is due, then asks again.
 function Decisions:epoch()
   if not self.host then return end
-  self.host:boundary()
   if not self.free and not self.lag then
     local due = self.asked
     self.asked = {}
     for _, question in ipairs(due) do settle(self, question) end
   end
+  self.host:boundary()
   ask(self)
 end
 
