@@ -9,6 +9,17 @@ local split = require "moonseed.seed.split"
 
 local M = {}
 
+--- Raises unless `data` is a data set with examples and labels.
+---@param op string  what the user called, and the option
+---@param data any
+function M.check(op, data)
+  if type(data) ~= "userdata" or not data.source_y then
+    check.fail(op, "expects a data set with labels, not %s",
+               type(data) == "userdata" and "one without" or type(data))
+  end
+  if #data == 0 then check.fail(op, "has no examples") end
+end
+
 --- A function that gives the slot's features of inputs x: in evaluation,
 --- without a graph. Where the model is a Sequential, only what comes before the
 --- slot is computed.
@@ -19,7 +30,7 @@ function M.reader(garden, slot)
   local prefix, suffix, _, at = split.at(garden.model, { slot })
   local function read(x)
     local h = prefix(x)
-    if at == slot then return h:detach() end
+    if at == slot then return h end
     suffix(h)
     return slot.now.features or check.fail("slot " .. slot.name, "the model's "
                                            .. "forward does not come by it")

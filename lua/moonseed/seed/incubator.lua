@@ -101,7 +101,7 @@ local function learn(self, features, labels)
   local seed, row = self.seed, self.seed.row
   local logits, s = shadow(self, features)
   local loss = nn.cross_entropy(logits, labels)
-  loss:backward()
+  if self.optimiser then loss:backward() end
   seed.measures:store(row, "shadow_loss", loss:detach():reshape(1))
   seed.measures:watch(row, "output", s:detach())
   if self.base_head then

@@ -38,14 +38,6 @@ local known = { batches = 50, batch = 128, data = check.optional,
                 valid = check.optional, rng_seed = 0, concurrent = true,
                 halving = false }
 
-local function check_data(name, data)
-  if type(data) ~= "userdata" or not data.source_y then
-    check.fail("tournament", "%s is a data set with labels, not %s", name,
-               type(data) == "userdata" and "one without" or type(data))
-  end
-  if #data == 0 then check.fail("tournament", "%s has no examples", name) end
-end
-
 local function check_blueprints(list)
   check.table("tournament", "the list of blueprints", list)
   if #list == 0 then
@@ -83,8 +75,8 @@ local function check_options(o)
     check.fail("tournament", "learns from data = dataset; the garden has no "
                .. "train either")
   end
-  check_data("data", o.data)
-  check_data("valid", o.valid)
+  frozen.check("tournament: data", o.data)
+  frozen.check("tournament: valid", o.valid)
   o.incubation = incubation_of(garden)
   return o
 end
@@ -125,7 +117,7 @@ local function judge(o, read, list, bare)
   local base = bare and bare:settle()
   for _, c in ipairs(list) do
     local loss = c:settle()
-    c.improvement = base and loss and 1 - loss / base
+    c.improvement = base and base > 0 and loss and 1 - loss / base or nil
   end
 end
 
