@@ -139,7 +139,6 @@ describe("exploring that is cancelled", function()
       if ms > 0 then moon.sleep(ms) end
       t:cancel()
       assert.is_false((pcall(t.await, t)))
-      t = nil
       assert.same(before, count(), ms .. " ms")
     end
   end))
@@ -201,7 +200,7 @@ describe("exploring refuses", function()
                    e)
     ok, e = pcall(seed.explore, { model, { "norm" }, data = {} })
     assert.is_false(ok)
-    assert.matches("explore: data: expects a data set with labels, not table", e)
+    assert.matches("data: expects a data set with labels, not table", e)
   end))
 
   it("a tail of the model", task(function()

@@ -81,10 +81,12 @@ end
 ---@param seed table
 ---@param shape integer[]
 ---@param options table  see Incubator.options; alone: without a bare head
+---                       and statistics, but for the shadow loss
 ---@return table
 function Incubator.new(seed, shape, options)
   local self = setmetatable({ seed = seed, through = options.through,
-                              tail = options.tail, steps = {} }, Incubator)
+                              tail = options.tail, alone = options.alone,
+                              steps = {} }, Incubator)
   context.isolated(seed.generator, build, self, shape, options)
   seed.module:train()
   return self
@@ -102,8 +104,13 @@ local function learn(self, features, labels)
   local logits, s = shadow(self, features)
   local loss = nn.cross_entropy(logits, labels)
   if self.optimiser then loss:backward() end
-  seed.measures:store(row, "shadow_loss", loss:detach():reshape(1))
-  seed.measures:watch(row, "output", s:detach())
+  local value = loss:detach():reshape(1)
+  seed.measures:store(row, "shadow_loss", value)
+  if self.alone then
+    seed.measures:bear_witness(row, value)
+  else
+    seed.measures:watch(row, "output", s:detach())
+  end
   if self.base_head then
     local base = nn.cross_entropy(self.base_head(features), labels)
     base:backward()
@@ -113,7 +120,9 @@ local function learn(self, features, labels)
   end
   if not self.optimiser then return end
   local norm = self.optimiser:step()
-  seed.measures:store(row, "gradient_norm", norm:reshape(1))
+  if not self.alone then
+    seed.measures:store(row, "gradient_norm", norm:reshape(1))
+  end
   self.optimiser:zero_grad()
 end
 

@@ -99,8 +99,10 @@ end
 -- Best first: those that did not fail, that learned longest, by their losses.
 local function better(a, b)
   if (a.failed == nil) ~= (b.failed == nil) then return a.failed == nil end
-  if a.batches ~= b.batches then return a.batches > b.batches end
-  if a.loss ~= b.loss then return a.loss < b.loss end
+  if not a.failed then
+    if a.batches ~= b.batches then return a.batches > b.batches end
+    if a.loss ~= b.loss then return a.loss < b.loss end
+  end
   return a.index < b.index
 end
 
@@ -162,7 +164,8 @@ local function compete(o)
   for i, c in ipairs(all) do
     list[i] = { blueprint = c.blueprint, index = c.index, loss = c.loss,
                 improvement = c.improvement, failed = c.failed,
-                batches = c.batches, parameters = c.cost and c.cost.parameters,
+                batches = not c.failed and c.batches or nil,
+                parameters = c.cost and c.cost.parameters,
                 flops = c.cost and c.cost.flops, module = c.module }
   end
   return list
@@ -177,8 +180,8 @@ end
 --- fails, or whose loss is no finite number, comes last, and `failed` says why.
 ---@param options table
 ---@return table[]  best first: blueprint, index (its place in the list), loss,
----                 improvement, failed, batches (that it learned from),
----                 parameters, flops (per image), module
+---                 improvement, failed, batches (that it learned from; nil if
+---                 it failed), parameters, flops (per image), module
 return function(options)
   local o = check_options(check.options("tournament", options,
                                         { "slot", "blueprints" }, known))
