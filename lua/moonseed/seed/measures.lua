@@ -94,12 +94,17 @@ end
 ---@param name string  "output" or "features"
 ---@param x userdata
 function Measures:watch(row, name, x)
-  local t = moon.statistics(x):keep()
+  local t = moon.statistics(x)
   self:store(row, name .. "_norm", t)
-  self.witness[row] = t  -- carries x's error, if it has one
+  self:bear_witness(row, t)  -- carries x's error, if it has one
 end
 
---- What the last watched tensor of a row failed of, if it did.
+--- Keeps a tensor that will tell what the row failed of.
+---@param row integer
+---@param t userdata
+function Measures:bear_witness(row, t) self.witness[row] = t:keep() end
+
+--- What the last witness of a row failed of, if it did.
 ---@param row integer
 ---@return string|nil
 function Measures:failure(row)

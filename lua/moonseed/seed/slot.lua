@@ -148,11 +148,16 @@ function Slot:forward(x)
 end
 
 --- After nn.copy: what takes part in the forward does so in the copy too, with
---- alphas where they were; what incubates stays behind.
+--- alphas where they were; what incubates, or has failed, stays behind.
 ---@param original table
 function Slot:copied(original)
   local list = {}
-  for i, seed in ipairs(original.list) do list[i] = seed:copy(self) end
+  for i, seed in ipairs(original.list) do
+    list[i] = seed:copy(self)
+    if not list[i].module then
+      self["seed" .. i], self["gate" .. i] = nil, nil
+    end
+  end
   rawset(self, "list", list)
   rawset(self, "now", {})
   self:plan_forward()
