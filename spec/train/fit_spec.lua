@@ -22,8 +22,10 @@ local function fit(options) return moon.train.fit(setup(options)) end
 
 local function weights(model)
   local parts = {}
-  for name, p in model:parameters() do parts[#parts + 1] = name .. bits.of(p) end
-  for name, b in model:buffers() do parts[#parts + 1] = name .. bits.of(b) end
+  for name, t in pairs(model:state()) do
+    parts[#parts + 1] = name .. bits.of(t)
+  end
+  table.sort(parts)
   return table.concat(parts)
 end
 

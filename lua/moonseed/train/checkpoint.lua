@@ -133,7 +133,11 @@ end
 ---@param last boolean
 function M.at_epoch(run, is_best, last)
   if not run.out then return end
-  if is_best or last or not run.options.every then start(run, is_best) end
+  if is_best or last or not run.options.every then
+    start(run, is_best, table.remove(run.requests, 1))
+  else
+    M.serve(run)
+  end
 end
 
 --- Waits for what is being written; answers who still waits.

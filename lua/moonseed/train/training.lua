@@ -49,10 +49,12 @@ local function step(run, x, y)
   if run.record and at then run.record:scalar("loss", at, value) end
 end
 
--- Between two steps: who wants what?
+-- Between two steps: who wants what? After the last of an epoch, checkpoints
+-- wait for the epoch's end, which still looks at that step's gradients.
 local function boundary(run)
   run:rest()
-  checkpoint.serve(run)
+  local seen = run.position.batch * run.options.batch
+  if seen < #run.options.train then checkpoint.serve(run) end
   pace.pause()
 end
 
