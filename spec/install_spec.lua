@@ -50,6 +50,13 @@ describe("make install", function()
     end
   end)
 
+  it("has the pages, which link to each other as here", function()
+    local there = prefix .. "/share/doc/moonseed/"
+    for link in io.open "README.md":read "*a":gmatch "%]%((docs/[^)#]+)" do
+      assert.is_not_nil(io.open(there .. link), link)
+    end
+  end)
+
   it("computes, from another folder", function()
     assert.equal("3\n", (moonseed "-e 'print(moon.ones(3):sum():item())'"))
   end)
