@@ -12,10 +12,10 @@ local function squeeze(text)
   return (text:gsub("%s+", " "):gsub("^ ", ""):gsub(" $", ""))
 end
 
---- The parts of a page. The code has an empty line for every line that is none,
---- so that errors name the page's lines.
+--- The parts of a page. The code has an empty line for each that is none, so
+--- that errors name the page's lines.
 ---@param text string
----@return table  code, files (text by name), expected (a list of { line, text })
+---@return table  code, files (text by name), expected ({ line, text }, ...)
 function M.parse(text)
   local page = { files = {}, expected = {} }
   local code, n, name, inside = {}, 0, nil, false
