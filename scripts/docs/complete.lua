@@ -34,6 +34,9 @@ function M.check(sections, report)
        and #section.fields == 0 then
       report.add("lua", 1, "%s: no description of the class", section.title)
     end
+    if section.call and not has_words(section.text) then
+      check_entry(section.call, report)
+    end
     for _, entry in ipairs(section.entries) do check_entry(entry, report) end
   end
   for _, names in ipairs{ made.comments, made.types } do

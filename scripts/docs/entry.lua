@@ -44,21 +44,24 @@ local function take_usage(text)
   return name .. options:gsub("%s+", " "), rest == "" and {} or lines_of(rest)
 end
 
--- What a `table` is that is told to be one of these.
-local classes = { module = "Module", garden = "Garden", task = "Task" }
+-- What a `table` is that is told to be one of these, or bears such a name.
+local classes = { module = "Module", garden = "Garden", task = "Task",
+                  run = "Run" }
+local by_name = { model = "Module", module = "Module", garden = "Garden" }
 
 --- A type as users know it: tensors, data sets and the core's own types are
 --- `userdata` in the sources.
 ---@param kind string
----@param text string  what is said about the value
+---@param text string      what is said about the value
+---@param name string|nil  of a parameter
 ---@return string
-function M.plain_type(kind, text)
+function M.plain_type(kind, text, name)
   if text:find "moon_" or text:find "uint64_t" then return kind end
   local class = (text:find "data ?set") and "Dataset" or "Tensor"
   kind = kind:gsub("%f[%w]userdata%f[%W]", class)
   if kind:find "^table" then
     local first = text:gsub("^self%f[%W]%s*", ""):match "^a? ?(%l+)"
-    local named = first and classes[first]
+    local named = classes[first] or by_name[name]
     if named then kind = kind:gsub("%f[%w]table%f[%W]", named) end
   end
   return kind
@@ -67,7 +70,8 @@ end
 local function refine(entry)
   local narrow = made.types[entry.key] or {}
   for _, param in ipairs(entry.params) do
-    param.type = narrow[param.name] or M.plain_type(param.type, param.text)
+    param.type = narrow[param.name] or M.plain_type(param.type, param.text,
+                                                          param.name)
   end
   for _, result in ipairs(entry.returns) do
     result.type = narrow["return"] or M.plain_type(result.type, result.text)

@@ -144,6 +144,15 @@ M.fields = {
     { name = "n", type = "integer", text = "how many, also `#dataset`" },
     { name = "classes", type = "string[]|nil", text = "names of the labels" },
   },
+  Run = {
+    { name = "name", type = "string", text = "\"first\" of runs/first" },
+    { name = "state", type = "string", text = "running, paused, done, failed "
+      .. "or cancelled" },
+    { name = "metrics", type = "table<string, number>", text = "readable at "
+      .. "any time" },
+    { name = "series", type = "table<string, table>", text = "curves by name: "
+      .. "{ steps = {}, values = {} }" },
+  },
   Slot = { { name = "name", type = "string", text = "in the model" } },
 }
 
@@ -164,14 +173,11 @@ M.types = {
   ["Module:extend"] = { ["return"] = "Module" },
   ["Module:modules"] = { ["return"] = "fun(): string?, Module?" },
   ["Module:children"] = { ["return"] = "fun(): string?, Module?" },
-  ["nn.copy"] = { module = "Module", ["return"] = "Module" },
+  ["nn.copy"] = { ["return"] = "Module" },
   ["Dataset:split"] = { ["return"] = "Dataset" },
-  ["seed.evaluate.measure"] = { garden = "Garden" },
-  ["seed.evaluate.accuracy"] = { model = "Module", data = "Dataset" },
+  ["seed.evaluate.accuracy"] = { data = "Dataset" },
   ["seed.gates.measured"] = { seed = "Seed" },
-  ["seed.cost.of"] = { module = "Module" },
-  ["seed.lanes.of"] = { slots = "Slot[]" },
-  ["seed.blueprint.deviation"] = { module = "Module" },
+  ["seed.lanes.of"] = { slots = "Slot[]", ["return"] = "table" },
   ["Schedule.new"] = { ["return"] = "Schedule" },
   ["Schedule.hold"] = { ["return"] = "Schedule" },
   ["Garden:slots"] = { ["return"] = "table<string, Slot>" },
@@ -194,6 +200,8 @@ for class, names in pairs{
   Garden = "incubation_of note remember", Slot = "plan_forward copied",
   Seed = "new copy join move plant enter_model set_apart uproot set_alpha "
     .. "alpha_on_device notice_failure fail apart forward blend need_garden",
+  ["train.fit"] = "prepare start", ["train.runs"] = "add",
+  Run = "rest tell",
 } do
   for name in names:gmatch "%S+" do M.internal[class .. "." .. name] = true end
 end

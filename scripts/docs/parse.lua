@@ -36,7 +36,8 @@ local function read_head(line)
   end
   local name, list = line:match "^local function ([%w_]+)%s*%(([^)]*)"
   if name then return nil, nil, name, list end
-  list = line:match "^return function%s*%(([^)]*)"
+  list = line:match "^return function%s*%(([^)]*)" or
+    line:match "^return setmetatable%(.*__call = function%s*%(([^)]*)"
   return nil, nil, nil, list
 end
 
