@@ -244,7 +244,7 @@ local function part_sections(sections, part, value, Module)
                 fields = {}, operators = {} }
   sections[#sections + 1] = own
   for _, name in ipairs(names_of(value)) do
-    local item = value[name]
+    local item = rawget(value, name)  -- nil where it did not load
     if is_public(name, item) then
       table.insert(own.entries, part_entry(part, name, item))
     elseif type(item) == "table" then
@@ -256,12 +256,24 @@ end
 -- Which module a value is what of.
 local function modules_by_value()
   local modules = {}
-  for name, value in pairs(package.loaded) do
+  for _, name in ipairs(sorted_keys(package.loaded)) do
+    local value = package.loaded[name]
     if name:find "^moonseed%." and type(value) == "table" then
-      modules[value] = name
+      modules[value] = modules[value] or name
     end
   end
   return modules
+end
+
+-- Loads what a part names; what does not load is a complaint, and left out.
+local function load_part(part, value, report)
+  for _, name in ipairs(names_of(value)) do
+    local ok, why = pcall(function() return value[name] end)
+    if not ok then
+      report.add("lua/moonseed/" .. part, 1, "moon.%s.%s does not load: %s",
+                 part, name, tostring(why):match "^[^\n]*")
+    end
+  end
 end
 
 --- Sections in the order of the page: moon, Tensor, its parts with their
@@ -274,10 +286,7 @@ function M.sections(report)
   local Module = { base = moon.nn.Module }
   function Module.is_class(value) return rawget(value, "class_name") ~= nil end
   for _, part in ipairs(PARTS) do
-    local value = moon[part]
-    for _, name in ipairs(value and names_of(value) or {}) do
-      local _ = value[name]
-    end
+    if moon[part] then load_part(part, moon[part], report) end
   end
   M.modules = modules_by_value()
   local sections = {
