@@ -14,6 +14,8 @@ function M.add(run)
   run.name = run.name or "run" .. count
 end
 
+--- The runs of this process, oldest first.
+---@return Run[]
 local function list()
   local found = {}
   for i = 1, count do found[#found + 1] = runs[i] end
