@@ -140,6 +140,7 @@ describe("a record", function()
     record:close()
     local run = reader.read(folder)
     assert.equal(1, run.torn)
+    assert.equal(1, run.kinds.start.n)
     assert.equal(2, run.curves.loss.n)
     assert.equal(2, run.curves.loss.values[1])
   end))
@@ -155,6 +156,37 @@ describe("a record", function()
     record:close()
     record:close()
     assert.error_matches(function() record:scalar("x", 1, 1) end, "is closed")
+  end))
+
+  it("goes on from the byte where a write stopped", task(function()
+    local write, calls = uv.fs_write, 0
+    -- Half of what it is given; the third time the disk is full.
+    uv.fs_write = function(fd, text, offset, done)
+      calls = calls + 1
+      if calls == 3 then
+        return write(fd, "", offset, function() done("ENOSPC: stub") end)
+      end
+      return write(fd, text:sub(1, math.ceil(#text / 2)), offset, done)
+    end
+    local path, said = folder .. "/r", nil
+    local ok, why = pcall(function()
+      said = capture.stderr(function()
+        local record = Record.open{ path }
+        for i = 1, 3000 do record:scalar("loss", i, i / 3) end
+        while record.queue.failures == 0 or record.queue.failing do
+          moon.sleep(20)
+        end
+        record:close()
+        assert.equal(0, record.dropped)
+      end)
+    end)
+    uv.fs_write = write
+    assert(ok, why)
+    local run = reader.read(path)
+    assert.equal(0, run.torn)
+    assert.equal(3000, run.curves.loss.n)
+    assert.equal("ENOSPC: stub", run.events[2].event.why)
+    assert.matches("ENOSPC: stub; training goes on", said)
   end))
 
   it("survives a disk that is full", task(function()

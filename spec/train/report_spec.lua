@@ -320,6 +320,33 @@ describe("a report", function()
     assert.matches("Thinned: 2,600 of the 3,000 events are not listed", page)
   end)
 
+  it("tells a policy's actions in words", function()
+    local page = page_of("a", line.event("plan_applied", 1, { step = 1,
+      actions = { { slot = "early", action = "germinate", why = "a plateau",
+                    blueprint = "norm" }, "?" } }))
+    assert.matches("early/1 germinate norm: a plateau", page, 1, true)
+  end)
+
+  it("says of how many transitions not all are drawn", function()
+    local out = {}
+    for i = 1, 12000 do
+      out[i] = stage(i, 1, "TRAINING", i % 2 == 0 and "BLENDING" or "HOLDING")
+    end
+    local page = page_of("a", table.concat(out))
+    assert.matches("Thinned: 6,000 of the 12,000 transitions", page)
+    assert.equal("12,000", numbers_of(page)["1/events/stage"])
+    assert.is_true(#page < 2e6)
+  end)
+
+  it("adds up what was dropped in masses", function()
+    local out = {}
+    for i = 1, 600 do
+      out[i] = line.event("dropped", i, { lines = 2, total = 2 * i })
+    end
+    local said = numbers_of(page_of("a", table.concat(out)))
+    assert.equal("1,200", said["1/record/dropped"])
+  end)
+
   it("stays small however long the record is", function()
     local out = {}
     for i = 1, 60000 do

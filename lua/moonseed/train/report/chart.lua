@@ -11,7 +11,7 @@ local M = {}
 
 local COLUMNS = 500  -- stretches of a thinned curve
 local MEANS = 100    -- stretches of a mean
-local BUSY = 300     -- points from which on a curve may need its mean
+local BUSY = 150     -- points from which on a curve may need its mean
 local NOISE = 20     -- and that it goes up and down for so often its height
 local MOST = 8       -- curves in a figure: as many as there are colours
 

@@ -12,7 +12,7 @@ local placed = { event = true, time = true, step = true, epoch = true,
                  slot = true, seed = true, kind = true, why = true,
                  from = true, stage = true, blueprint = true, gate = true,
                  passed = true, failed = true, spans = true,
-                 environment = true, schema = true }
+                 environment = true, schema = true, actions = true }
 
 -- --- one event ---------------------------------------------------------------
 
@@ -46,12 +46,31 @@ local function rest(event)
   return parts
 end
 
+-- "early/1 germinate conv_heavy: no better for 3 epochs"
+local function action_text(action)
+  local parts = { ("%s/%s"):format(tostring(action.slot),
+                                   tostring(action.seed or 1)),
+                  tostring(action.action), action.blueprint }
+  local text = table.concat(parts, " ")
+  return html.text(action.why and text .. ": " .. tostring(action.why) or text)
+end
+
+local function add_actions(parts, actions)
+  if type(actions) ~= "table" then return end
+  for _, action in ipairs(actions) do
+    if type(action) == "table" then
+      parts[#parts + 1] = action_text(action)
+    end
+  end
+end
+
 local function what_of(event)
   local parts = {}
   if event.stage then
     parts[1] = ("%s → %s"):format(html.text(tostring(event.from)):lower(),
                                   html.text(tostring(event.stage)):lower())
   end
+  add_actions(parts, event.actions)
   if event.blueprint then parts[#parts + 1] = html.text(event.blueprint) end
   for _, text in ipairs(rest(event)) do
     -- alpha is told by the lane; 0 says nothing

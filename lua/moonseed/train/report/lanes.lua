@@ -9,12 +9,12 @@ local M = {}
 
 local LEAST = 2       -- units: the least width of a stage that can be seen
 local COLUMNS = 500   -- stretches of a thinned alpha curve
-local MOST = 2000     -- stages drawn in a lane
+local MOST = 6000     -- stages drawn, in all lanes together
 
 -- --- stages ------------------------------------------------------------------
 
-local function strip(lane, o, seen)
-  local out, hidden = {}, math.max(0, #lane.history - MOST)
+local function strip(lane, o, seen, most)
+  local out, hidden = {}, math.max(0, #lane.history - most)
   for i = 1 + hidden, #lane.history do
     local event, following = lane.history[i], lane.history[i + 1]
     local stop = following and following.step or o.x1
@@ -130,9 +130,12 @@ function M.draw(run)
   table.sort(list, function(a, b) return a.title < b.title end)
   local o = { x0 = 0, x1 = math.max(numbers.last_step(run), 1), lanes = {},
               label = "stages and alpha of" }
-  local seen, hidden = {}, 0
+  local seen, hidden = {}, run.kinds.stage.n
+  for _, entry in ipairs(run.events) do
+    if entry.kind == "stage" then hidden = hidden - 1 end
+  end
   for _, lane in ipairs(list) do
-    local svg, n = strip(lane, o, seen)
+    local svg, n = strip(lane, o, seen, math.ceil(MOST / #list))
     hidden = hidden + n
     o.lanes[#o.lanes + 1] = { title = lane.title,
                               svg = ribbon(run, lane, o) .. svg }
@@ -140,7 +143,9 @@ function M.draw(run)
   local row = decisions(run, o)
   if row then o.lanes[#o.lanes + 1] = { title = "decisions", svg = row } end
   local note = hidden == 0 and "" or html.note(
-    ("%s earlier stages are not drawn."):format(html.count(hidden)))
+    ("Thinned: %s of the %s transitions are not drawn, and what was planted "
+     .. "between the first and the last is not counted."):format(
+      html.count(hidden), html.count(run.kinds.stage.n)))
   return legend(seen, row ~= nil) .. plot.lanes(o) .. note
 end
 

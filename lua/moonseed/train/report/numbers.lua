@@ -27,7 +27,9 @@ end
 ---               whether the last has ended in order; dropped: lines; seconds:
 ---               from the first event to the last
 function M.course(run)
-  local course = { starts = 0, dropped = 0, closed = false, failures = 0 }
+  local course = { starts = 0, closed = false, dropped = run.dropped,
+                   failures = run.kinds.write_failed
+                     and run.kinds.write_failed.n or 0 }
   local first, last
   for _, entry in ipairs(run.events) do
     local event = entry.event
@@ -39,10 +41,6 @@ function M.course(run)
       course.closed = false
     elseif entry.kind == "end" then
       course.closed = event.closed == true
-    elseif entry.kind == "dropped" then
-      course.dropped = course.dropped + (tonumber(event.lines) or 0)
-    elseif entry.kind == "write_failed" then
-      course.failures = course.failures + 1
     end
   end
   course.seconds = first and last - first or 0
@@ -209,7 +207,8 @@ local LOOKED_AT = 32  -- timelines of a record, at most
 ---@param run table
 ---@return table|nil  last, most: { step, spans, found } as `spans` and
 ---                   `overlap` give them, most: the one that overlaps most; n:
----                   looked at; recorded: in the record; least_share, most_share
+---                   looked at; recorded: in the record; least_share,
+---                   most_share
 function M.timelines(run)
   local entries = {}
   for _, entry in ipairs(run.events) do

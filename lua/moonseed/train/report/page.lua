@@ -161,7 +161,9 @@ local function of_run(run, key, alone)
     .. html.section("Gradients", pair(grouped({ run }, by_place.gradient, 2)))
     .. html.section("Streams during one step", timeline.draw(run, key))
     .. html.section("Events", events.draw(run, key))
-    .. html.section("Curves in numbers", tables.curves(run, key))
+    .. html.section("Curves in numbers", "<details><summary>"
+                    .. #run.names .. " curves</summary>"
+                    .. tables.curves(run, key) .. "</details>")
     .. html.section("Environment and record",
                     '<div class="env">' .. tables.environment(run, key)
                     .. "</div>")
@@ -178,6 +180,9 @@ local function together(runs)
 end
 
 local function subtitle(runs)
+  if #runs > 1 then
+    return ('<p class="sub">%d runs side by side</p>\n'):format(#runs)
+  end
   local run = runs[1]
   local start = numbers.course(run).start or {}
   local environment = start.environment or {}

@@ -28,11 +28,12 @@ cjson.decode_invalid_numbers(false)  -- JSON has no nan
 local M = {}
 
 local CHUNK = 2 ^ 20  -- bytes read at once
-local KEEP = 250      -- first and last events kept of each kind
 
--- Kinds of which the page needs every one.
-local every = { stage = true, start = true, ["end"] = true, dropped = true,
-                write_failed = true }
+-- First and last events kept of a kind; of transitions, which make the lanes,
+-- more.
+local KEEP, keep = 250, { stage = 5000 }
+-- Kinds that are needed when they are met.
+local at_once = { start = true, dropped = true }
 
 -- --- scalars -----------------------------------------------------------------
 
@@ -127,16 +128,19 @@ local function resume(run, event)
 end
 
 local function add_event(run, kind, text, event)
-  local kept = count_kind(run, kind)
+  local kept, most = count_kind(run, kind), keep[kind] or KEEP
   local entry = { line = run.n_lines, text = text, event = event }
-  if every[kind] then
+  if at_once[kind] then
     entry.event = event or plain(cjson.decode(text))
-    kept.list[kept.n] = entry
     if kind == "start" then resume(run, entry.event) end
-  elseif kept.n <= KEEP then
+    if kind == "dropped" then
+      run.dropped = run.dropped + (tonumber(entry.event.lines) or 0)
+    end
+  end
+  if kept.n <= most then
     kept.list[kept.n] = entry
   else
-    kept.ring[kept.n % KEEP] = entry
+    kept.ring[kept.n % most] = entry
   end
 end
 
@@ -194,40 +198,48 @@ end
 
 -- --- the whole ---------------------------------------------------------------
 
--- Of timelines, which are long, only the step; see M.spans.
+-- false: it is no JSON after all. Of timelines, which are long, only the step;
+-- see M.spans.
 local function decode_entry(entry)
-  if entry.kind == "streams" and not entry.event then
+  if entry.event then return true end
+  if entry.kind == "streams" then
     entry.event = { step = tonumber(entry.text:match '"step":(%d+)'),
                     time = tonumber(entry.text:match '"time":([%d.]+)') }
-    return
+    return true
   end
-  if not entry.event then
-    local ok, event = pcall(cjson.decode, entry.text)
-    entry.event = ok and plain(event) or {}
-  end
-  entry.text = nil
+  local ok, event = pcall(cjson.decode, entry.text)
+  entry.event, entry.text = ok and plain(event), nil
+  return ok
 end
 
--- Entries in the order of the file, decoded; those that a resume made void say
--- so.
-local function settle_events(run)
+local function all_entries(run)
   local list = {}
   for kind, kept in pairs(run.kinds) do
     for _, entries in ipairs{ kept.list, kept.ring } do
       for _, entry in pairs(entries) do
         entry.kind = kind
-        list[#list + 1] = entry
+        if decode_entry(entry) then
+          list[#list + 1] = entry
+        else
+          run.torn, run.n_events = run.torn + 1, run.n_events - 1
+          kept.n = kept.n - 1
+        end
       end
     end
   end
   table.sort(list, function(a, b) return a.line < b.line end)
+  return list
+end
+
+-- Entries in the order of the file; those that a resume made void say so.
+local function settle_events(run)
+  local list = all_entries(run)
   local least, at = math.huge, #run.resumes
   for i = #list, 1, -1 do
     local entry = list[i]
     while at > 0 and run.resumes[at].line > entry.line do
       least, at = math.min(least, run.resumes[at].step), at - 1
     end
-    decode_entry(entry)
     local step = entry.event.step
     entry.void = type(step) == "number" and step > least
   end
@@ -272,14 +284,16 @@ end
 ---@param path string
 ---@return table run  name, path; curves by name (see curve.lua) and names in
 ---  order; events { kind, line, event, void } in order; kinds: n of each;
----  n_lines, n_scalars, n_events, superseded (points), torn (lines), bytes
+---  n_lines, n_scalars, n_events, superseded (points), torn (lines), bytes,
+---  dropped (lines)
 function M.read(path)
   check.text("report", "the record", path)
   local file
   file, path = open(path)
   local run = { path = path, name = name_of(path), curves = {}, names = {},
                 kinds = {}, resumes = {}, n_lines = 0, n_scalars = 0,
-                n_events = 0, superseded = 0, torn = 0, bytes = 0 }
+                n_events = 0, superseded = 0, torn = 0, bytes = 0,
+                dropped = 0 }
   while true do
     local chunk, rest = file:read(CHUNK, "*l")
     if not chunk then break end
