@@ -20,7 +20,7 @@ local MOST = 8       -- curves in a figure: as many as there are colours
 local function widen(low, high)
   if low > high then return 0, 1 end
   if low == high then
-    local by = math.max(math.abs(low) * 0.1, 1e-12)
+    local by = low == 0 and 1 or math.abs(low) * 0.1
     return low - by, high + by
   end
   local by = (high - low) * 0.04
