@@ -122,6 +122,7 @@ describe("the report of a run", function()
     local facts = facts_of(points_of(text, "valid_accuracy"))
     assert.equal(("%.2f%%"):format(100 * facts.final), said["1/tile/accuracy"])
     assert.equal(("%.2f%%"):format(100 * facts.greatest), said["1/tile/best"])
+    near(facts.greatest_step, said["1/tile/best_step"], "best_step")
     assert.equal("5,001", said["1/tile/steps"])
     assert.equal("2", said["1/tile/planted"])
   end)
@@ -156,7 +157,7 @@ describe("the report of a run", function()
     assert.equal("5", said["1/events/stage"])
   end)
 
-  it("has no other digits than those with a name", function()
+  it("names its numbers after the run", function()
     for name in pairs(said) do
       assert.matches("^1/%l+/", name)
     end

@@ -127,8 +127,9 @@ local function tiles(run, key)
   if accuracy then
     local facts = accuracy:summary()
     add("accuracy at the end", "accuracy", html.percent(facts.final))
-    add("best, at step " .. html.count(facts.greatest_step), "best",
-        html.percent(facts.greatest))
+    local at = html.fact(key .. "/tile/best_step",
+                         html.count(facts.greatest_step))
+    add("best, at step " .. at, "best", html.percent(facts.greatest))
   end
   if loss then
     add("loss at the end", "loss", html.number(loss:summary().final))
