@@ -3,6 +3,7 @@ local usage = [[
 usage: moonseed SCRIPT [ARGUMENTS]  run a Lua script (- reads it from stdin)
        moonseed -e CODE             run CODE; moon is there already
        moonseed doctor              what was found: devices, libraries, data
+       moonseed report RUN ...      an HTML page about runs; --help
        moonseed --version
        moonseed --help
 ]]
@@ -26,6 +27,10 @@ commands["-e"] = function(arguments)
 end
 
 function commands.doctor() return require("moonseed.cli.doctor")() end
+
+function commands.report(arguments)
+  return require("moonseed.cli.report")(arguments)
+end
 
 commands["-"] = function(arguments)
   return require("moonseed.cli.script").file(arguments)
