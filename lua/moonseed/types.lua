@@ -656,9 +656,12 @@ local nn = {}
 --- nn.copy(module): the same module again, with tensors of its own.
 ---
 --- What is shared inside (a tensor or a module under two names) is shared in the
---- copy. Plain fields are taken over as they are; a class that holds more than
---- that has a method `copied(original, copy)`, called on the copy at the end,
---- where copy(module) gives what became of another module.
+--- copy. Of plain fields, tensors and plain tables are copied too, with modules
+--- in them replaced by their copies; objects of other classes and functions are
+--- taken over as they are. A class for which that is not enough has a method
+--- `copied(original, copy)`, called on the copy at the end, where copy(value)
+--- gives what became of a module, tensor or plain table. Gradients are left
+--- behind, and so is memory that two tensors share as views.
 ---
 --- A copy of a module that shares no memory with it. Enqueues.
 ---@param module Module
@@ -853,6 +856,17 @@ local ReLU = {}
 ---@overload fun(modules: table): Sequential
 local Sequential = {}
 
+--- See describe.lua.
+---@param describe function
+---@return table
+function Sequential:describe(describe) end
+
+--- See describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Sequential.rebuild(options, rebuild) end
+
 --- y = 1 / (1 + e^-x).
 ---
 --- nn.Sigmoid{}
@@ -866,6 +880,27 @@ local Sigmoid = {}
 ---@class Tanh: Module
 ---@overload fun(): Tanh
 local Tanh = {}
+
+--- A module as a plain table from which it can be made again, without its
+--- tensors: { class = "Conv2d", options = { 1, 32, kernel = 3 } }.
+---
+--- Known are the classes of moon.nn (and seed.Slot), which keep the options they
+--- were made with; a class that holds modules has methods `describe(describe)`,
+--- giving its options with descriptions for modules, and a function
+--- `rebuild(options, rebuild)` that gives them back as the class takes them.
+--- Classes of your own are known once they are in `describe.classes`, by name.
+---@class describe
+local describe = {}
+
+--- The description of a module; raises for what cannot be made again from one.
+---@param module Module
+---@return table
+function describe.describe(module) end
+
+--- A new module from its description.
+---@param description table
+---@return Module  # module
+function describe.rebuild(description) end
 
 --- `moon.optim`: optimisers, each read from its own file when first asked for.
 ---@class optim
@@ -975,10 +1010,10 @@ function folder.find(places, file) end
 ---@class seed
 local seed = {}
 
---- seed.explore{ model, candidates, data = , valid = , rng_seed = 0, budget = { batches = 200 } }
+--- seed.explore{ model, candidates, data = , valid = , batch = 128, rng_seed = 0, halving = false, budget = { batches = 200 }, classes = , incubation = }
 --- seed.explore: looks for what to plant while training goes on. It copies the
 --- model, storage and all, and holds tournaments on the copy in a task of its
---- own.
+--- own; the training has the bits that it has without.
 ---
 ---   local search = seed.explore{ model, { { slot = "early",
 ---     blueprints = { "norm", "conv_light" } } }, data = train,
@@ -986,7 +1021,13 @@ local seed = {}
 ---   ...
 ---   local best = search:await()[1]      -- { slot =, blueprint =, loss =, ... }
 ---
---- data, valid: the garden's that the model is in, unless given.
+--- What is found is found for the model as it was at the call, whatever is
+--- trained meanwhile; so it is a function of that and of the options. Cancelling
+--- the task gives the copy's memory back.
+---
+--- data, valid, classes, incubation: the garden's that the model is in, unless
+--- given. budget.batches: of features, for all tournaments together, one for
+--- each slot named. Copies the model at once; searches in the task.
 ---@param options table  candidates: a list of { slot =, blueprints = {} }, or names of blueprints, for every slot
 ---@return Task  # task  whose result is a list as a tournament's, each with its slot, the one that improves most first
 function seed.explore(options) end
@@ -1001,12 +1042,26 @@ function seed.explore(options) end
 ---     print(rank, r.blueprint, r.loss, r.improvement)
 ---   end
 ---
+--- Each candidate learns as a seed in TRAINING does (incubator.lua). Their heads
+--- start with the same values, and so does that of a bare head without a seed:
+--- `improvement` is how much lower a candidate's loss is than that head's.
+---
+--- The result is a function of the host's weights and statistics, the data, the
+--- options and a blueprint's place in the list. Features come from the host as
+--- it stands at each batch, in evaluation: seeds in slots before this one take
+--- part with the alphas that they have now. A task that trains the host
+--- meanwhile moves them; seed.explore, which copies the model, is for that.
+---
+--- A winner is planted by its name, slot:germinate(r.blueprint), and learns
+--- again: a seed is the identity at birth, which trained weights are not.
+---
 --- data: what candidates learn from (the garden's `train` unless given);
---- valid: what they are judged on (the garden's). halving: after a third of
---- the batches left the worse half goes (successive halving, Jamieson and
---- Talwalkar 2016).
+--- valid: what they are judged on (the garden's). halving: the worse half
+--- leaves again and again (successive halving, Jamieson and Talwalkar 2016);
+--- those that stay learn what they would have learned without. A candidate that
+--- fails, or whose loss is no finite number, comes last, and `failed` says why.
 ---@param options table
----@return table[]  # best first: blueprint, loss, improvement, parameters, flops, rounds (batches it learned from), module
+---@return table[]  # best first: blueprint, index (its place in the list), loss, improvement, failed, batches (that it learned from; nil if it failed), parameters, flops (per image), module
 function seed.tournament(options) end
 
 --- A garden: the slots of a model, what grows in them, and who decides.
@@ -1059,6 +1114,10 @@ function Garden:slot(name) end
 --- All seeds, in the order of the model.
 ---@return Seed[]
 function Garden:seeds() end
+
+--- The options it was made with that are plain values.
+---@return table
+function Garden:plain_options() end
 
 --- Applies actions, { { slot =, seed = 1, action =, blueprint =, target =,
 --- why = }, ... }: all of them, or none and an error.
@@ -1169,6 +1228,17 @@ function Governor:status() end
 ---@field name string  in the model
 ---@overload fun(options: table): Slot
 local Slot = {}
+
+--- See nn/describe.lua; what grows here is not part of it.
+---@param describe function
+---@return table
+function Slot:describe(describe) end
+
+--- See nn/describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Slot.rebuild(options, rebuild) end
 
 --- The slot's seeds, by position.
 ---@return Seed[]
@@ -1343,7 +1413,8 @@ local evaluate = {}
 ---@return table  # loss and accuracy; empty without data
 function evaluate.measure(garden, data) end
 
---- The loss and accuracy of a model on a data set, in evaluation.
+--- The loss and accuracy of a model on a data set, in evaluation; modes and
+--- random numbers are as before.
 ---@param model Module
 ---@param data Dataset
 ---@return table  # loss, accuracy
@@ -1516,6 +1587,145 @@ function text.event(event) end
 ---@return string  # lines, without the end of the last
 function text.table(rows, options) end
 
+--- `moon.train`: runs, their checkpoints, what they leave behind. A name is its
+--- file here; reading a name loads it.
+---@class train
+local train = {}
+
+--- moon.train.export: the grown network for elsewhere.
+---
+---   moon.train.export(model, "grown")   -- grown.safetensors and grown.lua
+---   local model = moon.train.import "grown"
+---
+--- Any tool can read the weights; the Lua file returns a description from
+--- which the network is made again: its layers, and what grew in its slots.
+---
+--- Writes PATH.safetensors and PATH.lua; suspends until both are there.
+---@param model Module
+---@param path string  without an ending
+function train.export(model, path) end
+
+--- moon.train.import: reads what export wrote.
+---
+--- Makes the network again; it is in evaluation. Suspends.
+---@param path string  as it was given to export
+---@return table  # model
+function train.import(path) end
+
+--- moon.train.resume: a run goes on from its last checkpoint that is whole, in
+--- this process or another, with the bits that it would have had.
+---
+---   local run = moon.train.resume("runs/first")
+---   local run = moon.train.resume{ "runs/first", model = build() }
+---
+--- moon.train.resume(folder), or { folder, model =, optim =, train =, valid =,
+--- schedule =, loss =, ... } for what a checkpoint cannot hold: classes,
+--- functions and data of your own. Suspends while it reads.
+---@param options string|table
+---@return Run  # run  that trains on from now
+function train.resume(options) end
+
+--- What a run leaves behind: scalars and events, a line of JSON each.
+---
+---   local record = Record.open{ "runs/first/record.jsonl",
+---                               meta = { epochs = 10 } }
+---   record:scalar("loss", step, 0.31)
+---   record:event("checkpoint", { step = 1200, path = "1200.safetensors" })
+---   record:close()
+---
+--- Writing never makes the training wait: lines go through a bounded queue to
+--- libuv's threads, within half a second. When the disk does not keep up,
+--- scalars are dropped first, events once twice as much waits; how many is an
+--- event of its own, and record.dropped. What goes wrong with the disk is one
+--- printed line and an event later. docs/record.md is the schema.
+---@class Record
+local Record = {}
+
+--- Record.open{ path, append = false, meta = { ... } }
+--- Makes the file, or goes
+--- on with it; its folder is there. Writes the event "start" with the
+--- environment and `meta`, whose `step` says from where a resumed run goes on:
+--- what the record has of later steps is void from then on.
+---   limit      bytes that may wait for the disk
+---   patience   ms that close waits for a disk that does nothing
+---@param options table
+---@return Record
+function Record.open(options) end
+
+--- A value of a curve. One that is not finite is written as null, with why.
+---@param name string  "loss", "alpha/early/1"
+---@param step integer
+---@param value number
+function Record:scalar(name, step, value) end
+
+--- Something that happened. A garden's `on_event` may pass its events as they
+--- are: record:event(event.kind, event).
+---@param kind string
+---@param fields table|nil  plain values
+function Record:event(kind, fields) end
+
+--- What the seeds of a garden are worth now, as far as it has changed since the
+--- last call: alpha, contribution and cost, see record/garden.lua. Suspends
+--- when a seed is new, to count its cost.
+---@param garden Garden
+function Record:garden(garden) end
+
+--- Which op ran on which stream when: the timeline of a step.
+---@param step integer
+---@param spans table[]  as moon.streams():recent() gives them
+---@param since number|nil  uv.hrtime() at the start of the step; ops that began before are left out, those of earlier steps that ran since are not
+function Record:streams(step, spans, since) end
+
+--- Has everything written, and suspends until it is. Gives up, and says so,
+--- when a write fails or nothing moves for `patience`. Again: does nothing.
+function Record:close() end
+
+--- moon.train.fit: trains a model in the background.
+---
+---   local run = moon.train.fit{ model, optim = opt, train = train,
+---                               valid = valid, epochs = 10, out = "runs/one" }
+---   run:await()
+---
+--- train.fit{ model, optim =, train =, valid =, epochs = 1, ... }
+---   batch      128; augment: { flip = true, crop = 2 } of data:batches
+---   schedule   "constant", "cosine", "one_cycle", or function(part) -> factor
+---              of optim.lr; part of the run in [0, 1)
+---   loss       function(model, x, y) -> loss; cross-entropy unless given
+---   garden     a seed.Garden of the model
+---   out        a folder: checkpoints and the record
+---   every      steps between checkpoints; one per epoch unless given
+---   keep       how many of the last checkpoints stay (3), beside the best
+---   patience   epochs without a better validation loss before it ends
+---   rng_seed   where the run's random numbers begin; the caller's unless given
+---   quiet      no progress
+---   on_event   function(kind, fields)
+---@class fit
+---@overload fun(options: table): Run
+local fit = {}
+
+--- Reports: one HTML file that tells what happened in a run, or in several.
+---
+---   report.write{ { "runs/first", "runs/second" }, out = "two.html" }
+---
+--- Everything is computed from the records alone, see docs/record.md.
+---@class report
+local report = {}
+
+--- train.report.write{ runs, out = path, trace = path }
+--- Writes the page of the runs
+--- (folders with a record.jsonl, or records), beside the first record unless
+--- told where, and a Chrome trace of their streams if `trace` is given.
+---@param options table
+---@return table  # out, nbytes of the page, trace; runs as they were read
+function report.write(options) end
+
+--- moon.train.runs(): the runs of this process, oldest first: those that go on,
+--- and those that have ended while somebody still holds them.
+--- The runs of this process, oldest first.
+---@class runs
+---@overload fun(): Run[]
+local runs = {}
+
 --- What forward and backward share: fields of your own, and saved tensors.
 ---@class OpContext
 local OpContext = {}
@@ -1559,6 +1769,7 @@ function Task:is_ready() end
 ---@class TaskOptions
 ---@field name string|nil  for reports
 ---@field same_stream boolean|nil  the caller's stream instead of its own
+---@field of_program boolean|nil  a child of moon.main's task, not the caller's, which may end before it
 local TaskOptions = {}
 
 --- Streams and events: in-order queues on a device, and points on them.
@@ -1651,6 +1862,11 @@ function Dataset:narrow(start, length) end
 ---@return Dataset  # dataset
 function Dataset:subset(positions) end
 
+--- The examples in these rows of what the data set was read from.
+---@param index Tensor  i64 [n], from 0
+---@return Dataset  # dataset
+function Dataset:rows(index) end
+
 --- Dataset:split{ n, rng_seed = 0 }
 --- Two parts, without n random examples and those n.
 --- The same seed gives the same parts.
@@ -1682,6 +1898,11 @@ function Dataset:batches(options) end
 ---@class Seed
 local Seed = {}
 
+--- Takes part as it did elsewhere, without a garden.
+---@param t table  stage, alpha, kind, blueprint, shape
+---@param generator userdata  uint64_t[5]
+function Seed:carry(t, generator) end
+
 --- The stage, DORMANT without a garden.
 ---@return string
 function Seed:stage() end
@@ -1703,6 +1924,46 @@ function Seed:errors() end
 --- alpha, gate, passed, failed, forced }.
 ---@return table[]
 function Seed:history() end
+
+--- A stream for its ops, unless the slot has them in the host's.
+function Seed:take_stream() end
+
+--- A run: training that goes on in a task of its own, and what one may do to it
+--- from outside. fit.lua makes them.
+---
+---   run:await()       to the end; raises what ended it
+---   run:pause()       at the next step boundary;  run:resume()
+---   run:checkpoint()  suspends until the file is there
+---   run:cancel()
+---   run.metrics       numbers, readable at any time: step, epoch, loss, ...
+---   run.series        curves by name: { steps = {}, values = {} }
+---   run.state         "running", "paused", "done", "failed", "cancelled"
+---@class Run
+---@field name string  "first" of runs/first
+---@field state string  running, paused, done, failed or cancelled
+---@field metrics table<string, number>  readable at any time
+---@field series table<string, table>  curves by name: { steps = {}, values = {} }
+local Run = {}
+
+--- Waits for the end.
+---@return Run  # self
+function Run:await() end
+
+--- Pauses before the next step.
+---@return Run  # self
+function Run:pause() end
+
+--- Goes on after a pause.
+---@return Run  # self
+function Run:resume() end
+
+--- Ends it; what was trained stays in the model.
+---@return Run  # self
+function Run:cancel() end
+
+--- A checkpoint of the state at the next step boundary.
+---@return string  # path
+function Run:checkpoint() end
 
 --- What was submitted to a stream so far.
 ---@class Event
@@ -1797,6 +2058,7 @@ nn.ReLU = ReLU
 nn.Sequential = Sequential
 nn.Sigmoid = Sigmoid
 nn.Tanh = Tanh
+nn.describe = describe
 moon.optim = optim
 optim.SGD = SGD
 moon.data = data
@@ -1814,6 +2076,11 @@ seed.lanes = lanes
 seed.schedule = Schedule
 seed.stages = stages
 seed.text = text
+moon.train = train
+train.Record = Record
+train.fit = fit
+train.report = report
+train.runs = runs
 moon.version = ""
 
 return moon

@@ -22,6 +22,10 @@ function Archive.new()
   return setmetatable({ plain = {}, tensors = {} }, Archive)
 end
 
+local function copy_of(t)
+  return function() return t:detach():clone():keep() end
+end
+
 --- Takes a copy of a tensor as it is at this point of the stream; enqueues.
 ---@param name string
 ---@param t userdata
@@ -29,9 +33,7 @@ function Archive:put(name, t)
   if self.tensors[name] then
     check.fail("checkpoint", "two tensors are called %s", name)
   end
-  self.tensors[name] = moon.no_grad(function()
-    return t:detach():clone():keep()
-  end)
+  self.tensors[name] = moon.no_grad(copy_of(t))
 end
 
 --- Takes copies of tensors by name, under `prefix`.

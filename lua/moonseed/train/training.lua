@@ -6,8 +6,10 @@ local moon = require "moonseed"
 local nn = require "moonseed.nn"
 local pace = require "moonseed.pace"
 local checkpoint = require "moonseed.train.checkpoint"
+local recording = require "moonseed.train.recording"
 local progress = require "moonseed.train.progress"
 local seed = require "moonseed.seed"
+local uv = require("moonseed.ffi").uv
 
 local ACCURACY_EVERY = 10  -- steps
 
@@ -43,8 +45,9 @@ end
 
 local function step(run, x, y)
   set_rate(run)
-  local loss, right
+  local since, loss, right = uv.hrtime(), nil, nil
   moon.tidy(function() loss, right = learn(run, x, y) end)
+  recording.step(run, loss, since)
   local at, value = run.clock:step(x:size(1), loss, right)
   if run.record and at then run.record:scalar("loss", at, value) end
 end
@@ -89,11 +92,7 @@ local function note_epoch(run, found)
   clock:note("valid_loss", at, found.loss)
   clock:note("valid_accuracy", at, found.accuracy)
   clock:note("lr", at, run.optim.lr)
-  if not run.record then return end
-  for _, name in ipairs{ "valid_loss", "valid_accuracy", "lr" } do
-    local value = run.metrics[name]
-    if value then run.record:scalar(name, at, value) end
-  end
+  recording.epoch(run)
 end
 
 -- Whether this epoch's validation loss is the best; whether to go on.
