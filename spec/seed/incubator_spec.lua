@@ -78,7 +78,9 @@ end)
 describe("against the host's frozen tail", function()
   local function host_state(run)
     local all = {}
-    for _, p in run.model:parameters() do all[#all + 1] = p:detach() end
+    for _, p in run.model:parameters() do
+      all[#all + 1], all[#all + 2] = p:detach(), p.grad
+    end
     for _, b in run.model:buffers() do all[#all + 1] = b end
     return bits.of_all(all)
   end
