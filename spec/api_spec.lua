@@ -1,24 +1,17 @@
--- The lines of the API by example (API.md), as users type them. Growth, fit,
--- capture and checkpoints are not part of it yet.
+-- The lines of the API by example (API.md), as users type them. Capture is not
+-- part of it yet.
 
 local moon = require "moonseed"
 local files = require "support.files"
 local task = require "support.task"
-local nn, optim = moon.nn, moon.optim
+local nn, optim, seed = moon.nn, moon.optim, moon.seed
 
 describe("the API, its parts:", function()
-  it("those yet to come are nil", function()
-    assert.is_nil(moon.seed)
-    assert.is_nil(moon.train)
+  it("those that there are not are nil", function()
+    assert.is_nil(moon.capture)
     assert.is_nil(moon.no_such_part)
-  end)
-
-  it("an error inside one is raised as it is", function()
-    package.preload["moonseed.seed"] = function() error("no soil", 0) end
-    local ok, why = pcall(function() return moon.seed end)
-    package.preload["moonseed.seed"] = nil
-    assert.is_false(ok)
-    assert.matches("no soil", why)
+    assert.is_table(moon.seed)
+    assert.is_table(moon.train)
   end)
 end)
 
@@ -307,5 +300,93 @@ describe("the API, models:", function()
   it("an unknown option lists the known ones", task(function()
     assert.error_matches(function() nn.Conv2d{ 1, 2, kernal = 3 } end,
       "kernal.*kernel")
+  end))
+end)
+
+describe("the API, growth:", function()
+  local function model_of()
+    return nn.Sequential{
+      nn.Conv2d{ 1, 8, kernel = 3, padding = 1, bias = false },
+      nn.BatchNorm2d{ 8 }, nn.ReLU{},
+      seed.Slot{ "early" },
+      nn.MaxPool2d{ 2 },
+      nn.Conv2d{ 8, 16, kernel = 3, padding = 1 }, nn.ReLU{},
+      seed.Slot{ "late" },
+      nn.GlobalAvgPool2d{}, nn.Linear{ 16, 10 },
+    }
+  end
+
+  it("a garden, its slots, a seed by hand", task(function()
+    local model = model_of()
+    local garden = seed.Garden{ model, policy = "scripts/policies/plateau.lua",
+                                governor = true }
+    local slots = garden:slots()
+    assert.equal(slots.early, garden:slot "early")
+    assert.equal(slots.late, garden:slot "late")
+    local slot = garden:slot("early")
+    assert.equal("DORMANT", slot:stage())
+    slot:germinate("conv_light")
+    assert.equal("GERMINATED", slot:stage())
+    assert.is_false(pcall(slot.germinate, slot, "conv_light"))
+    assert.equal(0, slot:alpha())
+    model(moon.randn(4, 1, 28, 28))
+    slot:advance()
+    assert.equal("TRAINING", slot:stage())
+    slot:prune("why")
+    assert.equal("PRUNED", slot:stage())
+    assert.equal("why", slot:history()[3].why)
+    assert.is_false(pcall(slot.fossilize, slot))
+    garden:close()
+  end))
+
+  it("a blueprint, a tournament, a search", task(function()
+    local model = model_of()
+    local all = moon.data.fashion_mnist{ "train" }
+    local train, valid = all:narrow(1, 600):split{ 100, rng_seed = 1 }
+    local garden = seed.Garden{ model, train = train, valid = valid }
+    seed.blueprint("my_block", { build = function(shape)
+      assert.equal(4, #shape)
+      local module = nn.Module:extend("MyBlock"){}
+      function module.forward(_, x) return x * 1 end
+      return module
+    end })
+    local slot = garden:slot("early")
+    slot:germinate("my_block")
+    assert.equal("my_block", slot:seed().blueprint)
+    local ranks = seed.tournament{ garden:slot "late",
+                                   { "norm", "depthwise", "conv_light" },
+                                   batches = 3 }
+    assert.equal(3, #ranks)
+    local search = seed.explore{ model, { "norm", "conv_small" },
+                                 budget = { batches = 4 } }
+    assert.is_true(#search:await() >= 2)
+    garden:close()
+  end))
+end)
+
+describe("the API, training:", function()
+  it("a run in the background, and its continuation", task(function()
+    local folder, remove = files.folder()
+    local all = moon.data.fashion_mnist{ "train" }:narrow(1, 700)
+    local train, valid = all:split{ 60, rng_seed = 1 }
+    local model = nn.Sequential{
+      nn.Conv2d{ 1, 4, kernel = 3 }, nn.ReLU{}, seed.Slot{ "early" },
+      nn.GlobalAvgPool2d{}, nn.Linear{ 4, 10 } }
+    local opt = optim.SGD{ model, lr = 0.05, momentum = 0.9 }
+    local garden = seed.Garden{ model }
+    local run = moon.train.fit{ model, optim = opt, train = train,
+                                valid = valid, epochs = 2, garden = garden,
+                                out = folder .. "/first", quiet = true }
+    run:pause() run:resume()
+    run:checkpoint()
+    run:await()
+    assert.equal(10, run.metrics.step)
+    garden:close()
+    local again = moon.train.resume(folder .. "/first")
+    again:await()
+    again.garden:close()
+    assert.equal(10, again.metrics.step)
+    os.execute("rm -r " .. folder .. "/first")
+    remove()
   end))
 end)

@@ -99,7 +99,8 @@ describe("spawn and await", function()
 
   it("refuse options that there are not", function()
     fails("spawn: the options is a table, not number", moon.spawn, print, 5)
-    fails("spawn: no option 'title' %(known: name, same_stream%)", moon.spawn,
+    fails("spawn: no option 'title' %(known: name, of_program, same_stream%)",
+          moon.spawn,
           print, { title = "x" })
     fails("spawn: name is a string, not number", moon.spawn, print,
           { name = 5 })

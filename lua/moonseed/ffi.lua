@@ -3,6 +3,7 @@
 -- core/moonseed.h is the only description of the core. It is read here as it
 -- is for the compiler, less the lines that begin with '#'.
 
+require "moonseed.iterate"
 local ffi = require "ffi"
 -- First loaded inside a coroutine, luv crashes when that is collected. So load
 -- moonseed, which loads luv, from the main chunk.

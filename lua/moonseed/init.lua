@@ -1,8 +1,9 @@
 --- Moonseed: `local moon = require "moonseed"`.
 --
 -- Requiring it opens the runtime (closed when the Lua state is), replaces
--- coroutine.create, wrap and resume by ones that let an await pass through, and
--- print by one that awaits tensors. Do it from the main chunk, not inside a
+-- coroutine.create, wrap and resume by ones that let an await pass through,
+-- print by one that awaits tensors, and, where LuaJIT's are at fault, pairs and
+-- next (iterate.lua). Do it from the main chunk, not inside a
 -- coroutine.
 
 local core = require "moonseed.ffi"

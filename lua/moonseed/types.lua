@@ -6,8 +6,9 @@
 --- Moonseed: `local moon = require "moonseed"`.
 ---
 --- Requiring it opens the runtime (closed when the Lua state is), replaces
---- coroutine.create, wrap and resume by ones that let an await pass through, and
---- print by one that awaits tensors. Do it from the main chunk, not inside a
+--- coroutine.create, wrap and resume by ones that let an await pass through,
+--- print by one that awaits tensors, and, where LuaJIT's are at fault, pairs and
+--- next (iterate.lua). Do it from the main chunk, not inside a
 --- coroutine.
 ---@class moon
 local moon = {}
@@ -1907,7 +1908,7 @@ local Seed = {}
 
 --- Takes part as it did elsewhere, without a garden.
 ---@param t table  stage, alpha, kind, blueprint, shape
----@param generator userdata  uint64_t[5]
+---@param generator userdata  words, as moon_task_generator gives them
 function Seed:carry(t, generator) end
 
 --- The stage, DORMANT without a garden.

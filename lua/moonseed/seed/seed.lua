@@ -52,7 +52,7 @@ end
 
 --- Takes part as it did elsewhere, without a garden.
 ---@param t table             stage, alpha, kind, blueprint, shape
----@param generator userdata  uint64_t[5]
+---@param generator userdata  words, as moon_task_generator gives them
 function Seed:carry(t, generator)
   self.generator, self.kind, self.blueprint = generator, t.kind, t.blueprint
   self.shape, self.curve = t.shape, Schedule.options("seed")
