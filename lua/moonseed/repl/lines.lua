@@ -1,0 +1,104 @@
+--- Runs what was typed: each line a task, in the session's globals.
+
+local chunk = require "moonseed.repl.chunk"
+local context = require "moonseed.context"
+local interrupt = require "moonseed.repl.interrupt"
+local loop = require "moonseed.loop"
+local show = require "moonseed.repl.show"
+local task = require "moonseed.task"
+
+---@class Lines
+---@field env table     the session's globals
+---@field session Task
+local Lines = {}
+Lines.__index = Lines
+
+local KEPT = 9  -- earlier results: _1 to _9
+
+---@param env table
+---@param session Task
+---@return Lines
+function Lines.new(env, session)
+  return setmetatable({ env = env, session = session, number = 1,
+                        results = {} }, Lines)
+end
+
+local function name_of(self) return "line" .. self.number end
+
+--- Whether it can be run, or is wrong for good: more rows would not help.
+---@param text string
+---@return boolean
+function Lines:is_complete(text)
+  local _, _, more = chunk.compile(text, name_of(self), self.env)
+  return not more
+end
+
+-- _ is the newest, _1 the one before it.
+local function keep(self, value)
+  local results, env = self.results, self.env
+  table.insert(results, 1, value)
+  results[KEPT + 2] = nil
+  env._ = results[1]
+  for i = 1, KEPT do env["_" .. i] = results[i + 1] end
+end
+
+local function show_results(self, silent, ...)
+  local n = select("#", ...)
+  if n == 0 then return end
+  local first = ...
+  if first ~= nil then keep(self, first) end
+  if silent then return end
+  local parts = {}
+  for i = 1, n do parts[i] = show.text((select(i, ...))) end
+  io.write(table.concat(parts, "\n"), "\n")
+end
+
+-- Frames of the session itself say nothing to its user.
+local function trim(trace)
+  local rows = {}
+  for row in trace:gmatch "[^\n]+" do
+    if row:find "moonseed/repl/lines%.lua" then break end
+    rows[#rows + 1] = row:gsub("in function 'fn'$", "in the line")
+  end
+  while rows[#rows] and rows[#rows]:find "%[C%]: in function 'xpcall'" do
+    rows[#rows] = nil
+  end
+  return table.concat(rows, "\n")
+end
+
+local function error_text(e, trace)
+  local text = type(e) == "string" and e or show.text(e)
+  if type(e) == "string" and e:find "interrupted$" then return text end
+  trace = trace and trim(trace)
+  if not trace or not trace:find "\n.*\n" then return text end
+  return text .. "\n" .. trace
+end
+
+local function run_function(self, fn, silent)
+  local this = loop.running
+  local ok, e = xpcall(function()
+    show_results(self, silent, fn(chunk.pass))
+  end, context.note)
+  this:hand_over(self.session)  -- what it spawned goes on without it
+  if not ok then error(e, 0) end
+end
+
+--- Runs a line to its end. What it returns is shown and kept as `_`.
+---@param text string
+---@return string|nil  what went wrong, if anything did
+function Lines:run(text)
+  local source = "=" .. name_of(self)
+  local fn, why = chunk.compile(text, name_of(self), self.env)
+  self.number = self.number + 1
+  if not fn then return why end
+  local silent = chunk.is_silent(text)
+  local line = task.spawn(function() run_function(self, fn, silent) end,
+                          { name = source:sub(2), same_stream = true })
+  interrupt.begin(line, source)
+  local stopped = line:join()
+  interrupt.finish(self.session)
+  if stopped ~= nil then loop.raise_stop(stopped) end
+  if line.failed then return error_text(line.error, line.trace) end
+end
+
+return Lines
