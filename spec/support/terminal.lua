@@ -13,7 +13,7 @@ Terminal.__index = Terminal
 
 local M = {}
 
-local LIMIT_MS = 60000  -- a slow machine is no failure
+local LIMIT_MS = tonumber(os.getenv "LIMIT") or 60000  -- a slow machine is no failure
 local LOOK_MS = 20
 
 local numbered = 0
@@ -130,13 +130,23 @@ function Terminal:wait(text)
   end, "'" .. text .. "'")
 end
 
---- Looks until the last row of the screen is this.
+--- Looks until n rows of the screen are this, whole.
+---@param row string
+---@param n integer
+---@return string screen
+function Terminal:wait_rows(row, n)
+  return self:wait_until(function(screen)
+    local found = 0
+    for line in screen:gmatch "[^\n]*" do
+      if line == row then found = found + 1 end
+    end
+    return found >= n
+  end, "row '" .. row .. "'")
+end
+
+--- Looks until a row of the screen is this, whole.
 ---@param row string
 ---@return string screen
-function Terminal:wait_last(row)
-  return self:wait_until(function(screen)
-    return screen:match "[^\n]*$" == row
-  end, "last row '" .. row .. "'")
-end
+function Terminal:wait_row(row) return self:wait_rows(row, 1) end
 
 return M

@@ -7,6 +7,12 @@ local M = {}
 ---@return any ...
 function M.pass(...) return ... end
 
+-- Whether a statement cannot even begin so: then it is a wrong expression.
+local function is_at_start(why, text)
+  local token = why:match "near '(.-)'$"
+  return token ~= nil and text:match("^%s*(.*)"):sub(1, #token) == token
+end
+
 local function wants_more(why)
   return why:find "'<eof>'$" ~= nil
 end
@@ -43,7 +49,8 @@ function M.compile(text, name, env)
     local first_why = why
     fn, why = loadstring(text, "=" .. name)
     if not fn then
-      return nil, why, wants_more(why) or wants_more(first_why)
+      return nil, is_at_start(why, text) and first_why or why,
+        wants_more(why) or wants_more(first_why)
     end
   end
   jit.off(fn, true)

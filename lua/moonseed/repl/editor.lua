@@ -28,8 +28,9 @@ end
 
 -- --- drawing ---------------------------------------------------------------
 
---- Draws the prompt and the line.
-function Editor:draw()
+--- Draws the prompt and the line, with what stands above and below, or alone.
+---@param alone boolean|nil
+function Editor:draw(alone)
   local screen, buffer, search = self.screen, self.buffer, self.search
   local text, at, prompts = buffer.text, buffer.at, self.prompts
   if search then
@@ -37,14 +38,15 @@ function Editor:draw()
     at = (text:find(search.text, 1, true) or 1) - 1
   end
   local input = layout.input(text, at, prompts, screen.columns)
-  screen:draw(layout.stack(input, self.above(), self.below, screen.height))
+  local above = alone and {} or self.above()
+  screen:draw(layout.stack(input, above, self.below, screen.height))
 end
 
 -- Draws it once more, whole and alone, and leaves it there.
 local function leave(self)
   self.below, self.search = {}, nil
   self.buffer:move "last"
-  self:draw()
+  self:draw(true)
   self.screen:leave()
 end
 

@@ -53,22 +53,43 @@ local function last_state(row)
   return (row:gsub("\27%[[%d;]*[A-LN-Za-ln-z]", ""))
 end
 
--- While a line runs, text goes straight out. At the prompt, whole rows go above
--- it, and the begun one stands there until it is finished.
-local function print_text(self, text)
-  if text == "" then return end
-  if not self.idle then
-    self.terminal:write(text)
-    self.rest = (self.rest .. text):match "[^\n]*$"
-    return
-  end
-  local rows, rest = (self.rest .. text):match "^(.*\n)([^\n]*)$"
-  self.rest = rest or self.rest .. text
-  if rows then
+-- Whole rows and what is left.
+local function split(text)
+  local rows, rest = text:match "^(.*\n)([^\n]*)$"
+  if not rows then return "", text end
+  return rows:gsub("[^\n]*\r([^\n])", "%1"), rest
+end
+
+-- At the prompt: whole rows go above it, and the begun one stands there until
+-- it is finished.
+local function print_above(self, text)
+  local rows
+  rows, self.rest = split(self.rest .. text)
+  if rows ~= "" then
     self.screen:erase()
-    self.terminal:write((rows:gsub("[^\n]*\r([^\n])", "%1")))
+    self.terminal:write(rows)
   end
   self.editor:draw()
+end
+
+-- While a line runs: what it prints goes straight out, of other tasks only
+-- whole rows. `open`: the line has begun a row.
+local function print_through(self, text)
+  if self.lines:is_running() then
+    self.open = not text:find "\n$"
+    return self.terminal:write(text)
+  end
+  local rows
+  rows, self.rest = split(self.rest .. text)
+  if rows == "" then return end
+  self.terminal:write((self.open and "\n" or "") .. rows)
+  self.open = false
+end
+
+local function print_text(self, text)
+  if text == "" then return end
+  local write = self.idle and print_above or print_through
+  write(self, text)
 end
 
 -- The begun row and the watches, above the prompt.
@@ -89,10 +110,10 @@ end
 
 -- --- running a line --------------------------------------------------------
 
--- What a line printed last stays on its row: the prompt begins a new one.
+-- The prompt begins a new row.
 local function end_row(self)
-  if last_state(self.rest) ~= "" then self.terminal:write "\n" end
-  self.rest = ""
+  if self.open then self.terminal:write "\n" end
+  self.open = false
 end
 
 local function run_line(self, text)
@@ -152,7 +173,9 @@ local function take_keys(self, events)
   end
 end
 
+-- A Ctrl-C is older than what is read after it.
 local function on_bytes(self, bytes)
+  if interrupt.is_due() then loop.interrupt() end
   if bytes then return take_keys(self, self.keys:feed(bytes)) end
   self.gone = true
   self.entered = self.entered or { kind = "gone" }

@@ -103,6 +103,12 @@ function M.begin(task, source)
   C.moon_interrupt_aim(runtime.handle, task.core)
 end
 
+--- Whether a Ctrl-C has not been dealt with yet; it has been then.
+---@return boolean
+function M.is_due()
+  return C.moon_interrupt_take(runtime.handle) == 1
+end
+
 --- The line has ended; one that came too late is forgotten.
 ---@param session Task
 function M.finish(session)

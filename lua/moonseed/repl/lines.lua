@@ -83,6 +83,12 @@ local function run_function(self, fn, silent)
   if not ok then error(e, 0) end
 end
 
+--- Whether a line's own task is what runs now.
+---@return boolean
+function Lines:is_running()
+  return loop.running == self.task
+end
+
 --- Runs a line to its end. What it returns is shown and kept as `_`.
 ---@param text string
 ---@return string|nil  what went wrong, if anything did
@@ -94,6 +100,7 @@ function Lines:run(text)
   local silent = chunk.is_silent(text)
   local line = task.spawn(function() run_function(self, fn, silent) end,
                           { name = source:sub(2), same_stream = true })
+  self.task = line
   interrupt.begin(line, source)
   local stopped = line:join()
   interrupt.finish(self.session)
