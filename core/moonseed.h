@@ -141,7 +141,7 @@ void moon_interrupt_raise(moon_runtime *rt);
  * Ctrl-C comes while the one before has waited for a second. NULL: as above.
  * The task is compared, not kept. */
 void moon_interrupt_aim(moon_runtime *rt, const moon_task *task);
-/* Called by the handler, so safe in one, while there is an aim. fn NULL: none. */
+/* Called by the handler, so safe there, while there is an aim. NULL: none. */
 typedef struct moon_interrupt_call {
   void (*fn)(void *, void *, int, int);
   void *a, *b;

@@ -343,7 +343,7 @@ void moon__idle_wake(moon_runtime *rt);
 /* interrupt.c; any time */
 enum { MOON__NARROW = 1, MOON__WIDE = 2 };  /* the aim counts; it does not */
 void moon__interrupt_forget(moon_runtime *rt);
-int moon__interrupted(const moon_ctx *ctx);  /* a status; when the flag is set */
+int moon__interrupted(const moon_ctx *ctx);  /* a status; the flag is set */
 /* worker.c */
 int moon__workers_start(moon_runtime *rt, int n);
 void moon__workers_stop(moon_runtime *rt);

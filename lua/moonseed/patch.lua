@@ -64,8 +64,8 @@ end
 ---@param source string  of the new functions, as in debug.getinfo
 ---@return Patch
 function M.plan(old, new, source)
-  local patch = { old = {}, seen = {}, source = source, foreign = { [_G] = true },
-                  root = new }
+  local patch = { old = {}, seen = {}, source = source, root = new,
+                  foreign = { [_G] = true } }
   for _, loaded in pairs(package.loaded) do
     if type(loaded) == "table" and not rawequal(loaded, old) then
       patch.foreign[loaded] = true

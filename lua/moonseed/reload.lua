@@ -49,8 +49,8 @@ local function find(name)
   end
   local module, path = by_path(name)
   if not module then
-    check.fail("reload", "no module that is loaded is named, or read from, '%s'",
-               name)
+    check.fail("reload", "no module that is loaded is named, or read from, "
+               .. "'%s'", name)
   end
   return module, path
 end

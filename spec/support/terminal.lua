@@ -13,7 +13,7 @@ Terminal.__index = Terminal
 
 local M = {}
 
-local LIMIT_MS = tonumber(os.getenv "LIMIT") or 60000  -- a slow machine is no failure
+local LIMIT_MS = 60000  -- a slow machine is no failure
 local LOOK_MS = 20
 
 local numbered = 0

@@ -13,8 +13,9 @@ local function is_at_start(why, text)
   return token ~= nil and text:match("^%s*(.*)"):sub(1, #token) == token
 end
 
+-- The end came too early; but a string in quotes ends in its own row.
 local function wants_more(why)
-  return why:find "'<eof>'$" ~= nil
+  return why:find "'<eof>'$" ~= nil and not why:find "unfinished string"
 end
 
 --- Whether its values are not to be shown: it ends in a semicolon.

@@ -5,6 +5,7 @@ local help = require "moonseed.repl.help"
 local moon = require "moonseed"
 local plot = require "moonseed.repl.plot"
 local who = require "moonseed.repl.who"
+local width = require "moonseed.repl.width"
 
 local M = {}
 
@@ -51,7 +52,9 @@ function M.globals(style)
   local hidden = {}
 
   --- help(x): what the sources say about a function, a module or a name.
-  function env.help(x) io.write(help.text(x, env), "\n") end
+  function env.help(x)
+    io.write(width.wrap(help.text(x, env), style().columns), "\n")
+  end
 
   --- who(): your variables: name, type, shape or value, bytes.
   function env.who() who.print(env, hidden, style().columns) end

@@ -52,7 +52,8 @@ end
 -- The value of the expression that ends the text; nil when it has none, or
 -- would need a call.
 local function value_of(text, env)
-  local head, _, name = text:match "^(.*):slot%s*%(?%s*([\"'])([^\"']*)%2%s*%)?$"
+  local head, _, name =
+    text:match "^(.*):slot%s*%(?%s*([\"'])([^\"']*)%2%s*%)?$"
   if head then
     local garden = value_of(head, env)
     return is_garden(garden) and rawget(garden, "by_name")[name] or nil

@@ -153,13 +153,15 @@ end
 ---@param event table
 function Editor:take(event)
   self.below = {}
-  if self.search then return search_key(self, event) end
-  if event.text then return self.buffer:insert(event.text) end
-  if event.paste then
-    return self.buffer:insert((event.paste:gsub("\t", "  "):gsub("\n+$", "")))
+  if self.search then
+    search_key(self, event)
+  elseif event.text then
+    self.buffer:insert(event.text)
+  elseif event.paste then
+    self.buffer:insert((event.paste:gsub("\t", "  "):gsub("\n+$", "")))
+  elseif act[event.key] then
+    act[event.key](self)
   end
-  local fn = act[event.key]
-  if fn then fn(self) end
 end
 
 --- An empty line.

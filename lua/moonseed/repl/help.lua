@@ -13,12 +13,12 @@ A line is Lua; its values are shown without `return`, `;` at its end silences.
 Names you assign stay; a `local` is gone when its line has run. _ is the last
 value, _1 to _9 those before it.
 
-  help(x)  help "moon.conv2d"    what the sources say about it
-  who()                          your variables
-  runs()                         the trainings of this process
-  plot(run, "loss")              a chart; also of a list of numbers
-  watch("run.metrics.loss", 2)   above the prompt, looked at every 2 s; unwatch()
-  reload "layers"                reads a Lua module again, in place
+  help(x)  help "moon.conv2d"   what the sources say about it
+  who()                         your variables
+  runs()                        the trainings of this process
+  plot(run, "loss")             a chart; also of a list of numbers
+  watch("run.metrics.loss", 2)  above the prompt, every 2 s; unwatch() ends it
+  reload "layers"               reads a Lua module again, in place
 
 Lines are tasks: moon.sleep(100) or t:item() waits while trainings go on. What
 a line spawns goes on after it. Lines are interpreted; put loops that must be
@@ -61,23 +61,29 @@ local function of_function(fn)
     if found then return found end
     text[1] = "no comment"
   end
-  table.insert(text, 1, source.signature(lines, number) or "function")
+  local signature = source.signature(lines, number) or "function"
+  local name = signature:find "^[%a]+[.:]" and public_name(fn)
+  if name then signature = name .. signature:match "%b()$" end
+  table.insert(text, 1, (signature:gsub("^M%.", "")))
   text[#text + 1] = ("%s:%d"):format(path, number)
   return table.concat(text, "\n")
 end
 
--- The first sentence of a function's comment.
-local function first_sentence(fn)
-  local path, number = source.place(fn)
-  local lines = path and source.lines(path)
-  if not lines then return "" end
+-- The first sentence of a comment, up to an empty row or an example.
+local function sentence(rows)
   local text = {}
-  for _, line in ipairs(source.above(lines, number)) do
-    if line:find "^  " then break end
-    text[#text + 1] = line
+  for _, row in ipairs(rows) do
+    if row:find "^  " or row == "" then break end
+    text[#text + 1] = row
   end
   local whole = table.concat(text, " ")
   return whole:match "^(.-[.:;])%s" or whole
+end
+
+local function first_sentence(fn)
+  local path, number = source.place(fn)
+  local lines = path and source.lines(path)
+  return lines and sentence(source.above(lines, number)) or ""
 end
 
 local function loaded_as(value)
@@ -86,32 +92,41 @@ local function loaded_as(value)
   end
 end
 
-local function list_functions(value, text)
+-- What a module's file says first.
+local function file_comment(value)
+  local name = loaded_as(value)
+  local path = name and package.searchpath(name, package.path)
+  local lines = path and source.lines(path)
+  return lines and source.head(lines) or {}
+end
+
+local function about(member)
+  if type(member) == "function" then return first_sentence(member) end
+  if type(member) ~= "table" then return nil end
+  local text = file_comment(member)
+  return text[1] and sentence(text) or nil
+end
+
+local function list_members(value, text)
   local names = {}
   for name in pairs(members.names(value)) do
     if not name:find "^_" then names[#names + 1] = name end
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    local member = members.get(value, name)
-    if type(member) == "function" then
-      text[#text + 1] = ("  %-18s %s"):format(name, first_sentence(member))
-    end
+    local what = about(members.get(value, name))
+    if what then text[#text + 1] = ("  %-18s %s"):format(name, what) end
   end
 end
 
 local function of_table(value)
-  local meta = debug.getmetatable(value)
-  local name = loaded_as(value)
-  local subject = value
-  if not name and type(meta) == "table" then
-    name, subject = loaded_as(meta), meta
+  local meta, subject = debug.getmetatable(value), value
+  if not loaded_as(value) and type(meta) == "table" and loaded_as(meta) then
+    subject = meta
   end
-  local path = name and package.searchpath(name, package.path)
-  local lines = path and source.lines(path)
-  local text = lines and source.head(lines) or {}
+  local text = file_comment(subject)
   if #text > 0 then text[#text + 1] = "" end
-  list_functions(subject, text)
+  list_members(subject, text)
   if #text == 0 then return show.text(value) end
   return table.concat(text, "\n")
 end
@@ -142,7 +157,7 @@ function M.text(what, env)
   if type(what) == "function" then return of_function(what) end
   if tensor.is(what) then
     local text = { show.tensor(what), "" }
-    list_functions(what, text)
+    list_members(what, text)
     return table.concat(text, "\n")
   end
   if type(what) == "table" then return of_table(what) end

@@ -15,11 +15,11 @@ local Watches = require "moonseed.repl.watches"
 local M = {}
 
 -- An error of a task that nobody awaits is told when it happens.
-local function tell_failures(session)
+local function tell_failures(session, face)
   local told = getmetatable(session.unread)
   told.__newindex = function(unread, failed, value)
     rawset(unread, failed, value)
-    failed.awaited = true
+    failed.awaited, face.status = true, 1
     io.stderr:write("task ", failed:title(), " failed: ",
                     tostring(failed.error), "\n")
   end
@@ -27,7 +27,7 @@ end
 
 local function prepare(face)
   local session = loop.running
-  tell_failures(session)
+  tell_failures(session, face)
   local env = commands.globals(function() return face:style() end)
   local watches = Watches.new(env, function(watch) face:watched(watch) end)
   --- watch("expression", seconds): shows it above the prompt, as it changes.

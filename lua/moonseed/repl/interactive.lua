@@ -193,7 +193,7 @@ end
 -- What is shown fits the window.
 local function fit(size)
   show.columns = size.columns
-  print.width = size.columns - 2
+  print.width = math.max(size.columns - 8, 20)  -- without closing braces
 end
 
 local function on_resize(self)
@@ -227,6 +227,7 @@ local function open(self, session)
     on_line = function(text) self.entered = { kind = "line", text = text } end,
     on_eof = function() self.entered = { kind = "end" } end,
   }
+  self.lines.begin_row = function() end_row(self) end
   self.close_output = output.take(function(text) print_text(self, text) end)
   self.close_interrupt = interrupt.open(session,
                                         function() on_interrupt(self) end)

@@ -67,21 +67,24 @@ function M.columns(names, columns, most)
     widest = math.max(widest, width.columns(name))
   end
   local across = math.max(1, math.floor((columns + 1) / (widest + 2)))
-  local down = math.ceil(#names / across)
-  local shown = math.min(down, most)
-  if shown < down then shown = math.max(1, most - 1) end
+  local n, down = #names, math.ceil(#names / across)
+  if down > most then
+    down = math.max(1, most - 1)
+    n = down * across
+  end
   local rows = {}
-  for r = 1, shown do
+  for r = 1, down do
     local parts = {}
     for c = 0, across - 1 do
-      local name = names[c * down + r]
+      local at = c * down + r
+      local name = at <= n and names[at]
       if name then
         parts[#parts + 1] = name .. (" "):rep(widest + 2 - width.columns(name))
       end
     end
     rows[r] = width.fit(table.concat(parts):gsub(" +$", ""), columns)
   end
-  if shown < down then
+  if n < #names then
     rows[#rows + 1] = ("... %d in all"):format(#names)
   end
   return rows

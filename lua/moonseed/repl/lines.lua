@@ -10,6 +10,7 @@ local task = require "moonseed.task"
 ---@class Lines
 ---@field env table     the session's globals
 ---@field session Task
+---@field begin_row fun()  before results are shown
 local Lines = {}
 Lines.__index = Lines
 
@@ -20,7 +21,7 @@ local KEPT = 9  -- earlier results: _1 to _9
 ---@return Lines
 function Lines.new(env, session)
   return setmetatable({ env = env, session = session, number = 1,
-                        results = {} }, Lines)
+                        results = {}, begin_row = function() end }, Lines)
 end
 
 local function name_of(self) return "line" .. self.number end
@@ -44,12 +45,13 @@ end
 
 local function show_results(self, silent, ...)
   local n = select("#", ...)
-  if n == 0 then return end
   local first = ...
+  if n == 0 or (n == 1 and rawequal(first, io.stdout)) then return end
   if first ~= nil then keep(self, first) end
   if silent then return end
   local parts = {}
   for i = 1, n do parts[i] = show.text((select(i, ...))) end
+  self.begin_row()
   io.write(table.concat(parts, "\n"), "\n")
 end
 

@@ -15,13 +15,14 @@ function Plain.new() return setmetatable({ status = 0 }, Plain) end
 
 --- What charts and tables are fitted to.
 ---@return table
-function Plain:style()
+function Plain.style()
   return { columns = 80, height = 24, unicode = false, colour = false }
 end
 
 --- A watched expression has another value.
+---@param _ Plain
 ---@param watch table|nil
-function Plain:watched(watch)
+function Plain.watched(_, watch)
   if watch then io.write(watch.name, " = ", watch.text, "\n") end
 end
 

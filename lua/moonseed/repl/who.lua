@@ -76,7 +76,7 @@ function M.print(env, hidden, columns)
       widest[c] = math.max(widest[c], width.columns(text))
     end
   end
-  if #rows == 0 then return io.write "no variables yet\n" end
+  if #rows == 0 then io.write "no variables yet\n" end
   for _, row in ipairs(rows) do
     local parts = {}
     for c, text in ipairs(row) do

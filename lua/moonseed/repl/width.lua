@@ -102,6 +102,42 @@ function M.fit(text, columns)
   return table.concat(parts) .. mark
 end
 
+local function indent_of(row, columns)
+  local n = #(row:match "^  %S+ +" or row:match "^ *")
+  return (" "):rep(n <= columns / 2 and n or 4)
+end
+
+-- One row as several; the last may have room left.
+local function break_row(rows, row, columns)
+  local indent = indent_of(row, columns)
+  while M.columns(row) > columns do
+    local head, rest = row:sub(1, columns + 1):match "^(.*%S) +()"
+    if not head or #head <= #indent then break end
+    rows[#rows + 1] = head
+    row = indent .. row:sub(rest):gsub("^ +", "")
+  end
+  rows[#rows + 1] = row
+end
+
+--- The text with its rows broken between words where they are too long; what
+--- goes on is indented as the row was, or, in a list, as what is beside the
+--- name. Rows without an indent that follow each other are one paragraph.
+---@param text string
+---@param columns integer
+---@return string
+function M.wrap(text, columns)
+  local rows, broken = {}, false
+  for row in (text .. "\n"):gmatch "([^\n]*)\n" do
+    if broken and row:find "^%S" then
+      row = table.remove(rows) .. " " .. row
+    end
+    local n = #rows
+    break_row(rows, row, columns)
+    broken = #rows > n + 1 and row:find "^%S" ~= nil
+  end
+  return table.concat(rows, "\n")
+end
+
 --- Whether the terminal is said to show UTF-8.
 ---@return boolean
 function M.is_utf8()
