@@ -18,7 +18,7 @@ OBJ = $(patsubst %.c,$(BUILD)/%.o,$(CORE) $(REF) $(CPU)) \
 LIB = $(BUILD)/moonseed/libmoonseed.so
 
 .PHONY: build setup setup-dev demo test bench lint asan tsan soak install \
-  clean
+  uninstall clean
 build: $(LIB)
 
 $(LIB): $(OBJ)
@@ -62,16 +62,33 @@ bench: setup
 	+@$(ALL) build
 	@scripts/bench/run $(BENCH)
 
-# Library, header, Lua files and launcher; they run from any folder.
+# Library, header, Lua files, policies, launcher and pages; they run from any
+# folder. LuaRocks sets the folders itself (rocks/). What an older version left
+# in our own folders goes first.
 LUADIR = $(PREFIX)/share/lua/5.1
 LIBDIR = $(PREFIX)/lib/lua/5.1
-install: build
-	install -D -m 755 $(LIB) $(DESTDIR)$(LIBDIR)/moonseed/libmoonseed.so
-	install -D -m 755 scripts/moonseed $(DESTDIR)$(PREFIX)/bin/moonseed
-	install -D -m 644 core/moonseed.h $(DESTDIR)$(PREFIX)/include/moonseed.h
-	cd lua && find moonseed -name '*.lua' -exec \
+BINDIR = $(PREFIX)/bin
+INCDIR = $(PREFIX)/include
+DOCDIR = $(PREFIX)/share/doc/moonseed
+install: build uninstall
+	@install -D -m 755 $(LIB) '$(DESTDIR)$(LIBDIR)/moonseed/libmoonseed.so'
+	@install -D -m 755 scripts/moonseed '$(DESTDIR)$(BINDIR)/moonseed'
+	@install -D -m 644 core/moonseed.h '$(DESTDIR)$(INCDIR)/moonseed.h'
+	@cd lua && find moonseed -type f -exec \
 	  install -D -m 644 '{}' '$(DESTDIR)$(LUADIR)/{}' ';'
-	install -m 644 core/moonseed.h $(DESTDIR)$(LUADIR)/moonseed/moonseed.h
+	@install -m 644 core/moonseed.h '$(DESTDIR)$(LUADIR)/moonseed/moonseed.h'
+	@cd scripts && find policies -name '*.lua' -exec \
+	  install -D -m 644 '{}' '$(DESTDIR)$(LUADIR)/moonseed/{}' ';'
+	@for page in README.md LICENSE; do \
+	  install -D -m 644 $$page '$(DESTDIR)$(DOCDIR)'/$$page || exit 1; done
+	@find docs -name '*.md' -exec \
+	  install -D -m 644 '{}' '$(DESTDIR)$(DOCDIR)/{}' ';'
+	@echo "Installed for luajit: $(BINDIR)/moonseed and $(LUADIR)/moonseed"
+
+uninstall:
+	@rm -rf '$(DESTDIR)$(LUADIR)/moonseed' '$(DESTDIR)$(LIBDIR)/moonseed' \
+	  '$(DESTDIR)$(DOCDIR)'
+	@rm -f '$(DESTDIR)$(BINDIR)/moonseed' '$(DESTDIR)$(INCDIR)/moonseed.h'
 
 clean:
 	rm -rf $(BUILD)

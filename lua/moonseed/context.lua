@@ -196,6 +196,29 @@ function M.save_generator()
   return state_of
 end
 
+--- A generator's state as ten numbers below 2^32, which any file can hold.
+---@param state_of userdata  uint64_t[5]
+---@return number[]
+function M.generator_numbers(state_of)
+  local list = {}
+  for i = 0, 4 do
+    list[2 * i + 1] = tonumber(state_of[i] / 2ULL ^ 32)
+    list[2 * i + 2] = tonumber(state_of[i] % 2ULL ^ 32)
+  end
+  return list
+end
+
+---@param list number[]  as generator_numbers gave it
+---@return userdata  uint64_t[5]
+function M.generator_of_numbers(list)
+  local state_of = words()
+  for i = 0, 4 do
+    state_of[i] = ffi.cast("uint64_t", list[2 * i + 1]) * 2ULL ^ 32
+      + ffi.cast("uint64_t", list[2 * i + 2])
+  end
+  return state_of
+end
+
 ---@param state_of userdata  as save_generator gave it
 function M.load_generator(state_of)
   C.moon_task_generator(live.task, state_of, 1)

@@ -164,24 +164,28 @@ end
 ---@class TaskOptions
 ---@field name string|nil       for reports
 ---@field same_stream boolean|nil  the caller's stream instead of its own
+---@field of_program boolean|nil  a child of moon.main's task, not the caller's,
+---                               which may end before it
 
 -- A callback's tasks belong to moon.main, if that runs.
-local function parent_of_new()
+local function parent_of_new(of_program)
   local parent = loop.running
-  if parent == loop.root and loop.main and not loop.main.done then
+  if (parent == loop.root or of_program) and loop.main
+     and not loop.main.done then
     return loop.main
   end
-  return parent
+  return of_program and loop.root or parent
 end
 
-local known = { name = check.optional, same_stream = check.optional }
+local known = { name = check.optional, same_stream = check.optional,
+                of_program = check.optional }
 
 local function check_options(options)
   if options == nil then return {} end
   check.names("spawn", options, known)
   if options.name ~= nil then check.text("spawn", "name", options.name) end
-  if options.same_stream ~= nil then
-    check.boolean("spawn", "same_stream", options.same_stream)
+  for _, name in ipairs{ "same_stream", "of_program" } do
+    if options[name] ~= nil then check.boolean("spawn", name, options[name]) end
   end
   return options
 end
@@ -205,7 +209,7 @@ function M.spawn(fn, options)
   local self = setmetatable({
     fn = fn, name = options.name, fiber = fiber, done = false,
     core = C.moon_task_retain(fiber.anchor), co = create(body),
-    parent = parent_of_new(), children = {}, waiters = {},
+    parent = parent_of_new(options.of_program), children = {}, waiters = {},
     unread = setmetatable({}, { __mode = "k" }),
   }, Task)
   context.adopt(self.co, fiber)

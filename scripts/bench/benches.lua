@@ -80,6 +80,12 @@ function make.dispatch(at)
   return { rounds = 7, peers = list }
 end
 
+function make.slots(at)
+  return { rounds = 5, peers = {
+    ours("slots.lua", at.threads),
+    named("moonseed, one thread", ours("slots.lua", 1)) } }
+end
+
 function make.startup(at)
   local function command(name, ...)
     return { name, { "luajit", here .. "startup.lua", ... } }
@@ -105,8 +111,8 @@ end
 ---@return table[]
 return function(at)
   local list = {}
-  for _, name in ipairs{ "step", "conv", "branches", "dispatch", "startup",
-                         "loop" } do
+  for _, name in ipairs{ "step", "conv", "branches", "dispatch", "slots",
+                         "startup", "loop" } do
     local bench = make[name](at)
     bench.name = name
     list[#list + 1] = bench

@@ -1,32 +1,102 @@
---- `moonseed doctor`: what was found on this machine, and what was not, why.
-local core = require "moonseed.ffi"
-local moon = require "moonseed"
-local folder = require "moonseed.data.folder"
-local context = require "moonseed.context"
-local C, ffi = core.C, core.ffi
+--- `moonseed doctor`: what was found on this machine, what was not and why, and
+--- what to install. It runs, and says what is wrong, where moonseed does not
+--- load.
+local found = require "moonseed.cli.found"
 
--- The library's own name space reaches those it was linked with.
-ffi.cdef [[
-typedef struct { int major, minor, patch; } moon_dnnl_version;
-const moon_dnnl_version *dnnl_version(void);
-const char *zlibVersion(void);
-]]
+local GIB = 2 ^ 30
 
 local function line(what, ...) print(("%-14s %s"):format(what, (...))) end
 
-local function libraries()
+-- --- what others provide ---------------------------------------------------
+
+-- Name, how it is looked for, Debian's package, what for.
+local modules = {
+  { "luv", package = "lua-luv", use = "the event loop" },
+  { "argparse", package = "lua-argparse", use = "options of our scripts" },
+  { "cjson", package = "lua-cjson", use = "reports of runs" },
+}
+
+local programs = {
+  { "compiler", names = { "cc", "gcc", "clang" }, package = "gcc",
+    use = "building the core" },
+  { "make", names = { "make" }, package = "make", use = "building the core" },
+  { "tmux", names = { "tmux" }, flag = "-V", package = "tmux",
+    use = "the specs of the interactive session" },
+  { "luarocks", names = { "luarocks" }, package = "luarocks",
+    use = "installing as a rock" },
+}
+
+local function report(missing, row, text)
+  if not text then
+    text = ("not found; install Debian's %s, for %s"):format(row.package,
+                                                             row.use)
+    missing[#missing + 1] = row
+  end
+  line(row[1], text)
+end
+
+local function others(missing)
+  for _, row in ipairs(modules) do
+    report(missing, row, (found.module(row[1])))
+  end
+  for _, row in ipairs(programs) do
+    report(missing, row, found.program(row.names, row.flag or "--version"))
+  end
+end
+
+local function advise(missing)
+  if #missing == 0 then return end
+  local names = {}
+  for i, row in ipairs(missing) do names[i] = row.package end
+  line("to install", "apt-get install --no-install-recommends "
+       .. table.concat(names, " "))
+end
+
+-- --- moonseed itself -------------------------------------------------------
+
+-- Where it can load nothing: what keeps it from that.
+local function explain(why)
+  if why:find("module 'luv'", 1, true) then why = "there is no luv" end
+  line("moonseed", "does not load: " .. why)
+  if why:find("libdnnl", 1, true) then
+    line("oneDNN", "not found; install Debian's libdnnl2")
+  elseif why:find("libz.so", 1, true) then
+    line("zlib", "not found; install Debian's zlib1g")
+  end
+end
+
+local function libraries(core)
+  local C, ffi = core.C, core.ffi
+  -- The library's own name space reaches those it was linked with.
+  ffi.cdef [[
+  typedef struct { int major, minor, patch; } moon_dnnl_version;
+  const moon_dnnl_version *dnnl_version(void);
+  const char *zlibVersion(void);
+  ]]
   local dnnl = C.dnnl_version()
   line("moonseed", ffi.string(C.moon_version()) .. ", " .. core.path)
-  line("luajit", jit.version)
   line("libuv", core.uv.version_string())
   line("oneDNN", ("%d.%d.%d"):format(dnnl.major, dnnl.minor, dnnl.patch))
   line("zlib", ffi.string(C.zlibVersion()))
 end
 
-local function kernels(device)
+-- Installed, they lie beside the Lua files; in the source tree, in scripts/.
+local function policies(core)
+  for _, place in ipairs{ "policies", "../../scripts/policies" } do
+    local folder = core.folder .. place
+    if core.uv.fs_stat(folder) then
+      return line("policies", core.uv.fs_realpath(folder))
+    end
+  end
+  line("policies", "none beside " .. core.folder)
+end
+
+local function kernels(core, device)
+  local C, ffi = core.C, core.ffi
+  local rt = require("moonseed.context").live.rt
   local name, from = ffi.new "const char *[1]", ffi.new "const char *[1]"
   local by, k = {}, 0
-  while C.moon_kernel_row(context.live.rt, device, k, name, from) == 1 do
+  while C.moon_kernel_row(rt, device, k, name, from) == 1 do
     local source = ffi.string(from[0])
     by[source] = by[source] or {}
     table.insert(by[source], ffi.string(name[0]))
@@ -35,15 +105,19 @@ local function kernels(device)
   return by, k
 end
 
-local function devices()
-  local rt = context.live.rt
-  local gib = 2 ^ 30
+local function machine(core, moon)
+  local stats = moon.stats()
+  line("cores", ("%d in the machine"):format(#(core.uv.cpu_info() or {})))
   line("threads", moon.threads() .. ", one per core of the affinity mask")
-  line("instructions", ffi.string(C.moon_isa()))
-  line("memory limit", ("%.1f GiB"):format(moon.stats().limit_bytes / gib))
+  line("instructions", core.ffi.string(core.C.moon_isa()))
+  line("memory limit", ("%.1f GiB of %.1f"):format(
+    stats.limit_bytes / GIB, core.uv.get_total_memory() / GIB))
+end
+
+local function devices(core, moon)
+  local C, rt = core.C, require("moonseed.context").live.rt
   line("device", moon.device() .. " unless told otherwise")
-  local cpu = C.moon_device_find(rt, "cpu")
-  local by, n = kernels(cpu)
+  local by, n = kernels(core, C.moon_device_find(rt, "cpu"))
   local files = #(by.file or {})  -- load and save belong to no device
   line("cpu kernels", ("%d of %d are its own"):format(#(by.cpu or {}),
                                                       n - files))
@@ -54,22 +128,41 @@ local function devices()
     end
   end
   if C.moon_device_find(rt, "cuda:0") < 0 then
-    line("cuda", (ffi.string(C.moon_last_error()):gsub("^device: ", "")))
+    line("cuda", (core.ffi.string(C.moon_last_error()):gsub("^device: ", "")))
   end
 end
 
-local function data()
+local function data(missing)
+  local folder = require "moonseed.data.folder"
   local places = folder.places "fashion-mnist"
-  local path = folder.find(places, "train-images-idx3-ubyte")
-  line("fashion-mnist", path or ("not in " .. table.concat(places, " or ")
-       .. "; install Debian's dataset-fashion-mnist, or set MOONSEED_DATA"))
+  for _, name in ipairs{ "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                         "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte" } do
+    if not folder.find(places, name) then
+      line("fashion-mnist", ("%s.gz is not in %s; install Debian's "
+           .. "dataset-fashion-mnist, or set MOONSEED_DATA"):format(
+             name, table.concat(places, " or ")))
+      missing[#missing + 1] = { package = "dataset-fashion-mnist" }
+      return
+    end
+  end
+  line("fashion-mnist", folder.find(places, "train-images-idx3-ubyte"))
 end
 
 --- Prints the report.
----@return integer exit status
+---@return integer exit status: 0 when moonseed loads
 return function()
-  libraries()
-  devices()
-  data()
-  return 0
+  local missing = {}
+  local ok, core = pcall(require, "moonseed.ffi")
+  if ok then libraries(core) else explain(tostring(core)) end
+  line("luajit", jit.version)
+  others(missing)
+  if ok then
+    local moon = require "moonseed"
+    machine(core, moon)
+    devices(core, moon)
+    policies(core)
+  end
+  data(missing)
+  advise(missing)
+  return ok and 0 or 1
 end

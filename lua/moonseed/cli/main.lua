@@ -5,6 +5,7 @@ usage: moonseed                      an interactive session; lines from a pipe
        moonseed --repl SCRIPT [ARGUMENTS]  the same beside a session
        moonseed -e CODE             run CODE; moon is there already
        moonseed doctor              what was found: devices, libraries, data
+       moonseed report RUN ...      an HTML page about runs; --help
        moonseed --version
        moonseed --help
 ]]
@@ -28,6 +29,10 @@ commands["-e"] = function(arguments)
 end
 
 function commands.doctor() return require("moonseed.cli.doctor")() end
+
+function commands.report(arguments)
+  return require("moonseed.cli.report")(arguments)
+end
 
 commands["-"] = function(arguments)
   return require("moonseed.cli.script").file(arguments)

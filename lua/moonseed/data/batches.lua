@@ -25,6 +25,7 @@ local known = {
   rng_seed = check.optional,
   epoch = check.optional,
   ahead = 2,         -- batches under way beyond the one handed out
+  skip = 0,          -- batches at the beginning that are left out
 }
 
 local function read_options(dataset, options)
@@ -32,6 +33,7 @@ local function read_options(dataset, options)
   check.count("batches", "size", o.size, 1)
   check.count("batches", "crop", o.crop)
   check.count("batches", "ahead", o.ahead)
+  check.count("batches", "skip", o.skip)
   check.boolean("batches", "shuffle", o.shuffle)
   check.boolean("batches", "flip", o.flip)
   check.boolean("batches", "drop_last", o.drop_last)
@@ -98,7 +100,7 @@ local function hold_back(epoch)
 end
 
 --- batches{ size, shuffle = false, flip = false, crop = 0, drop_last = false,
----          rng_seed, epoch, ahead = 2 }
+---          rng_seed, epoch, ahead = 2, skip = 0 }
 ---@param dataset userdata
 ---@param options table
 ---@return fun(): userdata?, userdata? x and y of the next batch
@@ -106,7 +108,7 @@ return function(dataset, options)
   local o = read_options(dataset, options)
   local epoch = open(dataset, o)
   local ready, first, last = {}, 1, 0  -- a queue
-  local start = 0                      -- of the next batch to assemble
+  local start = o.skip * o.size        -- of the next batch to assemble
   return function()
     hold_back(epoch)
     while start < epoch.n and last - first < o.ahead do

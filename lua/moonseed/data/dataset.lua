@@ -16,7 +16,7 @@ local Dataset = {}
 local computed = {}
 
 --- A data set from its fields: source_x, n, and optionally source_y, index,
---- classes.
+--- classes, origin (how the whole is read again: { reader, options }).
 ---@param fields table
 ---@return userdata dataset
 function M.new(fields)
@@ -50,7 +50,8 @@ end
 -- The part that `index` picks of this one.
 local function part(self, index, n)
   return M.new{ source_x = self.source_x, source_y = self.source_y, n = n,
-                index = rows.of(self, index), classes = self.classes }
+                index = rows.of(self, index), classes = self.classes,
+                origin = self.origin }
 end
 
 --- Example i: x without the first dimension, y as a tensor.
@@ -87,6 +88,15 @@ function Dataset:subset(positions)
     index[i] = check.position("subset", position, self.n)
   end
   return part(self, moon.tensor(index, { dtype = "i64" }), #index)
+end
+
+--- The examples in these rows of what the data set was read from.
+---@param index userdata i64 [n], from 0
+---@return userdata dataset
+function Dataset:rows(index)
+  return M.new{ source_x = self.source_x, source_y = self.source_y,
+                n = index:size(1), index = index, classes = self.classes,
+                origin = self.origin }
 end
 
 --- split{ n, rng_seed = 0 }: two parts, without n random examples and those n.

@@ -25,6 +25,14 @@ function M.of(self, index)
   return self.index and self.index:index_select(1, index) or index
 end
 
+--- A data set written down: its origin, and which rows it has.
+---@param self userdata a data set
+---@return table|nil origin  nil: it cannot be read again
+---@return userdata|nil index i64, nil: all rows
+function M.describe(self)
+  return self.origin, self.index
+end
+
 local plain = ffi.new "moon_batch_params"
 
 --- Examples as users see them: images in f32.

@@ -6,6 +6,7 @@ local file = {
   Dropout = "dropout", Flatten = "flatten", GroupNorm = "group_norm",
   Sigmoid = "sigmoid", Tanh = "tanh",
   cross_entropy = "cross_entropy", copy = "copy",
+  describe = "describe",
 }
 
 return setmetatable({}, {

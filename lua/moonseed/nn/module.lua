@@ -116,9 +116,11 @@ local function prepare(class)
 end
 
 local function construct(class, options)
+  options = options or {}
   local self = setmetatable({ training = true, _names = {}, _kind = {},
                               _value = {} }, class)
-  self:init(options or {})
+  if not class.describe then rawset(self, "_options", options) end
+  self:init(options)
   return self
 end
 
@@ -189,7 +191,8 @@ local function check_fields(self, prefix)
                  .. "field; set it to nil and assign it again", prefix,
                  tostring(name), lost)
     end
-    if type(value) == "table" and Module.is(rawget(value, 1)) then
+    if type(value) == "table" and name ~= "_options"
+       and Module.is(rawget(value, 1)) then
       check.fail(self.class_name, "field %s%s is a plain list of modules; use "
                  .. "nn.Sequential, or self:add", prefix, tostring(name))
     end

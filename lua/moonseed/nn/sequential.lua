@@ -18,6 +18,29 @@ local with_relu = {
   [Linear.forward] = Linear.forward_relu,
 }
 
+--- See describe.lua.
+---@param describe function
+---@return table
+function Sequential:describe(describe)
+  local list = {}
+  for name, module in self:children() do
+    list[#list + 1] = { name, describe(module) }
+  end
+  return list
+end
+
+--- See describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Sequential.rebuild(options, rebuild)
+  local list = {}
+  for i, entry in ipairs(options) do
+    list[i] = { entry[1], rebuild(entry[2]) }
+  end
+  return list
+end
+
 ---@param modules table a list of modules or `{ name, module }`
 function Sequential:init(modules)
   local n = 0

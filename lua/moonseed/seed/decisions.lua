@@ -125,6 +125,37 @@ function Decisions:restore(state)
   if self.host and state then self.host:restore(state) end
 end
 
+--- What a checkpoint keeps: the policy's memory, the questions that are open.
+---@return table|nil
+function Decisions:save()
+  if not self.host then return nil end
+  local t = { policy = self.host:state(), asked = {} }
+  for i, question in ipairs(self.asked) do
+    local changes = {}
+    for row, seed in ipairs(self.garden.all) do
+      changes[row] = question.changes[seed]
+    end
+    t.asked[i] = { step = question.step, epoch = question.epoch,
+                   id = question.id, changes = changes }
+  end
+  return t
+end
+
+---@param t table|nil  as `save` gave it
+function Decisions:load(t)
+  if not (self.host and t) then return end
+  self.host:restore(t.policy)
+  self.asked = {}
+  for i, question in ipairs(t.asked) do
+    local changes = {}
+    for row, seed in ipairs(self.garden.all) do
+      changes[seed] = question.changes[row]
+    end
+    self.asked[i] = { step = question.step, epoch = question.epoch,
+                      id = question.id, changes = changes }
+  end
+end
+
 --- Forgets what was asked: it was about a state that is no more.
 function Decisions:forget() self.asked = {} end
 

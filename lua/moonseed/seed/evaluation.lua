@@ -129,22 +129,27 @@ function M.measure(garden, data)
   return contributions(garden, data)
 end
 
---- The loss and accuracy of a model on a data set, in evaluation.
+local function add_up(model, data)
+  local loss, right = moon.zeros(1), moon.zeros(1)
+  for x, y in data:batches{ BATCH } do
+    moon.tidy(function()
+      local logits = model(x)
+      loss:add_(nn.cross_entropy(logits, y) * x:size(1))
+      right:add_(logits:argmax(2):eq(y):to("f32"):sum())
+    end)
+  end
+  return loss, right
+end
+
+--- The loss and accuracy of a model on a data set, in evaluation; modes and
+--- random numbers are as before.
 ---@param model table
 ---@param data userdata
 ---@return table  loss, accuracy
 function M.accuracy(model, data)
-  local loss, right = moon.zeros(1), moon.zeros(1)
-  local training = model.training
-  model:eval()
-  moon.no_grad(function()
-    for x, y in data:batches{ BATCH } do
-      local logits = model(x)
-      loss = loss + nn.cross_entropy(logits, y) * x:size(1)
-      right = right + logits:argmax(2):eq(y):to("f32"):sum()
-    end
+  local loss, right = features.unseen(model, function()
+    return add_up(model, data)
   end)
-  model:train(training)
   return { loss = loss:item() / #data, accuracy = right:item() / #data }
 end
 

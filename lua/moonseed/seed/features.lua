@@ -29,29 +29,41 @@ local function modes_of(model)
   return modes
 end
 
---- Runs fn() with the model in evaluation and the slots watching, and leaves
---- no trace: modes, generator and what the slots had seen are as before.
+--- Runs fn() with the model in evaluation and without a graph; modes and the
+--- generator are as before.
+---@param model table
+---@param fn function
+---@return any ...  what `fn` returned
+function M.unseen(model, fn)
+  local modes = modes_of(model)
+  model:eval()
+  local result = { pcall(context.isolated, context.generator_state(0),
+                         moon.no_grad, fn) }
+  for module, mode in pairs(modes) do rawset(module, "training", mode) end
+  if not result[1] then error(result[2], 0) end
+  return unpack(result, 2)
+end
+
+--- Runs fn() as `unseen`, with the slots watching; what they had seen is as
+--- before.
 ---@param garden table
 ---@param slots table[]
 ---@param fn function
 ---@return any ...  what `fn` returned
 function M.aside(garden, slots, fn)
-  local modes, before = modes_of(garden.model), {}
-  garden.model:eval()
+  local before = {}
   for i, slot in ipairs(slots) do
     before[i] = { slot.watched, slot.now }
     rawset(slot, "watched", true)
     rawset(slot, "capture", true)
     rawset(slot, "now", {})
   end
-  local result = { pcall(context.isolated, context.generator_state(0),
-                         moon.no_grad, fn) }
+  local result = { pcall(M.unseen, garden.model, fn) }
   for i, slot in ipairs(slots) do
     rawset(slot, "watched", before[i][1])
     rawset(slot, "capture", nil)
     rawset(slot, "now", before[i][2])
   end
-  for module, mode in pairs(modes) do rawset(module, "training", mode) end
   if not result[1] then error(result[2], 0) end
   return unpack(result, 2)
 end

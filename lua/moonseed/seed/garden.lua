@@ -137,6 +137,7 @@ function Garden.new(_, options)
     incubation = o.incubation, classes = classes_of(o), cooldown = o.cooldown,
     on_event = o.on_event, blueprints = o.blueprints,
   }, Garden)
+  self.options = o
   seat(self)
   self.guard = guard.new(self, o.governor)
   self.decisions = Decisions.new(self, o)
@@ -174,6 +175,18 @@ function Garden:incubation_of()
   for name, value in pairs(self.incubation or {}) do o[name] = value end
   o.classes = o.classes or self.classes
   return Incubator.options(o)
+end
+
+local plain = { "policy", "config", "governor", "classes", "rng_seed", "gates",
+                "blending", "incubation", "lag", "free", "cooldown",
+                "blueprints" }
+
+--- The options it was made with that are plain values.
+---@return table
+function Garden:plain_options()
+  local t = {}
+  for _, name in ipairs(plain) do t[name] = self.options[name] end
+  return t
 end
 
 --- Tells what happened.

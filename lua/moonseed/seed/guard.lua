@@ -6,6 +6,7 @@
 
 local check = require "moonseed.check"
 local Governor = require "moonseed.seed.governor"
+local governor_state = require "moonseed.seed.governor_state"
 local parts = require "moonseed.seed.parts"
 local stage = require "moonseed.seed.stage"
 
@@ -19,7 +20,8 @@ Guard.__index = Guard
 
 -- Of a garden without a governor.
 local Idle = { look = function() return false end, mark = function() end,
-               veto = function() end, close = function() end }
+               veto = function() end, save = function() end,
+               load = function() end, close = function() end }
 Idle.__index = Idle
 
 local function part_list(garden)
@@ -110,6 +112,31 @@ function Guard:mark() self.governor:mark(self.garden.steps) end
 ---@return string|nil
 function Guard:veto()
   return self.governor:veto{ step = self.garden.steps, action = "a plan" }
+end
+
+--- What a checkpoint keeps: losses not looked at yet, and the governor.
+---@param archive table
+---@return table
+function Guard:save(archive)
+  local t = { losses = {}, governor = governor_state.save(self.governor,
+                                                           archive) }
+  for i, seen in ipairs(self.losses) do
+    t.losses[i] = { step = seen.step, attempt = seen.attempt }
+    archive:put("garden.loss" .. i, seen.loss)
+  end
+  return t
+end
+
+---@param t table|nil       as `save` gave it
+---@param archive table
+function Guard:load(t, archive)
+  if not t then return end
+  governor_state.load(self.governor, t.governor, archive)
+  self.losses = {}
+  for i, seen in ipairs(t.losses) do
+    self.losses[i] = { step = seen.step, attempt = seen.attempt,
+                       loss = archive:get("garden.loss" .. i):keep() }
+  end
 end
 
 --- Gives the memory of all states back.

@@ -66,9 +66,11 @@ end
 local function build(self, shape, o)
   if not o.tail then
     self.head = new_head(shape, o.classes)
-    self.base_head = new_head(shape, o.classes)
-    self.base_head:load_state(self.head:state())
-    self.base_optimiser = optimiser(list(self.base_head), o)
+    if not o.alone then
+      self.base_head = new_head(shape, o.classes)
+      self.base_head:load_state(self.head:state())
+      self.base_optimiser = optimiser(list(self.base_head), o)
+    end
     self.optimiser = optimiser(list(self.seed.module, self.head), o)
   else
     self.optimiser = optimiser(list(self.seed.module), o)
@@ -78,11 +80,13 @@ end
 --- For a seed in GERMINATED, on features of this shape.
 ---@param seed table
 ---@param shape integer[]
----@param options table  see Incubator.options
+---@param options table  see Incubator.options; alone: without a bare head
+---                       and statistics, but for the shadow loss
 ---@return table
 function Incubator.new(seed, shape, options)
   local self = setmetatable({ seed = seed, through = options.through,
-                              tail = options.tail, steps = {} }, Incubator)
+                              tail = options.tail, alone = options.alone,
+                              steps = {} }, Incubator)
   context.isolated(seed.generator, build, self, shape, options)
   seed.module:train()
   return self
@@ -99,9 +103,14 @@ local function learn(self, features, labels)
   local seed, row = self.seed, self.seed.row
   local logits, s = shadow(self, features)
   local loss = nn.cross_entropy(logits, labels)
-  loss:backward()
-  seed.measures:store(row, "shadow_loss", loss:detach():reshape(1))
-  seed.measures:watch(row, "output", s:detach())
+  if self.optimiser then loss:backward() end
+  local value = loss:detach():reshape(1)
+  seed.measures:store(row, "shadow_loss", value)
+  if self.alone then
+    seed.measures:bear_witness(row, value)
+  else
+    seed.measures:watch(row, "output", s:detach())
+  end
   if self.base_head then
     local base = nn.cross_entropy(self.base_head(features), labels)
     base:backward()
@@ -111,7 +120,9 @@ local function learn(self, features, labels)
   end
   if not self.optimiser then return end
   local norm = self.optimiser:step()
-  seed.measures:store(row, "gradient_norm", norm:reshape(1))
+  if not self.alone then
+    seed.measures:store(row, "gradient_norm", norm:reshape(1))
+  end
   self.optimiser:zero_grad()
 end
 

@@ -71,7 +71,7 @@ function prepare.germinate(seed, action)
     seed:plant(plant)
     seed.deviation = real and deviation or nil
     seed.shape = plant.shape
-  end, plant
+  end, { module = module, shape = plant.shape }
 end
 
 -- --- advance ---------------------------------------------------------------

@@ -94,12 +94,17 @@ end
 ---@param name string  "output" or "features"
 ---@param x userdata
 function Measures:watch(row, name, x)
-  local t = moon.statistics(x):keep()
+  local t = moon.statistics(x)
   self:store(row, name .. "_norm", t)
-  self.witness[row] = t  -- carries x's error, if it has one
+  self:bear_witness(row, t)  -- carries x's error, if it has one
 end
 
---- What the last watched tensor of a row failed of, if it did.
+--- Keeps a tensor that will tell what the row failed of.
+---@param row integer
+---@param t userdata
+function Measures:bear_witness(row, t) self.witness[row] = t:keep() end
+
+--- What the last witness of a row failed of, if it did.
 ---@param row integer
 ---@return string|nil
 function Measures:failure(row)
@@ -107,6 +112,31 @@ function Measures:failure(row)
   if not t or C.moon_tensor_ready(t.p) == 0 then return nil end
   if C.moon_tensor_error(t.p) == 0 then return nil end
   return ffi.string(C.moon_last_error())
+end
+
+--- What a checkpoint keeps of a row.
+---@param row integer
+---@return table
+function Measures:row(row)
+  local t = { age = self:age(row), errors = self:errors(row), stores = {},
+              values = {} }
+  for i = 1, WIDTH do
+    local cell = row * WIDTH + i - 1
+    t.stores[i] = tonumber(self.slots.stores[cell])
+    t.values[i] = self.slots.measure[cell]
+  end
+  return t
+end
+
+---@param row integer
+---@param t table  as `row` gave it
+function Measures:set_row(row, t)
+  self.slots.age[row], self.slots.errors[row] = t.age, t.errors
+  for i = 1, WIDTH do
+    local cell = row * WIDTH + i - 1
+    self.slots.stores[cell], self.slots.measure[cell] = t.stores[i],
+      t.values[i]
+  end
 end
 
 --- Forgets measures and errors of a row.

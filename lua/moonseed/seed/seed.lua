@@ -10,6 +10,8 @@ local context = require "moonseed.context"
 local check = require "moonseed.check"
 local loop = require "moonseed.loop"
 local moon = require "moonseed"
+local nn = require "moonseed.nn"
+local blueprint = require "moonseed.seed.blueprint"
 local stage = require "moonseed.seed.stage"
 local Schedule = require "moonseed.seed.schedule"
 
@@ -43,9 +45,25 @@ function Seed:copy(slot)
   other.generator = context.copy_generator(self.generator)
   other.schedule = self.schedule:copy()
   other.carried = { stage = name, alpha = self:alpha() }
-  other.stream = slot.concurrent and moon.streams():next() or nil
+  other:take_stream()
   other:set_apart()
   return other
+end
+
+--- Takes part as it did elsewhere, without a garden.
+---@param t table             stage, alpha, kind, blueprint, shape
+---@param generator userdata  uint64_t[5]
+function Seed:carry(t, generator)
+  self.generator, self.kind, self.blueprint = generator, t.kind, t.blueprint
+  self.shape, self.curve = t.shape, Schedule.options("seed")
+  self.schedule = Schedule.hold(t.alpha)
+  self.module = context.isolated(generator, blueprint.build, t.blueprint,
+                                 t.shape)
+  self.gate = t.kind == "gate" and nn.Linear{ t.shape[2], 1 } or nil
+  self.carried = { stage = t.stage, alpha = t.alpha }
+  self:take_stream()
+  self:enter_model()
+  self.slot:plan_forward()
 end
 
 --- "early", or "early/2" for a second seed.
@@ -128,12 +146,17 @@ function Seed:plant(plant)
   self.gate, self.generator = plant.gate, plant.generator
   self.curve, self.unchecked = plant.curve, plant.unchecked
   self.planted = { step = self.garden.steps, epoch = self.garden.epochs }
-  self.stream = self.slot.concurrent and moon.streams():next() or nil
+  self:take_stream()
   self.contribution, self.improvement, self.gradient_ratio = nil, nil, nil
   self.held_out, self.failure = nil, nil
   self.measures:clear(self.row)
   self:set_alpha(0)
   self.schedule = Schedule.hold(0)
+end
+
+--- A stream for its ops, unless the slot has them in the host's.
+function Seed:take_stream()
+  self.stream = self.slot.concurrent and moon.streams():next() or nil
 end
 
 --- Makes the module (and gate) a child of the slot.

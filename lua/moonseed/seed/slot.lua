@@ -49,6 +49,25 @@ function Slot:init(options)
   self:plan_forward()
 end
 
+--- See nn/describe.lua; what grows here is not part of it.
+---@param describe function
+---@return table
+function Slot:describe(describe)
+  return { self.name, seeds = #self.list, concurrent = self.concurrent,
+           host = self.host and describe(self.host) or nil }
+end
+
+--- See nn/describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Slot.rebuild(options, rebuild)
+  local o = {}
+  for name, value in pairs(options) do o[name] = value end
+  o.host = options.host and rebuild(options.host)
+  return o
+end
+
 --- The slot's seeds, by position.
 ---@return table[]
 function Slot:seeds() return self.list end
@@ -129,11 +148,16 @@ function Slot:forward(x)
 end
 
 --- After nn.copy: what takes part in the forward does so in the copy too, with
---- alphas where they were; what incubates stays behind.
+--- alphas where they were; what incubates, or has failed, stays behind.
 ---@param original table
 function Slot:copied(original)
   local list = {}
-  for i, seed in ipairs(original.list) do list[i] = seed:copy(self) end
+  for i, seed in ipairs(original.list) do
+    list[i] = seed:copy(self)
+    if not list[i].module then
+      self["seed" .. i], self["gate" .. i] = nil, nil
+    end
+  end
   rawset(self, "list", list)
   rawset(self, "now", {})
   self:plan_forward()

@@ -22,8 +22,8 @@ local function contains(module, slots)
 end
 
 -- Where the first slot is: { steps, at } of each Sequential from the model
--- inwards; `at` is the step that holds the slot. By the forward itself, so
--- that a subclass with its own is left alone.
+-- inwards; `at` is the step that holds the slot; and the innermost module that
+-- does. By the forward itself, so that a subclass with its own is left alone.
 local function find_cut(module, slots)
   local cut = {}
   while module.forward == Sequential.forward and not slots[module] do
@@ -32,7 +32,7 @@ local function find_cut(module, slots)
     cut[#cut + 1] = { steps = steps, at = at }
     module = steps[at].module
   end
-  return cut
+  return cut, module
 end
 
 local function identity(x) return x end
@@ -51,6 +51,8 @@ end
 ---@return fun(h: userdata): userdata suffix
 ---@return integer n how many steps of Sequentials the prefix is; 0: it is the
 ---                  identity, and the suffix the whole model
+---@return table|nil at  the module that the suffix begins in: a slot itself, if
+---                      nothing is around it that cannot be cut
 function M.at(model, slots)
   local wanted = {}
   for i, slot in ipairs(slots) do
@@ -62,9 +64,9 @@ function M.at(model, slots)
   end
   local function whole(x) return model:forward(x) end
   if #slots == 0 then return identity, whole, 0 end
-  local cut = find_cut(model, wanted)
+  local cut, at = find_cut(model, wanted)
   local n = count_before(cut)
-  if n == 0 then return identity, whole, 0 end
+  if n == 0 then return identity, whole, 0, at end
   local function prefix(x)
     for _, level in ipairs(cut) do
       x = Sequential.run(level.steps, x, 1, level.at - 1)
@@ -79,7 +81,7 @@ function M.at(model, slots)
     end
     return h
   end
-  return prefix, suffix, n
+  return prefix, suffix, n, at
 end
 
 return M

@@ -6,120 +6,167 @@
 --                                          batches = 50, data = train }) do
 --     print(rank, r.blueprint, r.loss, r.improvement)
 --   end
+--
+-- Each candidate learns as a seed in TRAINING does (incubator.lua). Their heads
+-- start with the same values, and so does that of a bare head without a seed:
+-- `improvement` is how much lower a candidate's loss is than that head's.
+--
+-- The result is a function of the host's weights and statistics, the data, the
+-- options and a blueprint's place in the list. Features come from the host as
+-- it stands at each batch, in evaluation: seeds in slots before this one take
+-- part with the alphas that they have now. A task that trains the host
+-- meanwhile moves them; seed.explore, which copies the model, is for that.
+--
+-- A winner is planted by its name, slot:germinate(r.blueprint), and learns
+-- again: a seed is the identity at birth, which trained weights are not.
 
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local moon = require "moonseed"
 local blueprint = require "moonseed.seed.blueprint"
-local cost = require "moonseed.seed.cost"
-local features = require "moonseed.seed.features"
+local Candidate = require "moonseed.seed.candidate"
+local frozen = require "moonseed.seed.frozen"
 local Incubator = require "moonseed.seed.incubator"
 local Measures = require "moonseed.seed.measures"
-local Seed = require "moonseed.seed.seed"
+local Slot = require "moonseed.seed.slot"
+
+local JUDGED = 2048  -- examples at most
+local BATCH = 256    -- of them
+local LOOK = 16      -- examples that blueprints are built for
 
 local known = { batches = 50, batch = 128, data = check.optional,
                 valid = check.optional, rng_seed = 0, concurrent = true,
                 halving = false }
 
-local function check_options(o)
-  if type(o.slot) ~= "table" or not o.slot.list then
-    check.fail("tournament", "expects a slot, not %s", tostring(o.slot))
-  end
-  o.slot:seed(1):need_garden("tournament")
-  check.table("tournament", "the blueprints", o.blueprints)
-  if #o.blueprints == 0 then
+local function check_blueprints(list)
+  check.table("tournament", "the list of blueprints", list)
+  if #list == 0 then
     check.fail("tournament", "the list of blueprints is empty")
   end
+  for _, name in ipairs(list) do blueprint.get(name) end
+end
+
+-- As the garden's seeds learn, but always by their own loss.
+local function incubation_of(garden)
+  local o = {}
+  for name, value in pairs(garden.incubation or {}) do o[name] = value end
+  o.through, o.classes = nil, o.classes or garden.classes
+  o = Incubator.options(o)
+  o.alone = true
+  return o
+end
+
+local function check_options(o)
+  if getmetatable(o.slot) ~= Slot then
+    check.fail("tournament", "expects a slot, not %s", type(o.slot))
+  end
+  o.slot:seed():need_garden("tournament")
+  check_blueprints(o.blueprints)
   check.count("tournament", "batches", o.batches, 1)
   check.count("tournament", "batch", o.batch, 1)
   check.count("tournament", "rng_seed", o.rng_seed)
   check.boolean("tournament", "concurrent", o.concurrent)
   check.boolean("tournament", "halving", o.halving)
-  local garden = o.slot:seed(1).garden
-  o.data, o.valid = o.data or garden.train, o.valid or garden.valid
-  if not o.data then
+  local garden = o.slot:seed().garden
+  o.garden = garden
+  o.data = o.data or garden.train
+  o.valid = o.valid or garden.valid or o.data
+  if o.data == nil then
     check.fail("tournament", "learns from data = dataset; the garden has no "
                .. "train either")
   end
-  return garden
+  frozen.check("tournament: data", o.data)
+  frozen.check("tournament: valid", o.valid)
+  o.incubation = incubation_of(garden)
+  return o
 end
 
--- A seed that is in no slot: it has all that an incubator needs.
-local function candidate(o, garden, i, h, measures)
-  local self = setmetatable({
-    slot = o.slot, index = i, row = i - 1, measures = measures,
-    blueprint = o.blueprints[i],
-    generator = context.generator_state(o.rng_seed * 7919 + i),
-    stream = o.concurrent and moon.streams():next() or nil,
-  }, Seed)
-  self.module = context.isolated(self.generator, blueprint.build,
-                                 self.blueprint, h:shape())
-  self.incubator = Incubator.new(self, h:shape(), garden:incubation_of())
-  return self
-end
-
--- Calls visit(h, y) for the features of up to n batches.
-local function each_batch(o, garden, data, n, options, visit)
-  local done = 0
-  for x, y in data:batches(options) do
-    if done == n then break end
-    done = done + 1
-    moon.tidy(function()
-      local h = features.aside(garden, { o.slot }, function()
-        garden.model(x)
-        return o.slot.now.features
-      end)
-      visit(h, y)
-    end)
+-- The candidates; the bare head is one without a seed.
+local function gather(o, read)
+  local options = {
+    features = read(o.data:narrow(1, math.min(LOOK, #o.data)).x),
+    incubation = o.incubation, rng_seed = o.rng_seed,
+    concurrent = o.concurrent, measures = Measures.new(#o.blueprints + 1),
+  }
+  local list = {}
+  for i, name in ipairs(o.blueprints) do
+    list[i] = Candidate.new(name, i, options)
   end
+  if o.incubation.tail then return list end
+  return list, Candidate.new("noop", 0, options)
 end
 
--- Mean losses of a candidate and of its bare head on what nobody learned from.
-local function judge(o, garden, seeds)
-  local sums = {}
-  for i in ipairs(seeds) do sums[i] = { 0, 0 } end
-  local n = 0
-  each_batch(o, garden, o.valid or o.data, 8, { 256 }, function(h, y)
-    n = n + h:size(1)
-    for i, seed in ipairs(seeds) do
-      local loss, base = seed.incubator:measure(h, y)
-      sums[i][1] = (loss * h:size(1) + sums[i][1]):keep()
-      if base then sums[i][2] = (base * h:size(1) + sums[i][2]):keep() end
-    end
-  end)
-  for i, seed in ipairs(seeds) do
-    seed.loss = sums[i][1]:item() / n
-    local base = type(sums[i][2]) ~= "number" and sums[i][2]:item() / n
-    seed.improvement = base and 1 - seed.loss / base or nil
-  end
-end
-
--- A loss that is not a number is the worst.
+-- Best first: those that did not fail, that learned longest, by their losses.
 local function better(a, b)
-  local x, y = a.loss, b.loss
-  if x ~= x then x = math.huge end
-  if y ~= y then y = math.huge end
-  if x ~= y then return x < y end
+  if (a.failed == nil) ~= (b.failed == nil) then return a.failed == nil end
+  if not a.failed then
+    if a.batches ~= b.batches then return a.batches > b.batches end
+    if a.loss ~= b.loss then return a.loss < b.loss end
+  end
   return a.index < b.index
 end
 
-local function learn(o, garden, seeds, n, epoch)
-  each_batch(o, garden, o.data, n,
-             { o.batch, shuffle = true, rng_seed = o.rng_seed + epoch,
-               drop_last = true },
-             function(h, y)
-               for _, seed in ipairs(seeds) do seed.incubator:step(h, y) end
-             end)
+local function judge(o, read, list, bare)
+  local part = o.valid:narrow(1, math.min(JUDGED, #o.valid))
+  for x, y in part:batches{ BATCH } do
+    moon.tidy(function()
+      local h, losses = read(x), {}
+      if bare then losses[1] = bare:judge(h, y) end
+      for _, c in ipairs(list) do losses[#losses + 1] = c:judge(h, y) end
+      return losses
+    end)
+  end
+  local base = bare and bare:settle()
+  for _, c in ipairs(list) do
+    local loss = c:settle()
+    c.improvement = base and base > 0 and loss and 1 - loss / base or nil
+  end
 end
 
-local function results(all, shape)
+-- After how many batches the candidates are judged; `last` is the end. By
+-- halves, each round is twice as long as the one before, so that all rounds
+-- cost the same.
+local function rounds(o)
+  if not o.halving then return { o.batches } end
+  local n = math.max(1, math.ceil(math.log(#o.blueprints) / math.log(2)))
+  local ends = {}
+  for r = 1, n do
+    local e = math.floor(o.batches * (2 ^ r - 1) / (2 ^ n - 1))
+    if e > (ends[#ends] or 0) then ends[#ends + 1] = e end
+  end
+  return ends
+end
+
+local function learn(read, next_batch, list, bare)
+  local x, y = next_batch()
+  moon.tidy(function()
+    local h = read(x)
+    if bare then bare:learn(h, y) end
+    for _, c in ipairs(list) do c:learn(h, y) end
+  end)
+end
+
+local function compete(o)
+  local read = frozen.reader(o.garden, o.slot)
+  local all, bare = gather(o, read)
+  local next_batch = frozen.batches(o.data, o.batch, o.rng_seed)
+  local alive, done = { unpack(all) }, 0
+  for round, stop in ipairs(rounds(o)) do
+    local keep = math.ceil(#all / 2 ^ (round - 1))
+    for i = keep + 1, #alive do alive[i] = nil end
+    for _ = done + 1, stop do learn(read, next_batch, alive, bare) end
+    done = stop
+    judge(o, read, alive, bare)
+    table.sort(alive, better)
+  end
+  table.sort(all, better)
   local list = {}
-  for i, seed in ipairs(all) do
-    local costs = cost.of(seed.module, shape)
-    list[i] = { blueprint = seed.blueprint, loss = seed.loss,
-                improvement = seed.improvement, rounds = seed.rounds,
-                parameters = costs.parameters, flops = costs.flops,
-                module = seed.module }
+  for i, c in ipairs(all) do
+    list[i] = { blueprint = c.blueprint, index = c.index, loss = c.loss,
+                improvement = c.improvement, failed = c.failed,
+                batches = not c.failed and c.batches or nil,
+                parameters = c.cost and c.cost.parameters,
+                flops = c.cost and c.cost.flops, module = c.module }
   end
   return list
 end
@@ -127,38 +174,18 @@ end
 --- seed.tournament{ slot, blueprints, batches = 50, batch = 128, data = ,
 ---   valid = , rng_seed = 0, concurrent = true, halving = false }
 --- data: what candidates learn from (the garden's `train` unless given);
---- valid: what they are judged on (the garden's). halving: after a third of
---- the batches left the worse half goes (successive halving, Jamieson and
---- Talwalkar 2016).
+--- valid: what they are judged on (the garden's). halving: the worse half
+--- leaves again and again (successive halving, Jamieson and Talwalkar 2016);
+--- those that stay learn what they would have learned without. A candidate that
+--- fails, or whose loss is no finite number, comes last, and `failed` says why.
 ---@param options table
----@return table[]  best first: blueprint, loss, improvement, parameters,
----                 flops, rounds (batches it learned from), module
+---@return table[]  best first: blueprint, index (its place in the list), loss,
+---                 improvement, failed, batches (that it learned from; nil if
+---                 it failed), parameters, flops (per image), module
 return function(options)
-  local o = check.options("tournament", options, { "slot", "blueprints" },
-                          known)
-  local garden = check_options(o)
-  local h = features.of(garden, o.slot)
-  local measures, all, alive = Measures.new(#o.blueprints), {}, {}
-  for i in ipairs(o.blueprints) do
-    all[i] = candidate(o, garden, i, h, measures)
-    all[i].rounds = 0
-    alive[i] = all[i]
-  end
-  local left, round = o.batches, 0
-  while left > 0 do
-    local n = o.halving and #alive > 1 and math.ceil(left / 3) or left
-    learn(o, garden, alive, n, round)
-    for _, seed in ipairs(alive) do seed.rounds = seed.rounds + n end
-    left, round = left - n, round + 1
-    judge(o, garden, alive)
-    table.sort(alive, better)
-    if left > 0 then
-      for i = #alive, math.ceil(#alive / 2) + 1, -1 do alive[i] = nil end
-    end
-  end
-  table.sort(all, function(a, b)
-    if a.rounds ~= b.rounds then return a.rounds > b.rounds end
-    return better(a, b)
+  local o = check_options(check.options("tournament", options,
+                                        { "slot", "blueprints" }, known))
+  return moon.tidy(function()
+    return context.isolated(context.generator_state(o.rng_seed), compete, o)
   end)
-  return results(all, h:shape())
 end

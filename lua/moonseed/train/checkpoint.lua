@@ -1,0 +1,152 @@
+--- Checkpoints of a run: when they are made, and which stay.
+--
+-- A copy of everything is taken between two steps, on the device; a task of its
+-- own writes it while training goes on, under a temporary name that is synced
+-- and renamed. The last `keep` stay, and `best.safetensors` by the validation
+-- loss. What cannot be written is an event and a printed line; the older
+-- checkpoints and the training are as they were.
+
+local context = require "moonseed.context"
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
+local loop = require "moonseed.loop"
+local moon = require "moonseed"
+local state = require "moonseed.train.state"
+local uv = core.uv
+
+local M = {}
+
+local FORM = "step-%09d.safetensors"
+
+-- --- files -----------------------------------------------------------------
+
+--- The checkpoints of a folder, newest first: their paths.
+---@param folder string
+---@return string[]
+function M.list(folder)
+  local names, paths = {}, {}
+  local scan = uv.fs_scandir(folder)
+  while scan do
+    local name = uv.fs_scandir_next(scan)
+    if not name then break end
+    if name:find "^step%-%d+%.safetensors$" then names[#names + 1] = name end
+  end
+  table.sort(names, function(a, b)
+    return tonumber(a:match "%d+") > tonumber(b:match "%d+")
+  end)
+  for i, name in ipairs(names) do paths[i] = folder .. "/" .. name end
+  return paths
+end
+
+-- Makes the folder, and those above it.
+local function make_folder(path)
+  local so_far = path:sub(1, 1) == "/" and "/" or ""
+  for part in path:gmatch "[^/]+" do
+    so_far = so_far .. part
+    local ok, why, name = uv.fs_mkdir(so_far, 493)  -- 0755
+    if not ok and name ~= "EEXIST" then
+      check.fail("fit", "cannot make the folder %s: %s", so_far, why)
+    end
+    so_far = so_far .. "/"
+  end
+end
+
+--- Makes the run's folder.
+---@param run table
+function M.open(run)
+  if not run.out then return end
+  make_folder(run.out)
+  if not run.continued and #M.list(run.out) > 0 then
+    check.fail("fit", "%s has the checkpoints of another run; resume it, or "
+               .. "give another folder", run.out)
+  end
+end
+
+-- `path` as `best`: another name for the same file.
+local function link_best(run, path)
+  local best = run.out .. "/best.safetensors"
+  local aside = best .. ".new"
+  uv.fs_unlink(aside)
+  assert(uv.fs_link(path, aside))
+  assert(uv.fs_rename(aside, best))
+end
+
+local function remove_old(run)
+  local paths = M.list(run.out)
+  for i = run.options.keep + 1, #paths do uv.fs_unlink(paths[i]) end
+end
+
+-- --- writing ---------------------------------------------------------------
+
+local function write(run, archive, path, step, is_best)
+  local bytes = archive:save(path)
+  if is_best then link_best(run, path) end
+  remove_old(run)
+  run:tell("checkpoint", { step = step, path = path,
+                           bytes = bytes, best = is_best or nil })
+end
+
+local function answer(request, path, e)
+  if not request then return end
+  request.path, request.error = path, e
+  loop.wake(request.waiter)
+end
+
+-- Spawning must not move the run's random numbers.
+local function beside(run, fn)
+  local words = context.save_generator()
+  run.writer = moon.spawn(fn, { name = "checkpoint of " .. run.name })
+  context.load_generator(words)
+end
+
+-- Starts to write the state as it is; one at a time.
+local function start(run, is_best, request)
+  if run.writer then run.writer:await() end
+  local step = run.metrics.step
+  local path = run.out .. "/" .. FORM:format(step)
+  local archive = state.collect(run)
+  beside(run, function()
+    local ok, e = pcall(write, run, archive, path, step,
+                        is_best)
+    answer(request, ok and path, not ok and tostring(e) or nil)
+    if ok or run.task.cancelled then return end
+    run:tell("checkpoint_failed", { path = path, why = tostring(e) })
+    if not request then
+      io.stderr:write("moonseed: ", run.name, ": no checkpoint: ",
+                      tostring(e), "\n")
+    end
+  end)
+end
+
+--- Between two steps: what was asked for, and what is due.
+---@param run table
+function M.serve(run)
+  local every = run.options.every
+  local due = run.out and every and run.metrics.step % every == 0
+  local request = table.remove(run.requests, 1)
+  if request or due then start(run, false, request) end
+end
+
+--- At the end of an epoch.
+---@param run table
+---@param is_best boolean
+---@param last boolean
+function M.at_epoch(run, is_best, last)
+  if not run.out then return end
+  if is_best or last or not run.options.every then
+    start(run, is_best, table.remove(run.requests, 1))
+  else
+    M.serve(run)
+  end
+end
+
+--- Waits for what is being written; answers who still waits.
+---@param run table
+function M.finish(run)
+  if run.writer and not run.task.cancelled then run.writer:await() end
+  for _, request in ipairs(run.requests) do
+    answer(request, nil, run.name .. " ended before the checkpoint")
+  end
+end
+
+return M

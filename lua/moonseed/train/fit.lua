@@ -1,0 +1,125 @@
+--- moon.train.fit: trains a model in the background.
+--
+--   local run = moon.train.fit{ model, optim = opt, train = train,
+--                               valid = valid, epochs = 10, out = "runs/one" }
+--   run:await()
+
+local check = require "moonseed.check"
+local context = require "moonseed.context"
+local moon = require "moonseed"
+local nn = require "moonseed.nn"
+local checkpoint = require "moonseed.train.checkpoint"
+local Metrics = require "moonseed.train.metrics"
+local recording = require "moonseed.train.recording"
+local Run = require "moonseed.train.run"
+local runs = require "moonseed.train.runs"
+local schedule = require "moonseed.train.schedule"
+local training = require "moonseed.train.training"
+
+local known = {
+  optim = check.required, train = check.required, valid = check.optional,
+  epochs = 1, batch = 128, augment = check.optional,
+  schedule = "constant", garden = check.optional, out = check.optional,
+  every = check.optional, keep = 3, patience = check.optional,
+  loss = check.optional, quiet = false, rng_seed = check.optional,
+  on_event = check.optional,
+}
+
+local function check_options(o)
+  if not nn.Module.is(o.model) then
+    check.fail("fit", "expects a model, not a %s", type(o.model))
+  end
+  check.count("fit", "epochs", o.epochs, 1)
+  check.count("fit", "batch", o.batch, 1)
+  check.count("fit", "keep", o.keep, 1)
+  check.boolean("fit", "quiet", o.quiet)
+  if o.every ~= nil then check.count("fit", "every", o.every, 1) end
+  if o.patience ~= nil then check.count("fit", "patience", o.patience, 1) end
+  if o.out ~= nil then check.text("fit", "out", o.out) end
+  if o.rng_seed ~= nil then check.count("fit", "rng_seed", o.rng_seed) end
+  if o.patience and not o.valid then
+    check.fail("fit", "patience means nothing without valid")
+  end
+  for _, name in ipairs{ "loss", "on_event" } do
+    if o[name] ~= nil then check.callable("fit", name, o[name]) end
+  end
+  if o.garden and o.garden.model ~= o.model then
+    check.fail("fit", "the garden is of another model")
+  end
+end
+
+-- "first" of "runs/first/".
+local function name_of(out)
+  return out and (out:match "([^/]+)/*$" or out)
+end
+
+--- A run that has not begun; resume.lua fills it first.
+---@param options table  as fit takes them
+---@return table run
+local function prepare(options)
+  local o = check.options("fit", options, { "model" }, known)
+  check_options(o)
+  local steps = math.ceil(#o.train / o.batch)
+  local clock = Metrics.new(o.epochs, steps)
+  local run = setmetatable({
+    options = o, model = o.model, optim = o.optim, garden = o.garden,
+    out = o.out, name = name_of(o.out), state = "running", requests = {},
+    clock = clock, metrics = clock.now, series = clock.series,
+    rate = schedule.of("fit", o.schedule), first_rate = o.optim.lr,
+    steps_per_epoch = steps, on_event = o.on_event,
+    position = { epoch = 1, batch = 0 },
+  }, Run)
+  if o.garden then o.garden.valid = o.garden.valid or o.valid end
+  return run
+end
+
+-- In the task of the run.
+local function body(run)
+  if run.continued then
+    context.load_generator(run.continued.generator)
+  elseif run.options.rng_seed then
+    moon.manual_seed(run.options.rng_seed)
+  end
+  checkpoint.open(run)
+  recording.open(run)
+  local ok, e = xpcall(training, context.note, run)
+  if ok then
+    run.state = "done"
+  else
+    run.state = run.task.cancelled and "cancelled" or "failed"
+  end
+  recording.close(run, run.state, not ok and tostring(e) or nil)
+  if not ok then error(e, 0) end
+end
+
+--- Starts a run that was prepared.
+---@param run table
+---@return table run
+local function start(run)
+  runs.add(run)
+  run.task = moon.spawn(function() body(run) end,
+                        { name = "run " .. run.name, of_program = true,
+                          same_stream = true })
+  return run
+end
+
+local M = { prepare = prepare, start = start }
+
+--- moon.train.fit{ model, optim =, train =, valid =, epochs = 1, ... }
+---   batch      128; augment: { flip = true, crop = 2 } of data:batches
+---   schedule   "constant", "cosine", "one_cycle", or function(part) -> factor
+---              of optim.lr; part of the run in [0, 1)
+---   loss       function(model, x, y) -> loss; cross-entropy unless given
+---   garden     a seed.Garden of the model
+---   out        a folder: checkpoints and the record
+---   every      steps between checkpoints; one per epoch unless given
+---   keep       how many of the last checkpoints stay (3), beside the best
+---   patience   epochs without a better validation loss before it ends
+---   rng_seed   where the run's random numbers begin; the caller's unless given
+---   quiet      no progress
+---   on_event   function(kind, fields)
+---@param options table
+---@return table run  that trains from now on, see run.lua
+return setmetatable(M, { __call = function(_, options)
+  return start(prepare(options))
+end })

@@ -1,0 +1,99 @@
+--- A run's record: opened in its folder, told what the garden tells.
+
+local core = require "moonseed.ffi"
+local moon = require "moonseed"
+
+local M = {}
+
+local function environment(run)
+  local uname = core.uv.os_uname()
+  return { name = run.name, version = moon.version,
+           isa = core.ffi.string(core.C.moon_isa()), threads = moon.threads(),
+           system = uname.sysname .. " " .. uname.machine,
+           epochs = run.options.epochs, batch = run.options.batch,
+           rng_seed = run.options.rng_seed,
+           step = run.continued and run.continued.step }
+end
+
+-- The garden's events go into the record too.
+local function listen(run)
+  local garden = run.garden
+  if not garden then return end
+  local before = garden.on_event
+  garden.on_event = function(event)
+    run:tell(event.kind, event)
+    if before then before(event) end
+  end
+  return function() garden.on_event = before end
+end
+
+--- Opens the record, where the run has a folder.
+---@param run table
+function M.open(run)
+  run.deafen = listen(run)
+  if run.out then
+    local Record = require "moonseed.train.record"
+    run.record = Record.open{ run.out .. "/record.jsonl",
+                              append = run.continued ~= nil,
+                              meta = environment(run) }
+  end
+  run:tell("run_start", environment(run))
+end
+
+-- --- what the page is drawn from --------------------------------------------
+
+local STREAMS_AT = 20  -- the step of an epoch whose streams are written down
+
+--- After a step: alphas, and once per epoch the streams of a step, for which it
+--- waits.
+---@param run table
+---@param loss userdata   of the step
+---@param since integer   uv.hrtime() at its start
+function M.step(run, loss, since)
+  if not run.record then return end
+  if run.garden then run.record:garden(run.garden) end
+  if run.position.batch + 1 ~= STREAMS_AT then return end
+  loss:await()
+  run.record:streams(run.metrics.step, moon.streams():recent(64), since)
+end
+
+-- Norm and share of zeros of each parameter's last gradient.
+local function write_gradients(run)
+  local list = {}
+  for name, p in run.model:parameters() do
+    local statistics = p:grad_stats()
+    if statistics then list[#list + 1] = { name, statistics } end
+  end
+  for _, entry in ipairs(list) do
+    local name, values = entry[1], entry[2]:totable()
+    run.record:scalar("gradient/norm/" .. name, run.metrics.step, values[1])
+    run.record:scalar("gradient/zeros/" .. name, run.metrics.step, values[2])
+  end
+end
+
+local epoch_names = { "valid_loss", "valid_accuracy", "accuracy", "lr",
+                      "images_per_s" }
+
+--- At the end of an epoch.
+---@param run table
+function M.epoch(run)
+  if not run.record then return end
+  for _, name in ipairs(epoch_names) do
+    local value = run.metrics[name]
+    if value then run.record:scalar(name, run.metrics.step, value) end
+  end
+  write_gradients(run)
+  if run.garden then run.record:garden(run.garden) end
+end
+
+--- Says how the run ended, and closes the record.
+---@param run table
+---@param state string
+---@param why string|nil
+function M.close(run, state, why)
+  run:tell("run_end", { state = state, why = why, step = run.metrics.step })
+  if run.deafen then run.deafen() end
+  if run.record then run.record:close() end
+end
+
+return M

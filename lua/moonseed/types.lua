@@ -1,0 +1,2086 @@
+---@meta moonseed
+-- luacheck: ignore
+-- For editors; nothing loads it. Made by `luajit scripts/docs/generate.lua`:
+-- change the comment in the source instead.
+
+--- Moonseed: `local moon = require "moonseed"`.
+---
+--- Requiring it opens the runtime (closed when the Lua state is), replaces
+--- coroutine.create, wrap and resume by ones that let an await pass through, and
+--- print by one that awaits tensors. Do it from the main chunk, not inside a
+--- coroutine.
+---@class moon
+local moon = {}
+
+--- Zeros.
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return Tensor  # the tensor
+function moon.zeros(...) end
+
+--- Ones.
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return Tensor  # the tensor
+function moon.ones(...) end
+
+--- full({ 2, 3 }, value, options)
+---@param list integer[]|integer  the shape
+---@param value number|boolean
+---@param options table|nil  dtype: f32, or bool for a boolean; device
+---@return Tensor  # the tensor
+function moon.full(list, value, options) end
+
+--- Memory of unknown contents.
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return Tensor  # the tensor
+function moon.empty(...) end
+
+--- arange(n): 0 to n - 1. arange(start, stop, step): up to, without, stop.
+---@param start number
+---@param stop number|nil
+---@param step number|nil  1 unless given
+---@param options table|nil  dtype (f32), device; may follow any number
+---@return Tensor  # the tensor, of one dimension
+function moon.arange(start, stop, step, options) end
+
+--- Uniform in [0, 1).
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return Tensor  # the tensor
+function moon.rand(...) end
+
+--- Normal, mean 0 and deviation 1.
+---@param ... any  extents, or one list of them; then dtype (f32), device
+---@return Tensor  # the tensor
+function moon.randn(...) end
+
+--- Whole numbers in [low, high): randint(low, high, shape...); i64.
+---@param low number
+---@param high number
+---@param ... any  extents, or one list of them; then dtype (i64), device
+---@return Tensor  # the tensor
+function moon.randint(low, high, ...) end
+
+--- The numbers from 0 to n - 1 in random order, i64.
+---@param n integer
+---@return Tensor  # the tensor [n]
+function moon.randperm(n) end
+
+--- A tensor of the values of a number, a boolean or nested tables.
+---@param value number|boolean|table
+---@param options table|nil  dtype: f32, or bool if the first value is one
+---@return Tensor  # the tensor
+function moon.tensor(value, options) end
+
+--- Joins tensors along a dimension (the first unless given).
+---@param list table  of tensors
+---@param dim integer|nil
+---@return Tensor  # the tensor
+function moon.cat(list, dim) end
+
+--- Joins tensors of one shape along a new dimension (the first unless given).
+---@param list table  of tensors
+---@param dim integer|nil
+---@return Tensor  # the tensor
+function moon.stack(list, dim) end
+
+--- For bindings: a handle that owns the reference `p`, in
+--- the current moon.tidy scope.
+---@param p userdata  moon_tensor *
+---@return Tensor
+function moon.wrap(p) end
+
+--- Whether `value` is a tensor.
+---@param value any
+---@return boolean
+function moon.is_tensor(value) end
+
+--- Whether all |a - b| <= atol + rtol |b|; an infinity is close to itself
+--- alone, NaN to nothing. Reads, so it waits.
+---@param a Tensor
+---@param b Tensor  of a's dtype, of a shape that broadcasts with a's
+---@param options table|nil  rtol (1e-5), atol (1e-8)
+---@return boolean
+function moon.allclose(a, b, options) end
+
+--- The options of conv2d as the core takes them.
+---@param options table|nil  stride, padding, dilation (a number, or { height, width }), groups, epilogue ("none" or "relu")
+---@return userdata  # moon_conv2d_params
+function moon.conv2d_params(options) end
+
+--- Convolution: x [N, C, H, W], w [K, C / groups, kH, kW], b [K] or nil
+--- -> [N, K, oH, oW].
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param options table|nil  see conv2d_params
+---@return Tensor
+function moon.conv2d(x, w, b, options) end
+
+--- x [..., inputs] times w [outputs, inputs], plus b [outputs] or nil
+--- -> [..., outputs].
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param options table|nil  epilogue ("none" or "relu")
+---@return Tensor
+function moon.linear(x, w, b, options) end
+
+--- The options of max_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding; each a number or { height, width }
+---@return userdata  # moon_pool2d_params
+function moon.max_pool2d_params(options) end
+
+--- Normalises each channel of x [N, C, H, W]: in training by the batch's
+--- statistics, which also move `mean` and `var` in place; else by those.
+---@param x Tensor
+---@param options table  weight, bias [C] or nil; mean, var [C]; eps (1e-5), momentum (0.1), training (false)
+---@return Tensor  # of the same shape
+function moon.batch_norm(x, options) end
+
+--- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+---@param logits Tensor
+---@param labels Tensor
+---@return Tensor
+function moon.cross_entropy(logits, labels) end
+
+--- Runs `fn`; returns once every gradient of its backward passes is complete.
+--- Raises if a task that it started has not ended.
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.grad_scope(fn) end
+
+--- fn(...), one tensor, without keeping activations: they are computed again
+--- in the backward, with the same random numbers.
+---@param fn function
+---@param ... any  for `fn`
+---@return Tensor  # what `fn` returned
+function moon.recompute(fn, ...) end
+
+--- A user-defined operation: a function of tensors (and other values).
+---@param options table   name      for errors forward   function(ctx, ...) -> y, computed without recording backward  function(ctx, dy) -> dx, ...: one gradient per tensor argument of forward, nil where there is none
+---@return fun(...): Tensor
+function moon.op(options) end
+
+--- Suspends for `ms` milliseconds.
+---@param ms number  finite
+function moon.sleep(ms) end
+
+--- Runs functions (or awaits tasks) side by side.
+---@param ... function|Task
+---@return any ...  # the first result of each; or raises the first error, in the order of the arguments, once all have ended
+function moon.gather(...) end
+
+--- Runs `fn`, for `ms` milliseconds at most.
+---@param ms number  math.huge: as long as it takes
+---@param fn function
+---@return any ...  # what `fn` returned; or raises its error, or that it is late
+function moon.timeout(ms, fn) end
+
+--- Runs `fn(...)` as a task to its end, and until its ops are complete. From
+--- the main chunk an error is raised with the traceback of where it arose; in
+--- a task this is as if spawned and awaited.
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...  # what `fn` returned
+function moon.main(fn, ...) end
+
+--- Starts `fn` as a child of the running task, on a stream of its own. It runs
+--- when the caller next waits.
+---@param fn function
+---@param options TaskOptions|nil
+---@return Task
+function moon.spawn(fn, options) end
+
+--- Lets luv and the other tasks have a turn. Does nothing where Lua cannot
+--- yield.
+function moon.yield() end
+
+--- Suspends until everything submitted so far is complete, on all streams, and
+--- frees what was released.
+function moon.synchronize() end
+
+--- Runs `fn` with `stream` as the current one.
+---@param stream Stream
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.on(stream, fn) end
+
+--- The stream that ops are queued on now.
+---@return Stream
+function moon.stream() end
+
+--- The streams of a device, the current one unless named.
+---@param device string|nil
+---@return Streams
+function moon.streams(device) end
+
+--- Runs `fn` and releases the tensors made inside that it does not return.
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.tidy(fn) end
+
+--- Writes tensors by name, in the order of their names, and waits until the
+--- file is there. Until then there is the old file or none.
+---@param path string
+---@param tensors table<string, Tensor>
+---@param options table|nil  format: "safetensors", else by extension
+---@return integer  # bytes written
+function moon.save(path, tensors, options) end
+
+--- Reads the tensors of a file.
+---@param path string
+---@param options table|nil  format: "safetensors", else by extension
+---@return table<string, Tensor>  # by name
+function moon.load(path, options) end
+
+--- Runs `fn` without recording a graph.
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.no_grad(fn) end
+
+--- The current device: where creators put tensors.
+---@return string  # "cpu", "cuda:0", ...
+function moon.device() end
+
+--- Makes `name` the current task's device; later tasks inherit it.
+---@param name string
+function moon.set_device(name) end
+
+--- Starts the current task's random numbers at `rng_seed`.
+---@param rng_seed integer
+function moon.manual_seed(rng_seed) end
+
+--- Counts of the runtime, see moon_stats in core/moonseed.h.
+---@return table<string, number>
+function moon.stats() end
+
+--- Sets the limit on tensor memory.
+---@param nbytes number
+function moon.set_memory_limit(nbytes) end
+
+--- How many CPU cores the workers use.
+---@return integer
+function moon.threads() end
+
+--- Sets how many CPU cores the workers use, at any time; changes no bit.
+---@param n integer
+function moon.set_threads(n) end
+
+--- Switches: sync (every op is complete when its call returns), sites (errors
+--- of ops name the line that submitted them), nan (an op that gives NaN or
+--- infinity fails). What is not named is off.
+---@param options table|nil
+function moon.debug(options) end
+
+--- As Lua's print, but waits for tensors without blocking the loop.
+---@param ... any
+function moon.print(...) end
+
+--- Also functions of moon: moon.relu(x) is x:relu().
+---@class Tensor
+---@field grad Tensor|nil  the gradient, or nil before any backward; assigning nil clears it
+---@field needs_grad boolean  whether a backward would compute something for this tensor
+---@field [integer] Tensor  the row at a position, a view; assigning a number or a tensor fills it
+---@operator add(Tensor|number): Tensor
+---@operator sub(Tensor|number): Tensor
+---@operator mul(Tensor|number): Tensor
+---@operator div(Tensor|number): Tensor
+---@operator pow(Tensor|number): Tensor
+---@operator unm: Tensor
+---@operator len: integer
+local Tensor = {}
+
+--- Extents, as a list.
+---@return integer[]
+function Tensor:shape() end
+
+--- The extent of one dimension.
+---@param dim integer  from 1, or from -1 down
+---@return integer
+function Tensor:size(dim) end
+
+--- How many dimensions there are.
+---@return integer
+function Tensor:ndim() end
+
+--- The number of elements.
+---@return integer
+function Tensor:numel() end
+
+--- The type of the elements.
+---@return string  # f32, f64, i64, i32, u8 or bool
+function Tensor:dtype() end
+
+--- Where the memory is.
+---@return string  # cpu, cuda:0
+function Tensor:device() end
+
+--- A number that no other tensor has: the same for every handle of a tensor.
+---@return integer
+function Tensor:id() end
+
+--- Whether the tensor's value is there, so that reading it would not wait.
+---@return boolean
+function Tensor:is_ready() end
+
+--- Makes this leaf one that wants its gradient; false: not any more.
+---@param on boolean|nil
+---@return Tensor  # the tensor
+function Tensor:requires_grad(on) end
+
+--- Cuts the memory into `n` regions along the first dimension: views of
+--- different ones depend on nothing of each other.
+---@param n integer
+---@return Tensor  # the tensor
+function Tensor:split_regions(n) end
+
+--- Whether t == other, element by element.
+---@param other Tensor|number|boolean
+---@return Tensor  # bool, of the shape that both broadcast to
+function Tensor:eq(other) end
+
+--- Whether t >= other, element by element.
+---@param other Tensor|number|boolean
+---@return Tensor  # bool, of the shape that both broadcast to
+function Tensor:ge(other) end
+
+--- Whether t > other, element by element.
+---@param other Tensor|number|boolean
+---@return Tensor  # bool, of the shape that both broadcast to
+function Tensor:gt(other) end
+
+--- Whether t <= other, element by element.
+---@param other Tensor|number|boolean
+---@return Tensor  # bool, of the shape that both broadcast to
+function Tensor:le(other) end
+
+--- Whether t < other, element by element.
+---@param other Tensor|number|boolean
+---@return Tensor  # bool, of the shape that both broadcast to
+function Tensor:lt(other) end
+
+--- Whether t ~= other, element by element.
+---@param other Tensor|number|boolean
+---@return Tensor  # bool, of the shape that both broadcast to
+function Tensor:ne(other) end
+
+--- t + other; shapes broadcast, dtypes are the
+--- same.
+---@param other Tensor|number
+---@return Tensor
+function Tensor:add(other) end
+
+--- t - other; shapes broadcast, dtypes are the
+--- same.
+---@param other Tensor|number
+---@return Tensor
+function Tensor:sub(other) end
+
+--- t * other, element by element; shapes broadcast, dtypes are the
+--- same.
+---@param other Tensor|number
+---@return Tensor
+function Tensor:mul(other) end
+
+--- t / other; shapes broadcast, dtypes are the
+--- same.
+---@param other Tensor|number
+---@return Tensor
+function Tensor:div(other) end
+
+--- t ^ other; shapes broadcast, dtypes are the
+--- same.
+---@param other Tensor|number
+---@return Tensor
+function Tensor:pow(other) end
+
+--- -t.
+---@return Tensor
+function Tensor:neg() end
+
+--- max(x, 0), element by element.
+---@return Tensor
+function Tensor:relu() end
+
+--- e to the power of each element.
+---@return Tensor
+function Tensor:exp() end
+
+--- The natural logarithm of each element.
+---@return Tensor
+function Tensor:log() end
+
+--- The square root of each element.
+---@return Tensor
+function Tensor:sqrt() end
+
+--- The absolute value of each element.
+---@return Tensor
+function Tensor:abs() end
+
+--- 1 / (1 + e^-x) of each element.
+---@return Tensor
+function Tensor:sigmoid() end
+
+--- The hyperbolic tangent of each element.
+---@return Tensor
+function Tensor:tanh() end
+
+--- a [M, K] times b [K, N] -> [M, N].
+---@param b Tensor
+---@return Tensor
+function Tensor:matmul(b) end
+
+--- exp(x) over its sum along `dim` (the last unless given).
+---@param dim integer|nil
+---@return Tensor  # of the same shape
+function Tensor:softmax(dim) end
+
+--- The tensor as another dtype, on another device, or both; itself if it is
+--- that.
+---@param what string  a dtype or a device
+---@param other string|nil  the other of the two
+---@param ... nil  no more
+---@return Tensor  # the tensor
+function Tensor:to(what, other, ...) end
+
+--- A copy.
+---@return Tensor  # with memory of its own
+function Tensor:clone() end
+
+--- The same values without the graph; shares the memory.
+---@return Tensor
+function Tensor:detach() end
+
+--- The tensor in row-major order: itself, or a copy.
+---@return Tensor
+function Tensor:contiguous() end
+
+--- y = x, which is repeated to y's shape.
+---@param x Tensor
+---@return Tensor  # y
+function Tensor:copy_(x) end
+
+--- y = value everywhere.
+---@param value number|boolean
+---@return Tensor  # y
+function Tensor:fill_(value) end
+
+--- y = y + alpha x; x is a tensor, repeated to y's shape, or a number.
+---@param x Tensor|number
+---@param alpha number|nil  1 unless given
+---@return Tensor  # y
+function Tensor:add_(x, alpha) end
+
+--- Device-side statistics: f32 [3], Euclidean norm, share of zeros, count of
+--- values that are not finite.
+---@return Tensor
+function Tensor:statistics() end
+
+--- The statistics of the tensor's gradient; nil without one.
+---@return Tensor|nil  # f32 [3]
+function Tensor:grad_stats() end
+
+--- Places of the first largest along a dimension, along
+--- those of a list as if they were one (the last named runs fastest), or among all;
+--- i64, from 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:argmax(over, options) end
+
+--- Places of the first smallest along a dimension, along
+--- those of a list as if they were one (the last named runs fastest), or among all;
+--- i64, from 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:argmin(over, options) end
+
+--- The largest values.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # values
+---@return Tensor|nil  # over one dimension: their places, i64, from 0
+function Tensor:max(over, options) end
+
+--- The mean.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:mean(over, options) end
+
+--- The smallest values.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # values
+---@return Tensor|nil  # over one dimension: their places, i64, from 0
+function Tensor:min(over, options) end
+
+--- The Euclidean norm.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:norm(over, options) end
+
+--- The sum.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:sum(over, options) end
+
+--- The unbiased variance.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:var(over, options) end
+
+--- The same elements under another shape; copies when it must. One extent may
+--- be -1: what is left.
+---@param ... integer|integer[]  extents, or one list of them
+---@return Tensor
+function Tensor:reshape(...) end
+
+--- As reshape, but raises where that would copy.
+---@param ... integer|integer[]  extents, or one list of them
+---@return Tensor  # shares the memory
+function Tensor:view(...) end
+
+--- The same tensor, but a gradient that comes back with an error arrives as
+--- zero: before a branch that may fail by itself.
+---@return Tensor  # shares the memory
+function Tensor:shield() end
+
+--- Repeats dimensions of size 1 without copying; -1 keeps an extent.
+---@param ... integer|integer[]  extents, or one list of them
+---@return Tensor  # shares the memory
+function Tensor:expand(...) end
+
+--- The dimensions in another order: each once, as numbers or one list.
+---@param ... integer|integer[]  dimensions, from 1 or from -1 down
+---@return Tensor  # shares the memory
+function Tensor:permute(...) end
+
+--- The transpose of a matrix.
+---@return Tensor  # shares the memory
+function Tensor:t() end
+
+--- `length` positions along `dim` from `start` on.
+---@param dim integer
+---@param start integer
+---@param length integer
+---@return Tensor  # shares the memory
+function Tensor:narrow(dim, start, length) end
+
+--- The part at one position along `dim`, without that dimension.
+---@param dim integer
+---@param position integer
+---@return Tensor  # shares the memory
+function Tensor:select(dim, position) end
+
+--- The parts along `dim` that an i64 [n] tensor names.
+---@param dim integer
+---@param index Tensor  a tensor
+---@return Tensor  # a copy, with n positions along `dim`
+function Tensor:index_select(dim, index) end
+
+--- One element per element of an i64 tensor of as many dimensions, which names
+--- its place along `dim`.
+---@param dim integer
+---@param index Tensor  a tensor
+---@return Tensor  # of the index's shape
+function Tensor:gather(dim, index) end
+
+--- Suspends until the value is there; raises the error it carries.
+---@return Tensor  # the tensor
+function Tensor:await() end
+
+--- The one value of a tensor, as a Lua number or boolean.
+---@return number|boolean
+function Tensor:item() end
+
+--- The values as nested tables; a number or boolean for a scalar.
+---@return table|number|boolean
+function Tensor:totable() end
+
+--- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param options table|integer  see max_pool2d_params; a number is the kernel
+---@return Tensor
+function Tensor:max_pool2d(options) end
+
+--- The mean of each channel: x [N, C, H, W] -> [N, C].
+---@return Tensor
+function Tensor:global_avg_pool2d() end
+
+--- Normalises each image's channels in `groups` groups of neighbours, each over
+--- all its values: x [N, C, ...]. In four dimensions the result is
+--- channels-last in memory.
+---@param groups integer  divides C
+---@param weight Tensor|nil  [C]; 1 unless given
+---@param bias Tensor|nil  [C]; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:group_norm(groups, weight, bias, options) end
+
+--- Zeroes each value with probability `p`, scales the others by 1 / (1 - p).
+---@param p number  in [0, 1)
+---@return Tensor  # of the same shape
+function Tensor:dropout(p) end
+
+--- A host's features h with a seed's output s, by as much as alpha says: add is
+--- (1 - alpha) h + alpha s, multiply is h (1 + alpha tanh(s - x)). Where alpha
+--- is 0 the result is h, whatever s is; of an s that carries an error, too, and
+--- the gradient of h is then that of the result.
+---@param s Tensor  of h's shape
+---@param alpha Tensor  one element, or [N, 1, ..., 1]: one per image
+---@param options table|nil  kind ("add" or "multiply"); x, what the seed was given, of h's shape: for multiply, else unused
+---@return Tensor  # of h's shape
+function Tensor:blend(s, alpha, options) end
+
+--- Enqueues the gradients of everything that `y` was computed from, and adds
+--- them to the leaves'.
+---@param dy Tensor|nil  the gradient of y; needless for one element
+function Tensor:backward(dy) end
+
+--- Keeps the tensor beyond the moon.tidy that it was made in.
+---@return Tensor  # the tensor
+function Tensor:keep() end
+
+--- Gives the tensor's memory back now. Using it, or a view of it, is an error
+--- from here on.
+function Tensor:dispose() end
+
+--- `moon.nn`: layers, each read from its own file when first asked for.
+---@class nn
+local nn = {}
+
+--- nn.copy(module): the same module again, with tensors of its own.
+---
+--- What is shared inside (a tensor or a module under two names) is shared in the
+--- copy. Of plain fields, tensors and plain tables are copied too, with modules
+--- in them replaced by their copies; objects of other classes and functions are
+--- taken over as they are. A class for which that is not enough has a method
+--- `copied(original, copy)`, called on the copy at the end, where copy(value)
+--- gives what became of a module, tensor or plain table. Gradients are left
+--- behind, and so is memory that two tensors share as views.
+---
+--- A copy of a module that shares no memory with it. Enqueues.
+---@param module Module
+---@return Module
+function nn.copy(module) end
+
+--- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+---@param logits Tensor
+---@param labels Tensor
+---@return Tensor
+function nn.cross_entropy(logits, labels) end
+
+--- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
+--- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In
+--- training by the batch's statistics, which also move the running ones; in
+--- evaluation by the running ones.
+---
+--- nn.BatchNorm2d{ channels, eps = 1e-5, momentum = 0.1, affine = true }
+--- momentum: the share of the new statistics in the running ones.
+---@class BatchNorm2d: Module
+---@overload fun(options: table): BatchNorm2d
+local BatchNorm2d = {}
+
+--- Convolution: x [N, C, H, W], weight [K, C / groups, kH, kW], bias [K]
+--- -> [N, K, oH, oW].
+---
+--- nn.Conv2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }
+--- kernel, stride, padding, dilation: a number, or { height, width }.
+---@class Conv2d: Module
+---@overload fun(options: table): Conv2d
+local Conv2d = {}
+
+--- In training, zeroes each value with probability p and scales the others by
+--- 1 / (1 - p); in evaluation, the identity.
+---
+--- nn.Dropout{ p }
+---@class Dropout: Module
+---@overload fun(options: table): Dropout
+local Dropout = {}
+
+--- x [N, ...] -> [N, the rest].
+---
+--- nn.Flatten{}
+---@class Flatten: Module
+---@overload fun(): Flatten
+local Flatten = {}
+
+--- The mean of each channel: x [N, C, H, W] -> [N, C].
+---
+--- nn.GlobalAvgPool2d{}
+---@class GlobalAvgPool2d: Module
+---@overload fun(): GlobalAvgPool2d
+local GlobalAvgPool2d = {}
+
+--- Normalises each image's channels in groups to mean 0 and variance 1, then
+--- scales by weight [C] and shifts by bias [C] (Wu and He 2018). It knows no
+--- batch: training and evaluation are the same.
+---
+--- nn.GroupNorm{ groups, channels, eps = 1e-5, affine = true }
+---@class GroupNorm: Module
+---@overload fun(options: table): GroupNorm
+local GroupNorm = {}
+
+--- y = x w^T + b: x [..., inputs] -> [..., outputs].
+---
+--- nn.Linear{ inputs, outputs, bias = true }
+---@class Linear: Module
+---@overload fun(options: table): Linear
+local Linear = {}
+
+--- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---
+--- nn.MaxPool2d{ kernel, stride = kernel, padding = 0 }
+--- Each a number, or { height, width }.
+---@class MaxPool2d: Module
+---@overload fun(options: table): MaxPool2d
+local MaxPool2d = {}
+
+--- Modules: parameters, buffers and child modules under names, and a forward.
+---
+--- A module of your own is a subclass:
+---
+---   local Residual = nn.Module:extend("Residual")
+---   function Residual:init(options)           -- called by Residual{ 16 }
+---     local n = options[1]
+---     self.conv = nn.Conv2d{ n, n, kernel = 3, padding = 1 }
+---     self.scale = moon.ones(1):requires_grad()
+---   end
+---   function Residual:forward(x)
+---     return x + self.conv(x):relu() * self.scale
+---   end
+---
+--- Assigning a module makes it a child, assigning a leaf tensor that requires
+--- its gradient makes it a parameter, nil removes either, and anything else is
+--- a plain field. Tensors that are saved but not trained: self:buffer(name, t).
+--- Names keep the order of first assignment; a child's come after a point.
+---@class Module
+---@field training boolean  training or evaluation behaviour
+---@field [string|integer] any  children, parameters, buffers and plain fields
+---@operator call(any): Tensor
+local Module = {}
+
+--- Whether `value` is a module.
+---@param value any
+---@return boolean
+function Module.is(value) end
+
+--- A subclass; calling it with a table of options makes an instance.
+---@param name string
+---@return Module  # class
+function Module:extend(name) end
+
+--- Called with the options when an instance is made; yours to define.
+---@param options table
+function Module:init(options) end
+
+--- What calling the module does; yours to define.
+---@param ... any
+---@return any ...
+function Module:forward(...) end
+
+--- Adds a child or a parameter; a name that exists is an error.
+---@param name string
+---@param value Module|Tensor  a module, or a leaf that requires its gradient
+---@return Module  # self
+function Module:add(name, value) end
+
+--- Adds a tensor that is saved and moved with the module but not trained.
+---@param name string
+---@param value Tensor  a tensor
+---@return Module  # self
+function Module:buffer(name, value) end
+
+--- Iterates over name and parameter, here and in all children.
+---@return fun(): string?, Tensor?
+function Module:parameters() end
+
+--- Iterates over name and buffer, here and in all children.
+---@return fun(): string?, Tensor?
+function Module:buffers() end
+
+--- Iterates over path and module, below this one.
+---@return fun(): string?, Module?
+function Module:modules() end
+
+--- Iterates over name and module, the direct children.
+---@return fun(): string?, Module?
+function Module:children() end
+
+--- Training or evaluation behaviour (batch norm, dropout), here and below.
+---@param on boolean|nil  default true
+---@return Module  # self
+function Module:train(on) end
+
+--- Evaluation behaviour, here and below.
+---@return Module  # self
+function Module:eval() end
+
+--- Parameters and buffers by name: the tensors themselves, not copies.
+---@return table<string, Tensor>
+function Module:state() end
+
+--- Copies a table as `state` gives it into this module's tensors. Missing and
+--- unexpected names and other shapes are an error, and nothing changes then.
+---@param given table<string, Tensor>
+---@return Module  # self
+function Module:load_state(given) end
+
+--- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
+--- floating dtype ("f32", "f64"). They become new tensors without gradients:
+--- make the optimiser afterwards.
+---@param target string
+---@return Module  # self
+function Module:to(target) end
+
+--- y = max(x, 0). After a Conv2d or Linear, Sequential computes it with them.
+---
+--- nn.ReLU{}
+---@class ReLU: Module
+---@overload fun(): ReLU
+local ReLU = {}
+
+--- Modules one after another, numbered from 1 or under given names:
+---
+---   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
+---
+--- A Conv2d or Linear that a ReLU follows computes it in the same kernel; the
+--- numbers are those of the two calls.
+---
+--- nn.Sequential{ ... }
+---@class Sequential: Module
+---@overload fun(modules: table): Sequential
+local Sequential = {}
+
+--- See describe.lua.
+---@param describe function
+---@return table
+function Sequential:describe(describe) end
+
+--- See describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Sequential.rebuild(options, rebuild) end
+
+--- y = 1 / (1 + e^-x).
+---
+--- nn.Sigmoid{}
+---@class Sigmoid: Module
+---@overload fun(): Sigmoid
+local Sigmoid = {}
+
+--- y = tanh(x), the hyperbolic tangent.
+---
+--- nn.Tanh{}
+---@class Tanh: Module
+---@overload fun(): Tanh
+local Tanh = {}
+
+--- A module as a plain table from which it can be made again, without its
+--- tensors: { class = "Conv2d", options = { 1, 32, kernel = 3 } }.
+---
+--- Known are the classes of moon.nn (and seed.Slot), which keep the options they
+--- were made with; a class that holds modules has methods `describe(describe)`,
+--- giving its options with descriptions for modules, and a function
+--- `rebuild(options, rebuild)` that gives them back as the class takes them.
+--- Classes of your own are known once they are in `describe.classes`, by name.
+---@class describe
+local describe = {}
+
+--- The description of a module; raises for what cannot be made again from one.
+---@param module Module
+---@return table
+function describe.describe(module) end
+
+--- A new module from its description.
+---@param description table
+---@return Module  # module
+function describe.rebuild(description) end
+
+--- `moon.optim`: optimisers, each read from its own file when first asked for.
+---@class optim
+local optim = {}
+
+--- Stochastic gradient descent with momentum (Sutskever et al. 2013, in the
+--- form of PyTorch's SGD):
+---
+---   g = gradient + weight_decay * p
+---   v = momentum * v + g           (v starts at zero)
+---   p = p - lr * (nesterov and g + momentum * v or v)
+---
+--- A step is one op over all parameters that have a gradient, all or nothing.
+--- Those of a module with a field `apart`, a function(fn, ...) that calls
+--- fn(...) (a seed has one), are a step of their own inside it: whether it fails
+--- is none of the others' business, and max_norm clips it by itself.
+--- Velocities belong to parameters, not to positions: when the model gains or
+--- loses parameters, new ones start without and the others keep theirs.
+---
+--- optim.SGD{ model, lr =, momentum = 0, nesterov = false, weight_decay = 0, max_norm = 0 }
+--- model: a module, or a list of tensors. max_norm: if positive, all gradients
+--- together are first scaled to at most this norm. The options are fields that
+--- may be assigned between steps.
+---@class SGD
+---@overload fun(options: table): SGD
+local SGD = {}
+
+--- One step along the gradients there are; enqueues and returns. Suspends the
+--- task while it is too far ahead of the device.
+---@return Tensor|nil  # norm of the gradients before clipping, with max_norm
+function SGD:step() end
+
+--- Clears the gradients of all parameters: they become nil.
+function SGD:zero_grad() end
+
+--- What a checkpoint needs: velocities by the names of their parameters (the
+--- tensors themselves) and `lr`.
+---@return table<string, Tensor>
+function SGD:state() end
+
+--- Takes a table as `state` gives it. Names of parameters that there are not,
+--- and other shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function SGD:load_state(given) end
+
+--- `moon.data`: data sets, each reader from its own file when first asked for.
+---@class data
+local data = {}
+
+--- data.csv{ path, label = column, header = nil, separator = "," }
+--- Reads tables of numbers as text, one example a line.
+---
+--- A data set with x f32 [N, columns]; with a label column (its name, or its
+--- position from 1) also y i64 [N]. header: whether the first line names the
+--- columns; found out unless given. The file is read on the loop thread, in
+--- pieces between which other tasks run.
+---@param options table
+---@return Dataset  # dataset
+function data.csv(options) end
+
+--- data.fashion_mnist{ "train" or "test", folder = ... }
+--- Fashion-MNIST (Xiao et al. 2017): 60,000 and 10,000 images of clothes,
+--- 1 x 28 x 28 in [0, 1], in ten classes.
+---
+--- A data set;
+--- `classes` names its labels. Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.fashion_mnist(options) end
+
+--- Reads an idx file (LeCun's format of MNIST), plain or compressed, off the
+--- loop thread.
+---
+--- moon.data.idx(path): the tensor in the file. Suspends the task until the
+--- header is read; the values follow like those of any op.
+---@param path string
+---@return Tensor  # tensor
+function data.idx(path) end
+
+--- data.tensors{ x, y }
+--- A data set of tensors that are there: x [N, ...] and, if there are targets,
+--- y [N, ...]. Images in u8 (x [N, C, H, W]) are given as f32 in [0, 1].
+---@param options table
+---@return Dataset  # dataset
+function data.tensors(options) end
+
+--- Where a data set's files are: $MOONSEED_DATA, which may be the folder of
+--- all data sets or of this one, else where Debian's packages put them.
+---@class folder
+local folder = {}
+
+--- Folders where the data set `name` may be, in the order they are tried.
+---@param name string
+---@return string[]
+function folder.places(name) end
+
+--- The path of a file of a data set, compressed or not; nil when it is in none
+--- of the places.
+---@param places string[]
+---@param file string  its name without ".gz"
+---@return string|nil
+function folder.find(places, file) end
+
+--- Growth: slots, seeds, and those who decide about them.
+---
+--- A name is its file here: seed.Slot is seed/slot.lua. Reading a name loads it.
+---@class seed
+local seed = {}
+
+--- seed.explore{ model, candidates, data = , valid = , batch = 128, rng_seed = 0, halving = false, budget = { batches = 200 }, classes = , incubation = }
+--- seed.explore: looks for what to plant while training goes on. It copies the
+--- model, storage and all, and holds tournaments on the copy in a task of its
+--- own; the training has the bits that it has without.
+---
+---   local search = seed.explore{ model, { { slot = "early",
+---     blueprints = { "norm", "conv_light" } } }, data = train,
+---     budget = { batches = 200 } }
+---   ...
+---   local best = search:await()[1]      -- { slot =, blueprint =, loss =, ... }
+---
+--- What is found is found for the model as it was at the call, whatever is
+--- trained meanwhile; so it is a function of that and of the options. Cancelling
+--- the task gives the copy's memory back.
+---
+--- data, valid, classes, incubation: the garden's that the model is in, unless
+--- given. budget.batches: of features, for all tournaments together, one for
+--- each slot named. Copies the model at once; searches in the task.
+---@param options table  candidates: a list of { slot =, blueprints = {} }, or names of blueprints, for every slot
+---@return Task  # task  whose result is a list as a tournament's, each with its slot, the one that improves most first
+function seed.explore(options) end
+
+--- seed.tournament{ slot, blueprints, batches = 50, batch = 128, data = , valid = , rng_seed = 0, concurrent = true, halving = false }
+--- seed.tournament: several blueprints learn at once for one place, each on a
+--- stream of its own, over the same features of the host, which stands still
+--- and notices nothing. The numbers are those of one after another.
+---
+---   for rank, r in ipairs(seed.tournament{ slot, { "norm", "depthwise" },
+---                                          batches = 50, data = train }) do
+---     print(rank, r.blueprint, r.loss, r.improvement)
+---   end
+---
+--- Each candidate learns as a seed in TRAINING does (incubator.lua). Their heads
+--- start with the same values, and so does that of a bare head without a seed:
+--- `improvement` is how much lower a candidate's loss is than that head's.
+---
+--- The result is a function of the host's weights and statistics, the data, the
+--- options and a blueprint's place in the list. Features come from the host as
+--- it stands at each batch, in evaluation: seeds in slots before this one take
+--- part with the alphas that they have now. A task that trains the host
+--- meanwhile moves them; seed.explore, which copies the model, is for that.
+---
+--- A winner is planted by its name, slot:germinate(r.blueprint), and learns
+--- again: a seed is the identity at birth, which trained weights are not.
+---
+--- data: what candidates learn from (the garden's `train` unless given);
+--- valid: what they are judged on (the garden's). halving: the worse half
+--- leaves again and again (successive halving, Jamieson and Talwalkar 2016);
+--- those that stay learn what they would have learned without. A candidate that
+--- fails, or whose loss is no finite number, comes last, and `failed` says why.
+---@param options table
+---@return table[]  # best first: blueprint, index (its place in the list), loss, improvement, failed, batches (that it learned from; nil if it failed), parameters, flops (per image), module
+function seed.tournament(options) end
+
+--- A garden: the slots of a model, what grows in them, and who decides.
+---
+---   local garden = seed.Garden{ model, policy = "scripts/policies/plateau.lua",
+---                               governor = true, valid = valid, optim = opt }
+---   for epoch = 1, 10 do
+---     for x, y in train:batches{ 128, shuffle = true } do
+---       local loss = nn.cross_entropy(model(x), y)
+---       opt:zero_grad() loss:backward() opt:step()
+---       garden:step{ y = y, loss = loss }
+---     end
+---     local m = garden:epoch()       -- m.loss, m.accuracy, on valid
+---   end
+---
+--- A step trains the seeds that incubate, moves alphas and lets the governor
+--- look; an epoch measures, asks the policy and lets embargoes run. Everything
+--- that happens is an event: `on_event` is told, `garden.events` keeps the last.
+---
+--- seed.Garden{ model, policy = path, governor = true, valid = data, ... }
+---   policy      a file, see scripts/policies; config: a table for its init
+---   governor    true, or its options: rolls back when the loss goes wrong
+---   optim       the host's optimiser, for the governor
+---   train       what candidates of a tournament learn from
+---   valid       the data set that growth looks at (never the test split)
+---   classes     of the labels, where valid does not say
+---   gates       "strict", "permissive" or a table of thresholds (gate.lua)
+---   blending    { kind = "add", curve = "cosine", steps = 200,
+---                 steepness = 10 }
+---   incubation  { lr = 0.05, momentum = 0.9, max_norm = 1, through = false }
+---   lag         steps from a snapshot to what was decided upon it; one epoch
+---               unless given. free = true: when the decision comes
+---   cooldown    steps after a plan in which no other is applied
+---   blueprints  names that the policy may plant; all unless given
+---   rng_seed    of everything random in the garden
+---   on_event    function(event)
+---@class Garden
+---@overload fun(options: table): Garden
+local Garden = {}
+
+--- Slots by name.
+---@return table<string, Slot>
+function Garden:slots() end
+
+--- The slot of a name; an unknown one is an error.
+---@param name string
+---@return Slot
+function Garden:slot(name) end
+
+--- All seeds, in the order of the model.
+---@return Seed[]
+function Garden:seeds() end
+
+--- The options it was made with that are plain values.
+---@return table
+function Garden:plain_options() end
+
+--- Applies actions, { { slot =, seed = 1, action =, blueprint =, target =,
+--- why = }, ... }: all of them, or none and an error.
+---@param actions table[]
+function Garden:apply(actions) end
+
+--- What actions would do, a line each; raises what `apply` would. Changes
+--- nothing.
+---@param actions table[]
+---@return string
+function Garden:diff(actions) end
+
+--- After the optimiser's step. y: the batch's labels, for seeds that incubate;
+--- loss: what the governor looks at. Enqueues; waits for the loss of some steps
+--- ago at most, and for a decision that is due.
+---@param given table|nil
+function Garden:step(given) end
+
+--- At the end of an epoch: measures on `valid` (unless another data set is
+--- given), lets the policy see it, and lets embargoes run.
+---@param data Dataset|nil  a data set
+---@return table  # loss, accuracy (nil without data), contributions
+function Garden:epoch(data) end
+
+--- Ends what the policy runs in. The model goes on as it is.
+function Garden:close() end
+
+--- The governor: watches the losses, keeps the last confirmed good state, and
+--- brings it back when training has gone wrong.
+---
+---   local Governor = require "moonseed.seed.governor"
+---   local g = Governor{ parts = { parts.module{ model },
+---                                 parts.optimiser{ opt }, parts.generator{} },
+---                       classes = 10 }
+---   each step:  local verdict = g:observe{ step = step, loss = value }
+---               if verdict then step = g:rollback() end
+---               if step % 50 == 0 then g:mark(step) end
+---
+--- A state that mark takes is a candidate. It becomes the backup, the only
+--- state that is ever restored, when enough losses of later steps in a row were
+--- healthy; until then the older backup is kept. A bad loss starts that count
+--- again, a verdict drops all candidates.
+---
+--- seed.Governor{ parts = { part, ... }, classes =, ... }
+--- The parts as
+--- moonseed.seed.transaction describes them, and the thresholds above.
+---@class Governor
+---@overload fun(options: table): Governor
+local Governor = {}
+
+--- The loss of a step; steps rise. With `attempt`, the governor's when the
+--- step was taken, losses from before a rollback that come late are ignored.
+--- A verdict may come before anything was confirmed: rollback raises then.
+---@param given table  { step =, loss = a number, attempt = optional }
+---@return table|nil  # { rule =, step =, text = } when it is time to roll back
+function Governor:observe(given) end
+
+--- Takes the state as it is, after `step`, as a candidate: copies that are
+--- enqueued, without a wait. Takes none while the losses are suspect, while
+--- all candidates are held, or when that step's state is held already.
+---@param step integer
+---@return boolean  # whether a candidate was taken
+function Governor:mark(step) end
+
+--- Brings the backup back, every part or none; the rules start afresh and the
+--- candidates go. Raises, and nothing has changed, when no state was confirmed
+--- yet or a part cannot take it. Suspends; no other task may step the model
+--- meanwhile.
+---@return integer  # step  after which the state was taken
+---@return table<string, any>  # reports  of the parts' loads, by part name
+function Governor:rollback() end
+
+--- Gives the memory of all states back.
+function Governor:close() end
+
+--- Whether an action that grows the model must wait.
+---@param given table  { step =, action = its name }
+---@return string|nil  # why it must
+function Governor:veto(given) end
+
+--- What the governor holds and thinks, for telemetry.
+---@return table  # { attempt =, bad_in_a_row =, backup_step = or nil, candidate_steps = {...} }
+function Governor:status() end
+
+--- A slot: a named place in a model where seeds may grow.
+---
+---   seed.Slot{ "early" }                    as it is, x passes through
+---   seed.Slot{ "early", seeds = 2 }         room for two seeds
+---   seed.Slot{ "early", host = module }     beside a branch of the host
+---
+--- With x the input and h the host's features (x itself without a host
+--- branch), the seeds that take part blend one after another, by position:
+---
+---   ADD       y = (1 - a) h + a s
+---   MULTIPLY  y = h (1 + a tanh(s - x))
+---   GATE      ADD with a g, g = sigmoid(linear(global mean of h)), per image
+---
+--- and y is the h of the next. So whatever their alphas, the shares of several
+--- seeds and of the host are positive and add up to one. Beside a host branch a
+--- seed, which maps x to something of its shape, gives s = h + (seed(x) - x).
+---
+--- The host's branch and all seeds are queued at once, each seed on a stream of
+--- its own, and their gradients go back on these streams. A seed whose op fails
+--- is left out by the device; the slot counts it (`seed:errors()`).
+---
+--- seed.Slot{ ... }
+---@class Slot: Module
+---@field name string  in the model
+---@overload fun(options: table): Slot
+local Slot = {}
+
+--- See nn/describe.lua; what grows here is not part of it.
+---@param describe function
+---@return table
+function Slot:describe(describe) end
+
+--- See nn/describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Slot.rebuild(options, rebuild) end
+
+--- The slot's seeds, by position.
+---@return Seed[]
+function Slot:seeds() end
+
+--- The seed at a position, the first unless given.
+---@param index integer|nil
+---@return Seed
+function Slot:seed(index) end
+
+--- The stage of a seed, the first unless given.
+---@param index integer|nil
+---@return string
+function Slot:stage(index) end
+
+--- The share of a seed in the blend.
+---@param index integer|nil
+---@return number
+function Slot:alpha(index) end
+
+--- Every transition of a seed; see Seed:history.
+---
+---@param index integer|nil
+---@return table[]
+function Slot:history(index) end
+
+--- DORMANT -> GERMINATED: builds the blueprint for the slot's features and
+--- checks that it is the identity at birth.
+---@param blueprint string
+---@param options table|nil  seed: the position (the first that is DORMANT); kind: "add", "multiply" or "gate"; curve, steps, steepness: of blending; why
+---@return Slot  # self
+function Slot:germinate(blueprint, options) end
+
+--- To the next stage, if the gate before it passes.
+---@param options table|nil  seed, why; force: whether or not the gate passes; target: alpha's, for BLENDING
+---@return Slot  # self
+function Slot:advance(options) end
+
+--- HOLDING -> BLENDING towards another alpha.
+---@param target number
+---@param options table|nil  seed, why
+---@return Slot  # self
+function Slot:retarget(target, options) end
+
+--- Takes the seed out.
+---@param why string|nil
+---@param options table|nil  seed
+---@return Slot  # self
+function Slot:prune(why, options) end
+
+--- HOLDING -> FOSSILIZED, if the gate passes: a part of the host for good.
+---@param options table|nil  seed, why, force
+---@return Slot  # self
+function Slot:fossilize(options) end
+
+--- Blueprints: what makes the module of a seed, by name.
+---
+---   seed.blueprint("my_block", { build = function(shape) return module end })
+---
+--- A definition has
+---   build(shape, options) -> module   shape is that of the slot's features,
+---            batch first: { N, C, H, W } or { N, features }
+---   reshape(shape) -> shape   only where the module gives another shape
+---   ranks    list of the numbers of dimensions it takes; any unless given
+---   options  names and defaults of what `build` takes; any unless given
+---
+--- The contract, checked by `build` for everyone's blueprints alike: the module
+--- keeps the features' shape (or gives the declared one) and dtype, and is the
+--- identity at birth. What it costs is counted (moonseed.seed.cost), not stated.
+--- Those of the folder blueprints/ are read when first asked for.
+--- Adds a blueprint; a later one of the same name
+--- takes its place, for seeds planted from then on.
+---@class blueprint
+---@overload fun(name: string, definition: table): nil
+local blueprint = {}
+
+--- Adds a blueprint; a later one of the same name takes its place, for seeds
+--- planted from then on. Also `blueprint(name, definition)`.
+---@param name string  a word
+---@param definition table  see above
+function blueprint.register(name, definition) end
+
+--- All names: the built-in ones, then the others in order of the alphabet.
+---@return string[]
+function blueprint.names() end
+
+--- The definition of a name; an unknown one is an error.
+---@param name string
+---@return table
+function blueprint.get(name) end
+
+--- How far a module is from the identity on x: max |module(x) - x| /
+--- max(1, max |x|), in evaluation. Enqueues, and leaves no trace in the module.
+--- A value that is not finite makes it NaN or infinite.
+---@param module Module
+---@param x Tensor  features
+---@return Tensor  # a scalar tensor
+function blueprint.deviation(module, x) end
+
+--- Makes a seed's module and checks it against the contract, on the features
+--- themselves if they are given, else on random ones (an image, f32, on the
+--- current device). Reads a number, so it waits. Draws the module's first
+--- values from the task's random numbers; after an error these are as before.
+---@param name string
+---@param features Tensor|integer[]  the slot's features, or their shape
+---@param options table|nil  what the blueprint takes
+---@return Module  # module  on the features' device, in their dtype
+function blueprint.build(name, features, options) end
+
+--- What a blueprint's module costs on features of a shape, see seed.cost.
+---@param name string
+---@param shape integer[]
+---@param options table|nil
+---@return table  # { parameters =, flops = per image, bytes = }
+function blueprint.cost(name, shape, options) end
+
+--- Counterfactual contribution: what each living seed is worth on data that
+--- nothing was trained on, found by passes with and without it.
+---
+---   local result = contribution.measure{ model, data = valid, slots = slots }
+---   result.early[1].accuracy      -- lost without seed 1 of slot "early"
+---
+--- With n living seeds there are 2^n models, each with some of them left out.
+--- Up to FACTORIAL seeds all are measured, so their Shapley values and the
+--- interactions of pairs are exact; with more, those on the way of `samples`
+--- random orders, and those with one seed left out. `shares = false` measures
+--- only these last, n + 1 models.
+---
+--- The passes share what comes before the first such slot, and leave no trace
+--- in a training run (counterfactual.lua).
+---@class contribution
+local contribution = {}
+
+--- seed.contribution.measure{ model, data =, slots =, batch = 256, batches = all, shares = true, samples = 32, rng_seed = 0 }
+--- data: a data set with class labels. slots: those whose seeds are measured,
+--- as soon as they blend. Other seeds stay as they are.
+---@param options table
+---@return table  # result by slot name and seed index: Worth. And: `baseline` { loss, accuracy } of the model as it is; `passes`, how many models were measured; `prefix_passes`, how many batches shared a prefix, which is `prefix_steps` long (both 0: the model could not be cut, see split.lua); `interactions`, a list of { { slot, seed }, { slot, seed }, loss, accuracy }, up to four seeds; else `samples`. Without `shares` neither
+function contribution.measure(options) end
+
+--- What a module costs: parameters, their bytes, and FLOPs per image.
+---
+--- The FLOPs are those of its convolutions, linear layers and matrix products
+--- in one forward, counted as it runs on a single image: a multiply-add is 2, a
+--- bias none, a product with padding as any other. Everything else (norms,
+--- activations, pooling, sums) is some per cent of that and is not counted, as
+--- is usual; a module of nothing but such has 0.
+---
+--- To see the calls, the three functions are replaced while a count is open.
+--- One that user code took earlier into a local of its own goes unseen.
+---@class cost
+local cost = {}
+
+--- What a module costs on features of a shape. Nothing of the module, and no
+--- random number of the task, is different afterwards.
+---@param module Module  any module whose forward takes one tensor
+---@param shape integer[]  batch first; the batch does not matter
+---@return table  # { parameters = values, flops = per image, bytes = of the parameters }
+function cost.of(module, shape) end
+
+--- What growth is judged by, measured at the end of an epoch on the validation
+--- split: the model's loss and accuracy, what each seed that takes part
+--- contributes, and how seeds that incubate do on held-out features. Leaves no
+--- trace in the training.
+---@class evaluate
+local evaluate = {}
+
+--- Measures; fills the seeds' contribution, improvement, held_out and
+--- gradient_ratio.
+---@param garden Garden
+---@param data Dataset|nil  a data set
+---@return table  # loss and accuracy; empty without data
+function evaluate.measure(garden, data) end
+
+--- The loss and accuracy of a model on a data set, in evaluation; modes and
+--- random numbers are as before.
+---@param model Module
+---@param data Dataset
+---@return table  # loss, accuracy
+function evaluate.accuracy(model, data) end
+
+--- Gates: what has to be measured, and how large, before a seed may advance.
+--- A quantity that was not measured is nil, and its check fails.
+---
+---   G0  into TRAINING     the module is the identity at birth, all finite
+---   G2  into BLENDING     it beats a bare head on held-out features, is old
+---                         enough, and its gradients are of the host's order
+---   G3  into HOLDING      alpha is on its target
+---   G5  into FOSSILIZED   the model is worse without it (contribution.lua)
+---@class gates
+local gates = {}
+
+--- A table of thresholds by name, or one of your own over `strict`.
+---@param given string|table|nil  "strict" (default), "permissive"
+---@return table
+function gates.table_of(given) end
+
+--- What was measured of a seed, by the names that checks use.
+---@param seed Seed
+---@return table<string, number>
+function gates.measured(seed) end
+
+--- Asks a gate about a seed.
+---@param gate string  "G0", "G2", "G3", "G5"
+---@param measured table  see `measured`
+---@param thresholds table
+---@return boolean  # passed
+---@return table  # note  gate, passed and failed: the checks' texts
+function gates.ask(gate, measured, thresholds) end
+
+--- Swim lanes: what every seed did over a run, in the characters of a terminal.
+---
+---   print(lanes.draw(lanes.of(slots, 12000)))
+---
+---   early/1 ····○────────────░░░░░░▒▒▒▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓
+---     alpha                  ▁▂▄▅▇███████████████████████
+---
+--- A column stands for the same number of steps everywhere. It shows the stage
+--- that fills most of it; but a planting, a pruning or a fossil in it always.
+---@class lanes
+local lanes = {}
+
+--- What draw takes, of slots as they are now.
+---@param slots Slot[]  each with name and seeds()
+---@param last_step integer
+---@return table  # run
+function lanes.of(slots, last_step) end
+
+--- Lanes, alpha curves, axis and legend.
+---@param run table  slots: a list of { name, seed, history }, where history is a list of { step, stage, alpha }, oldest first, each true until the next one; last_step
+---@param options table|nil  width = 80, ascii = false
+---@return string  # lines, without the end of the last; none without slots
+function lanes.draw(run, options) end
+
+--- How alpha moves: a curve from one value to another over a number of steps.
+---
+---   t = k / steps                       k = 0 .. steps
+---   linear   f(t) = t
+---   cosine   f(t) = (1 - cos(pi t)) / 2
+---   sigmoid  f(t) = (s(t) - s(0)) / (s(1) - s(0)),
+---            s(t) = 1 / (1 + exp(-steepness (t - 1/2)))
+---   alpha(k) = from + (to - from) f(t)
+---
+--- Monotone; exactly `from` at 0, exactly `to` from `steps` on.
+---@class Schedule
+local Schedule = {}
+
+--- How schedules are given: { curve = "cosine", steps = 200, steepness = 10 }.
+---@param who string
+---@param options table|nil
+---@return table  # with every field
+function Schedule.options(who, options) end
+
+--- A schedule that stands at `from`.
+---@param who string
+---@param from number  0 to 1
+---@param to number  0 to 1
+---@param options table  see `options`
+---@return Schedule
+function Schedule.new(who, from, to, options) end
+
+--- One that stays where it is.
+---@param alpha number
+---@return Schedule
+function Schedule.hold(alpha) end
+
+--- Another one at the same place.
+---@return Schedule
+function Schedule:copy() end
+
+--- alpha after k steps.
+---@param k integer
+---@return number
+function Schedule:at(k) end
+
+--- Alpha now.
+---@return number
+function Schedule:alpha() end
+
+--- One step on.
+---@return number  # alpha then
+function Schedule:step() end
+
+--- Whether alpha is on its target.
+---@return boolean
+function Schedule:is_done() end
+
+--- Where alpha goes.
+---@return string  # "up", "down" or "hold"
+function Schedule:direction() end
+
+--- The life of a seed: its stages, and the one table of what may follow what.
+---
+---   DORMANT      nothing is there
+---   GERMINATED   built and checked; takes no part in anything
+---   TRAINING     learns beside the host, which does not notice
+---   BLENDING     its share of the host's features, alpha, moves to a target
+---   HOLDING      alpha rests on its target
+---   FOSSILIZED   a part of the host for good
+---   PRUNED       taken out
+---   EMBARGOED    its place stays empty for EMBARGO epochs
+---   RESETTING    and for RESET more, after which it is DORMANT again
+---@class stages
+local stages = {}
+
+--- Whether a seed in this stage has a module that may still be pruned.
+---@param name string
+---@return boolean
+function stages.is_live(name) end
+
+--- Whether a seed in this stage takes part in the host's forward.
+---@param name string
+---@return boolean
+function stages.is_blended(name) end
+
+--- Whether `to` may follow `from`.
+---@param from string
+---@param to string
+---@return boolean
+function stages.may(from, to) end
+
+--- Raises unless `to` may follow `from`.
+---@param who string  of whom the error speaks
+---@param from string
+---@param to string
+function stages.check(who, from, to) end
+
+--- A run in words: a line per event as it happens, and at the end a table of
+--- what was planted, what it contributed and what it cost. (The swim lanes are
+--- in lanes.lua.)
+---@class text
+local text = {}
+
+--- One line, without its end:
+---
+---   1,200  epoch 3    early/1     planted conv_light: loss on a plateau
+---
+--- Fields that are missing leave nothing behind; a reason is given in full.
+---@param event table  kind; step, epoch, slot, seed, from and to (or stage), to (a step), blueprint, path, version, forced, why
+---@return string
+function text.event(event) end
+
+--- What was planted, what it contributed, what it cost.
+---@param rows table[]  slot, seed, blueprint, planted_at (a step), stage, contribution (a share of correct images, as contribution.measure gives it; printed in points, hundredths), parameters, flops (per image); what was not measured is nil and printed as `-`
+---@param options table|nil  width = 80, ascii = false
+---@return string  # lines, without the end of the last
+function text.table(rows, options) end
+
+--- `moon.train`: runs, their checkpoints, what they leave behind. A name is its
+--- file here; reading a name loads it.
+---@class train
+local train = {}
+
+--- moon.train.export: the grown network for elsewhere.
+---
+---   moon.train.export(model, "grown")   -- grown.safetensors and grown.lua
+---   local model = moon.train.import "grown"
+---
+--- Any tool can read the weights; the Lua file returns a description from
+--- which the network is made again: its layers, and what grew in its slots.
+---
+--- Writes PATH.safetensors and PATH.lua; suspends until both are there.
+---@param model Module
+---@param path string  without an ending
+function train.export(model, path) end
+
+--- moon.train.import: reads what export wrote.
+---
+--- Makes the network again; it is in evaluation. Suspends.
+---@param path string  as it was given to export
+---@return table  # model
+function train.import(path) end
+
+--- moon.train.resume: a run goes on from its last checkpoint that is whole, in
+--- this process or another, with the bits that it would have had.
+---
+---   local run = moon.train.resume("runs/first")
+---   local run = moon.train.resume{ "runs/first", model = build() }
+---
+--- moon.train.resume(folder), or { folder, model =, optim =, train =, valid =,
+--- schedule =, loss =, ... } for what a checkpoint cannot hold: classes,
+--- functions and data of your own. Suspends while it reads.
+---@param options string|table
+---@return Run  # run  that trains on from now
+function train.resume(options) end
+
+--- What a run leaves behind: scalars and events, a line of JSON each.
+---
+---   local record = Record.open{ "runs/first/record.jsonl",
+---                               meta = { epochs = 10 } }
+---   record:scalar("loss", step, 0.31)
+---   record:event("checkpoint", { step = 1200, path = "1200.safetensors" })
+---   record:close()
+---
+--- Writing never makes the training wait: lines go through a bounded queue to
+--- libuv's threads, within half a second. When the disk does not keep up,
+--- scalars are dropped first, events once twice as much waits; how many is an
+--- event of its own, and record.dropped. What goes wrong with the disk is one
+--- printed line and an event later. docs/record.md is the schema.
+---@class Record
+local Record = {}
+
+--- Record.open{ path, append = false, meta = { ... } }
+--- Makes the file, or goes
+--- on with it; its folder is there. Writes the event "start" with the
+--- environment and `meta`, whose `step` says from where a resumed run goes on:
+--- what the record has of later steps is void from then on.
+---   limit      bytes that may wait for the disk
+---   patience   ms that close waits for a disk that does nothing
+---@param options table
+---@return Record
+function Record.open(options) end
+
+--- A value of a curve. One that is not finite is written as null, with why.
+---@param name string  "loss", "alpha/early/1"
+---@param step integer
+---@param value number
+function Record:scalar(name, step, value) end
+
+--- Something that happened. A garden's `on_event` may pass its events as they
+--- are: record:event(event.kind, event).
+---@param kind string
+---@param fields table|nil  plain values
+function Record:event(kind, fields) end
+
+--- What the seeds of a garden are worth now, as far as it has changed since the
+--- last call: alpha, contribution and cost, see record/garden.lua. Suspends
+--- when a seed is new, to count its cost.
+---@param garden Garden
+function Record:garden(garden) end
+
+--- Which op ran on which stream when: the timeline of a step.
+---@param step integer
+---@param spans table[]  as moon.streams():recent() gives them
+---@param since number|nil  uv.hrtime() at the start of the step; ops that began before are left out, those of earlier steps that ran since are not
+function Record:streams(step, spans, since) end
+
+--- Has everything written, and suspends until it is. Gives up, and says so,
+--- when a write fails or nothing moves for `patience`. Again: does nothing.
+function Record:close() end
+
+--- moon.train.fit: trains a model in the background.
+---
+---   local run = moon.train.fit{ model, optim = opt, train = train,
+---                               valid = valid, epochs = 10, out = "runs/one" }
+---   run:await()
+---
+--- train.fit{ model, optim =, train =, valid =, epochs = 1, ... }
+---   batch      128; augment: { flip = true, crop = 2 } of data:batches
+---   schedule   "constant", "cosine", "one_cycle", or function(part) -> factor
+---              of optim.lr; part of the run in [0, 1)
+---   loss       function(model, x, y) -> loss; cross-entropy unless given
+---   garden     a seed.Garden of the model
+---   out        a folder: checkpoints and the record
+---   every      steps between checkpoints; one per epoch unless given
+---   keep       how many of the last checkpoints stay (3), beside the best
+---   patience   epochs without a better validation loss before it ends
+---   rng_seed   where the run's random numbers begin; the caller's unless given
+---   quiet      no progress
+---   on_event   function(kind, fields)
+---@class fit
+---@overload fun(options: table): Run
+local fit = {}
+
+--- Reports: one HTML file that tells what happened in a run, or in several.
+---
+---   report.write{ { "runs/first", "runs/second" }, out = "two.html" }
+---
+--- Everything is computed from the records alone, see docs/record.md.
+---@class report
+local report = {}
+
+--- train.report.write{ runs, out = path, trace = path }
+--- Writes the page of the runs
+--- (folders with a record.jsonl, or records), beside the first record unless
+--- told where, and a Chrome trace of their streams if `trace` is given.
+---@param options table
+---@return table  # out, nbytes of the page, trace; runs as they were read
+function report.write(options) end
+
+--- moon.train.runs(): the runs of this process, oldest first: those that go on,
+--- and those that have ended while somebody still holds them.
+--- The runs of this process, oldest first.
+---@class runs
+---@overload fun(): Run[]
+local runs = {}
+
+--- What forward and backward share: fields of your own, and saved tensors.
+---@class OpContext
+local OpContext = {}
+
+--- Keeps tensors for backward, where `ctx:saved()` returns them. Changing one
+--- in place from here on is an error of the backward.
+---@param ... Tensor  tensors
+function OpContext:save(...) end
+
+--- What forward saved.
+---@return Tensor ...
+function OpContext:saved() end
+
+--- Tasks: coroutines that the loop runs, each the scope of its children.
+---
+--- A task has ended when its function has returned and its children have ended;
+--- when its function raises, the children are cancelled first.
+---@class Task
+---@field core userdata|nil  the core's moon_task, counted; nil once it ended
+---@field done boolean  it has ended
+---@field failed boolean  by an error, which is `error` (with `trace`)
+---@field cancelled boolean
+local Task = {}
+
+--- The task's name, or where its function is defined.
+---@return string
+function Task:title() end
+
+--- Cancels the task and its children: the ops that have not started will not,
+--- and each raises where it waits, or at its next wait.
+function Task:cancel() end
+
+--- Suspends until the task has ended.
+---@return any ...  # what its function returned; or raises its error
+function Task:await() end
+
+--- Whether the task has ended.
+---@return boolean
+function Task:is_ready() end
+
+---@class TaskOptions
+---@field name string|nil  for reports
+---@field same_stream boolean|nil  the caller's stream instead of its own
+---@field of_program boolean|nil  a child of moon.main's task, not the caller's, which may end before it
+local TaskOptions = {}
+
+--- Streams and events: in-order queues on a device, and points on them.
+---@class Stream
+---@field number integer  the core's number of it
+---@field device integer  the core's number of its device
+local Stream = {}
+
+--- The core's number of it.
+---@return integer
+function Stream:id() end
+
+--- The point that the stream has been filled to.
+---@return Event
+function Stream:event() end
+
+--- What is submitted to this stream from now on waits for the event, without
+--- the host.
+---@param event Event
+function Stream:wait(event) end
+
+--- Suspends until everything submitted to this stream is complete.
+function Stream:synchronize() end
+
+--- Streams and events: in-order queues on a device, and points on them.
+---@class Streams
+---@field device integer
+local Streams = {}
+
+--- The next compute stream, round robin.
+---@return Stream
+function Streams:next() end
+
+--- The first compute stream.
+---@return Stream
+function Streams:default() end
+
+--- Runs `fn(stream)` on a stream that nobody else gets meanwhile.
+---@param fn function
+---@return any ...  # what `fn` returned
+function Streams:lease(fn) end
+
+--- Streams:configure{ count = n }
+--- How many compute streams round robin uses. An error
+--- once streams were handed out and the count differs.
+---@param options table
+function Streams:configure(options) end
+
+--- Per stream: ops, depth (ops in flight), errors, busy_ns, age_ns, busy (the
+--- share), leased, and percentiles of queue and run time in ns.
+---@return table[]
+function Streams:stats() end
+
+--- The last ops of each stream, newest first: name, stream, status ("ok", ...),
+--- and submit_ns, start_ns, end_ns on one monotonic clock.
+---@param n integer|nil  at most, per stream; 256 unless given
+---@return table[]
+function Streams:recent(n) end
+
+--- A data set: examples x with their targets y, counted by `#`.
+---
+--- It keeps the tensors it was made of (`source_x`, `source_y`) and, once it is
+--- a part of another, which of their rows are its own (`index`, i64, from 0).
+--- Parts share the tensors. Images in u8 stay u8 here, a quarter of the memory,
+--- and become f32 in [0, 1] whenever they are handed out.
+---
+--- Lua 5.1 has no `#` for tables, so a data set is a userdata.
+---@class Dataset
+---@field x Tensor  all examples, made anew at each access
+---@field y Tensor|nil  their targets
+---@field n integer  how many, also `#dataset`
+---@field classes string[]|nil  names of the labels
+---@operator len: integer
+local Dataset = {}
+
+--- Example i: x without the first dimension, y as a tensor.
+---@param i integer  from 1, or from -1 back
+---@return Tensor  # x
+---@return Tensor|nil  # y
+function Dataset:get(i) end
+
+--- `length` examples from the one at `start`, counted from 1.
+---@param start integer
+---@param length integer
+---@return Dataset  # dataset
+function Dataset:narrow(start, length) end
+
+--- The examples at the given positions.
+---@param positions integer[]  from 1
+---@return Dataset  # dataset
+function Dataset:subset(positions) end
+
+--- The examples in these rows of what the data set was read from.
+---@param index Tensor  i64 [n], from 0
+---@return Dataset  # dataset
+function Dataset:rows(index) end
+
+--- Dataset:split{ n, rng_seed = 0 }
+--- Two parts, without n random examples and those n.
+--- The same seed gives the same parts.
+---@param options table
+---@return Dataset  # rest
+---@return Dataset  # picked
+function Dataset:split(options) end
+
+--- Dataset:batches{ size, shuffle = false, flip = false, crop = 0, drop_last = false, rng_seed = nil, epoch = nil, ahead = 2 }
+--- The batches of one epoch, assembled ahead of time on a stream of their own: an
+--- iterator over x and y.
+---
+--- flip: mirror each image with probability 1/2; crop: shift each image by up to so
+--- many pixels; drop_last: leave out a last batch that is not full; ahead: batches
+--- under way beyond the one handed out. Each call is a new epoch, in another order:
+--- the task's generator says in which; with rng_seed, that number and how many
+--- epochs of this data set used it before, or `epoch`, from 1.
+---@param options table
+---@return fun(): Tensor?, Tensor?
+function Dataset:batches(options) end
+
+--- A seed: one position in a slot, and what grows there. Its stage, alpha and
+--- measures lie in the garden's structure of arrays; what may happen to it is
+--- in life.lua.
+---
+--- While its stage is GERMINATED or TRAINING the module belongs to the seed
+--- alone; from BLENDING on it is a child of the slot, `seed1` (and `gate1`), so
+--- that the model saves it and the optimiser follows it.
+---@class Seed
+local Seed = {}
+
+--- Takes part as it did elsewhere, without a garden.
+---@param t table  stage, alpha, kind, blueprint, shape
+---@param generator userdata  uint64_t[5]
+function Seed:carry(t, generator) end
+
+--- The stage, DORMANT without a garden.
+---@return string
+function Seed:stage() end
+
+--- The share of the blend that was queued last; reading it waits for nothing.
+---@return number
+function Seed:alpha() end
+
+--- A measure's last value, nil if there is none. See measures.lua.
+---@param name string
+---@return number|nil
+function Seed:measure(name) end
+
+--- How many of its ops have failed.
+---@return integer
+function Seed:errors() end
+
+--- Every transition, oldest first: { step, epoch, from, stage, why, blueprint,
+--- alpha, gate, passed, failed, forced }.
+---@return table[]
+function Seed:history() end
+
+--- A stream for its ops, unless the slot has them in the host's.
+function Seed:take_stream() end
+
+--- A run: training that goes on in a task of its own, and what one may do to it
+--- from outside. fit.lua makes them.
+---
+---   run:await()       to the end; raises what ended it
+---   run:pause()       at the next step boundary;  run:resume()
+---   run:checkpoint()  suspends until the file is there
+---   run:cancel()
+---   run.metrics       numbers, readable at any time: step, epoch, loss, ...
+---   run.series        curves by name: { steps = {}, values = {} }
+---   run.state         "running", "paused", "done", "failed", "cancelled"
+---@class Run
+---@field name string  "first" of runs/first
+---@field state string  running, paused, done, failed or cancelled
+---@field metrics table<string, number>  readable at any time
+---@field series table<string, table>  curves by name: { steps = {}, values = {} }
+local Run = {}
+
+--- Waits for the end.
+---@return Run  # self
+function Run:await() end
+
+--- Pauses before the next step.
+---@return Run  # self
+function Run:pause() end
+
+--- Goes on after a pause.
+---@return Run  # self
+function Run:resume() end
+
+--- Ends it; what was trained stays in the model.
+---@return Run  # self
+function Run:cancel() end
+
+--- A checkpoint of the state at the next step boundary.
+---@return string  # path
+function Run:checkpoint() end
+
+--- What was submitted to a stream so far.
+---@class Event
+local Event = {}
+
+--- Suspends until all of it is complete.
+---@return Event
+function Event:await() end
+
+--- Whether all of it is complete.
+---@return boolean
+function Event:is_ready() end
+
+moon.shape = Tensor.shape
+moon.size = Tensor.size
+moon.ndim = Tensor.ndim
+moon.numel = Tensor.numel
+moon.dtype = Tensor.dtype
+moon.id = Tensor.id
+moon.is_ready = Tensor.is_ready
+moon.requires_grad = Tensor.requires_grad
+moon.split_regions = Tensor.split_regions
+moon.eq = Tensor.eq
+moon.ge = Tensor.ge
+moon.gt = Tensor.gt
+moon.le = Tensor.le
+moon.lt = Tensor.lt
+moon.ne = Tensor.ne
+moon.add = Tensor.add
+moon.sub = Tensor.sub
+moon.mul = Tensor.mul
+moon.div = Tensor.div
+moon.pow = Tensor.pow
+moon.neg = Tensor.neg
+moon.relu = Tensor.relu
+moon.exp = Tensor.exp
+moon.log = Tensor.log
+moon.sqrt = Tensor.sqrt
+moon.abs = Tensor.abs
+moon.sigmoid = Tensor.sigmoid
+moon.tanh = Tensor.tanh
+moon.matmul = Tensor.matmul
+moon.softmax = Tensor.softmax
+moon.to = Tensor.to
+moon.clone = Tensor.clone
+moon.detach = Tensor.detach
+moon.contiguous = Tensor.contiguous
+moon.copy_ = Tensor.copy_
+moon.fill_ = Tensor.fill_
+moon.add_ = Tensor.add_
+moon.statistics = Tensor.statistics
+moon.grad_stats = Tensor.grad_stats
+moon.argmax = Tensor.argmax
+moon.argmin = Tensor.argmin
+moon.max = Tensor.max
+moon.mean = Tensor.mean
+moon.min = Tensor.min
+moon.norm = Tensor.norm
+moon.sum = Tensor.sum
+moon.var = Tensor.var
+moon.reshape = Tensor.reshape
+moon.view = Tensor.view
+moon.shield = Tensor.shield
+moon.expand = Tensor.expand
+moon.permute = Tensor.permute
+moon.t = Tensor.t
+moon.narrow = Tensor.narrow
+moon.select = Tensor.select
+moon.index_select = Tensor.index_select
+moon.await = Tensor.await
+moon.item = Tensor.item
+moon.totable = Tensor.totable
+moon.max_pool2d = Tensor.max_pool2d
+moon.global_avg_pool2d = Tensor.global_avg_pool2d
+moon.group_norm = Tensor.group_norm
+moon.dropout = Tensor.dropout
+moon.blend = Tensor.blend
+moon.backward = Tensor.backward
+moon.keep = Tensor.keep
+moon.dispose = Tensor.dispose
+moon.nn = nn
+nn.BatchNorm2d = BatchNorm2d
+nn.Conv2d = Conv2d
+nn.Dropout = Dropout
+nn.Flatten = Flatten
+nn.GlobalAvgPool2d = GlobalAvgPool2d
+nn.GroupNorm = GroupNorm
+nn.Linear = Linear
+nn.MaxPool2d = MaxPool2d
+nn.Module = Module
+nn.ReLU = ReLU
+nn.Sequential = Sequential
+nn.Sigmoid = Sigmoid
+nn.Tanh = Tanh
+nn.describe = describe
+moon.optim = optim
+optim.SGD = SGD
+moon.data = data
+data.folder = folder
+moon.seed = seed
+seed.Garden = Garden
+seed.Governor = Governor
+seed.Slot = Slot
+seed.blueprint = blueprint
+seed.contribution = contribution
+seed.cost = cost
+seed.evaluate = evaluate
+seed.gates = gates
+seed.lanes = lanes
+seed.schedule = Schedule
+seed.stages = stages
+seed.text = text
+moon.train = train
+train.Record = Record
+train.fit = fit
+train.report = report
+train.runs = runs
+moon.version = ""
+
+return moon
