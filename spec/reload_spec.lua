@@ -202,7 +202,7 @@ describe("reload", function()
     assert.equal(2, m.f())
     save "return { f = function("
     local event = wait_for(events, 2)
-    assert.equal("reload_rejected", event.kind)
+    assert.equal("reload_failed", event.kind)
     assert.matches("<eof>", event.why)
     assert.equal(2, m.f())
     save "return { f = function() return 3 end }"

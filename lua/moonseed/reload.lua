@@ -151,7 +151,7 @@ local function serve_soon(candidate)
   local older = pending[candidate.module]
   if older then
     drop(older)
-    older.served = { kind = "reload_rejected", module = older.module,
+    older.served = { kind = "reload_failed", module = older.module,
                      path = older.path, why = "a newer text has come" }
     alarm.cancel(older.bell)
     if older.waiter then loop.wake(older.waiter) end
@@ -166,7 +166,7 @@ end
 -- --- what users call -------------------------------------------------------
 
 local function describe(event)
-  if event.kind == "reload_rejected" then
+  if event.kind == "reload_failed" then
     return ("reload of %s failed, the old one stays: %s"):format(event.module,
                                                                event.why)
   end
@@ -195,7 +195,7 @@ local function on_change(module, path, on_event, text, why)
       return serve_soon(candidate)
     end
   end
-  on_event{ kind = "reload_rejected", module = module, path = path, why = why }
+  on_event{ kind = "reload_failed", module = module, path = path, why = why }
 end
 
 local function start_watch(module, path, on_event)
@@ -227,7 +227,7 @@ local known = { watch = false, on_event = check.optional }
 --- compile, fails when it runs, or returns something of another type.
 ---@param name string  the module's name, or its file
 ---@param options table|nil  watch: also whenever the file changes;
----  on_event: told then, { kind = "reloaded" or "reload_rejected", module,
+---  on_event: told then, { kind = "reloaded" or "reload_failed", module,
 ---  path, changed, added, removed or why }; printed unless given
 ---@return table event  as on_event is told
 function M.reload(name, options)

@@ -62,6 +62,14 @@ describe("a chart", function()
     assert.is_nil(text:find "inf" and text:find "| *inf")
   end)
 
+  it("averages what is too dense to be told apart", function()
+    local noisy = {}
+    for i = 1, 10000 do noisy[i] = i % 2 == 0 and 0 or 10 end
+    local list = rows{ curve(noisy) }
+    assert.matches("^5%.%d* |", list[2])
+    assert.matches("^ *4%.%d* |", list[6])
+  end)
+
   it("draws what does not change, or is one value", function()
     assert.equal(8, #rows{ curve{ 5, 5, 5 } })
     assert.equal(8, #rows{ curve{ 0 } })

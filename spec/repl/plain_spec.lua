@@ -1,6 +1,7 @@
 -- The session whose lines come from a pipe or a file.
 
 local files = require "support.files"
+local uv = require "luv"
 
 local launcher = "scripts/moonseed"
 
@@ -60,6 +61,32 @@ describe("a session on a pipe", function()
   it("runs tasks that lines began to their end", function()
     assert.equal("at once\nlater\n", (session("moon.spawn(function()"
       .. " moon.sleep(20) print 'later' end);\nprint 'at once'\n")))
+  end)
+
+  it("ends with 130 when it is interrupted", function()
+    local lines = "print 'it spins' io.flush() while true do end\n"
+      .. "print 'not here'\n"
+    local path = files.write(folder .. "/lines", lines)
+    local output = uv.new_pipe(false)
+    local input = uv.fs_open(path, "r", 0)
+    local status, text, ended
+    local process = uv.spawn(launcher, { stdio = { input, output, output } },
+                             function(code) status = code end)
+    text = ""
+    output:read_start(function(_, bytes)
+      text, ended = text .. (bytes or ""), bytes == nil
+      if text:find "it spins" and not text:find "interrupted" then
+        process:kill "sigint"
+      end
+    end)
+    while not (status and ended) do uv.run "once" end
+    output:close()
+    process:close()
+    uv.fs_close(input)
+    uv.run "nowait"
+    assert.equal(130, status)
+    assert.matches("line1:1: interrupted", text, 1, true)
+    assert.is_nil(text:find "not here")
   end)
 
   it("prints what is watched when it changes", function()

@@ -193,6 +193,29 @@ describe("a session in a terminal", function()
     assert_counting(t)
   end)
 
+  it("never interrupts a training", function()
+    local t = session()
+    t:enter("x = moon.randn(64, 4) y = moon.zeros(64, { dtype = 'i64' })"
+            .. " model = nn.Sequential{ nn.Linear{ 4, 2 } }"
+            .. " data = moon.data.tensors{ x, y }"
+            .. " opt = optim.SGD{ model, lr = 0.1 }"
+            .. " run = moon.train.fit{ model, optim = opt, train = data,"
+            .. " batch = 8, epochs = 1e6, quiet = true } print 'it trains'")
+    t:wait_row "it trains"
+    t:enter "first = run.metrics.step print 'it waits' run:await()"
+    t:wait_row "it waits"
+    t:key "C-c"
+    t:wait "interrupted"
+    t:enter "print 'it spins' while true do x = x + 1 end"
+    t:wait_row "it spins"
+    t:key "C-c"
+    t:wait_rows("line3:1: interrupted", 1)
+    t:enter "moon.sleep(50) return run.state, run.metrics.step > first"
+    t:wait "\"running\"\ntrue"
+    t:enter "run:cancel() moon.sleep(50) return run.state"
+    t:wait_row "\"cancelled\""
+  end)
+
   it("does not end at many Ctrl-C", function()
     local t = session()
     t:enter(counting)

@@ -25,6 +25,9 @@ local function run(command)
   return text
 end
 
+-- A sanitizer comes first by LD_PRELOAD: into the program, not into tmux.
+local preload = os.getenv "LD_PRELOAD"
+
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
@@ -43,13 +46,13 @@ function M.open(command, options)
   local o = options or {}
   numbered = numbered + 1
   local self = setmetatable({
-    tmux = ("tmux -L moonseed-%d-%d -f /dev/null "):format(uv.os_getpid(),
-                                                           numbered),
+    tmux = ("env -u LD_PRELOAD tmux -L moonseed-%d-%d -f /dev/null "):format(
+      uv.os_getpid(), numbered),
   }, Terminal)
   run(("%s new-session -d -x %d -y %d %s \\; set-option -g status off"):format(
     self.tmux, o.columns or 80, o.rows or 24,
-    quote("env " .. (o.env or "") .. " " .. command .. "; echo ended $?; "
-          .. "read _")))
+    quote("env " .. (preload and "LD_PRELOAD=" .. quote(preload) .. " " or "")
+          .. (o.env or "") .. " " .. command .. "; echo ended $?; read _")))
   self:resize(o.columns or 80, o.rows or 24)
   return self
 end

@@ -3,9 +3,9 @@ local usage = [[
 usage: moonseed                      an interactive session; lines from a pipe
        moonseed SCRIPT [ARGUMENTS]   run a Lua script (- reads it from stdin)
        moonseed --repl SCRIPT [ARGUMENTS]  the same beside a session
-       moonseed -e CODE             run CODE; moon is there already
-       moonseed doctor              what was found: devices, libraries, data
-       moonseed report RUN ...      an HTML page about runs; --help
+       moonseed -e CODE              run CODE; moon is there already
+       moonseed doctor               what was found: devices, libraries, data
+       moonseed report RUN ...       an HTML page about runs; --help
        moonseed --version
        moonseed --help
 ]]

@@ -14,6 +14,7 @@ local M = {}
 ---@field steps number[]
 ---@field values number[]
 
+local NOTHING = { "nothing to draw yet: no finite values" }
 local MARKS = { "*", "o", "+", "x" }
 local COLOURS = { "36", "33", "35", "32" }
 
@@ -37,6 +38,27 @@ local function range(lists)
     return least - half, largest + half
   end
   return least, largest
+end
+
+-- The mean of the values that share one of `columns` places: a long and noisy
+-- curve would be a band.
+local function thin(curve, columns, x0, x1)
+  local steps, values, count, at = {}, {}, 0, nil
+  if #curve.values <= columns then return curve end
+  for i, value in ipairs(curve.values) do
+    local step = curve.steps[i]
+    if is_finite(value) and is_finite(step) then
+      local place = math.floor((step - x0) / (x1 - x0) * (columns - 1) + 0.5)
+      if place ~= at then
+        at, count = place, 0
+        steps[#steps + 1] = x0 + place / (columns - 1) * (x1 - x0)
+      end
+      local n = #steps
+      count = count + 1
+      values[n] = (values[n] or 0) + (value - (values[n] or 0)) / count
+    end
+  end
+  return { name = curve.name, steps = steps, values = values }
 end
 
 -- --- a grid of dots --------------------------------------------------------
@@ -174,17 +196,20 @@ end
 ---@param style table  columns, rows: of the whole; unicode, colour: boolean
 ---@return string[]
 function M.rows(curves, style)
-  local window = {}
+  local window, drawn = {}, {}
   window.x0, window.x1 = range(lists_of(curves, "steps"))
-  window.y0, window.y1 = range(lists_of(curves, "values"))
-  if not (window.x0 and window.y0) then
-    return { "nothing to draw yet: no finite values" }
+  if not window.x0 then return NOTHING end
+  local places = style.columns * (style.unicode and 2 or 1)
+  for i, curve in ipairs(curves) do
+    drawn[i] = thin(curve, places, window.x0, window.x1)
   end
+  window.y0, window.y1 = range(lists_of(drawn, "values"))
+  if not window.y0 then return NOTHING end
   local rows = math.max(3, style.rows - 3)
   local labels, widest = y_labels(rows, window)
   local columns = math.max(8, style.columns - widest - 3)
   local grid = new_grid(columns, rows, style.unicode)
-  for i = #curves, 1, -1 do trace(grid, curves[i], i, window) end
+  for i = #curves, 1, -1 do trace(grid, drawn[i], i, window) end
   local text = body(grid, labels, widest, style)
   table.insert(text, 1, legend(curves, style.colour))
   text[#text + 1], text[#text + 2] = x_axis(grid, widest, window, style.unicode)

@@ -53,11 +53,11 @@ local function last_state(row)
   return (row:gsub("\27%[[%d;]*[A-LN-Za-ln-z]", ""))
 end
 
--- Whole rows and what is left.
+-- Whole rows and what is left, without what was written over.
 local function split(text)
   local rows, rest = text:match "^(.*\n)([^\n]*)$"
-  if not rows then return "", text end
-  return rows:gsub("[^\n]*\r([^\n])", "%1"), rest
+  rows, rest = rows or "", rest or text
+  return rows:gsub("[^\n]*\r([^\n])", "%1"), (rest:gsub("^.*\r(.)", "\r%1"))
 end
 
 -- At the prompt: whole rows go above it, and the begun one stands there until

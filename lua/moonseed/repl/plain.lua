@@ -32,9 +32,12 @@ local function fail(self, why)
   self.status = 1
 end
 
+local INTERRUPTED = 130  -- exit status: 128 + SIGINT
+
 local function run_text(self, text)
   local why = self.lines:run(text)
   if why then fail(self, why) end
+  if why and why:find "interrupted$" then self.interrupted = true end
   io.stdout:flush()
 end
 
@@ -107,6 +110,7 @@ end
 local function run_all(self, next_line)
   local text
   for line in next_line do
+    if self.interrupted then return end
     text = text and text .. "\n" .. line or line
     if self.lines:is_complete(text) then
       run_text(self, text)
@@ -116,18 +120,29 @@ local function run_all(self, next_line)
   if text then run_text(self, text) end
 end
 
+-- Ctrl-C ends all of it.
+local function end_tasks(self, session)
+  self.status = INTERRUPTED
+  for child in pairs(session.children) do child:cancel() end
+end
+
 --- Runs what stdin has; tasks that lines started end before the session does.
 ---@param session Task
 ---@return integer exit status
 function Plain:run(session)
   local close_interrupt = interrupt.open(session, function()
+    self.interrupted = true
     loop.stop(session, "interrupted")
   end)
   local read, close = reader()
   local ok, why = pcall(run_all, self, line_source(read))
   close()
   close_interrupt()
-  if not ok then error(why, 0) end
+  if self.interrupted then
+    end_tasks(self, session)
+  elseif not ok then
+    error(why, 0)
+  end
   return self.status
 end
 
