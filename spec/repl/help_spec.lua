@@ -12,7 +12,8 @@ describe("help", function()
 
   it("has the comment of a function, with its parameters", function()
     local found = text(moon.sleep)
-    assert.matches("^moon.sleep%(ms%)\nSuspends for `ms` milliseconds.\n", found)
+    assert.matches("^moon.sleep%(ms%)\nSuspends for `ms` milliseconds.\n",
+                   found)
     assert.matches("\n  ms  number  finite\n", found, 1, true)
     assert.matches("verbs.lua:%d+$", found)
   end)

@@ -67,20 +67,21 @@ describe("a session on a pipe", function()
     local lines = "print 'it spins' io.flush() while true do end\n"
       .. "print 'not here'\n"
     local path = files.write(folder .. "/lines", lines)
-    local output = uv.new_pipe(false)
+    local output, errors = uv.new_pipe(false), uv.new_pipe(false)
     local input = uv.fs_open(path, "r", 0)
-    local status, text, ended
-    local process = uv.spawn(launcher, { stdio = { input, output, output } },
+    local status, text, n_ended = nil, "", 0
+    local process = uv.spawn(launcher, { stdio = { input, output, errors } },
                              function(code) status = code end)
-    text = ""
-    output:read_start(function(_, bytes)
-      text, ended = text .. (bytes or ""), bytes == nil
-      if text:find "it spins" and not text:find "interrupted" then
-        process:kill "sigint"
-      end
-    end)
-    while not (status and ended) do uv.run "once" end
+    local function read(_, bytes)
+      text = text .. (bytes or "")
+      if not bytes then n_ended = n_ended + 1 end
+      if bytes and bytes:find "it spins" then process:kill "sigint" end
+    end
+    output:read_start(read)
+    errors:read_start(read)
+    while not (status and n_ended == 2) do uv.run "once" end
     output:close()
+    errors:close()
     process:close()
     uv.fs_close(input)
     uv.run "nowait"
