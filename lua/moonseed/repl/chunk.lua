@@ -31,7 +31,8 @@ local function as_expression(text, name)
   local fn, why = loadstring("return " .. text, "=" .. name)
   if not fn then return nil, why end
   local values = text:gsub("%s*;%s*$", "")
-  return loadstring("return (...)(" .. values .. "\n)", "=" .. name) or fn
+  local last = values:find("--", 1, true) and "\n)" or ")"
+  return loadstring("return (...)(" .. values .. last, "=" .. name) or fn
 end
 
 --- Compiles a line; as an expression first, so that values are returned. It is

@@ -6,6 +6,7 @@
 
 local moon = require "moonseed"
 local commands = require "moonseed.repl.commands"
+local failure = require "moonseed.repl.failure"
 local Lines = require "moonseed.repl.lines"
 local loop = require "moonseed.loop"
 local script = require "moonseed.repl.script"
@@ -21,7 +22,7 @@ local function tell_failures(session, face)
     rawset(unread, failed, value)
     failed.awaited, face.status = true, 1
     io.stderr:write("task ", failed:title(), " failed: ",
-                    tostring(failed.error), "\n")
+                    failure.text(failed.error, failed.trace), "\n")
   end
 end
 

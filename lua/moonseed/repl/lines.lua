@@ -2,6 +2,7 @@
 
 local chunk = require "moonseed.repl.chunk"
 local context = require "moonseed.context"
+local failure = require "moonseed.repl.failure"
 local interrupt = require "moonseed.repl.interrupt"
 local loop = require "moonseed.loop"
 local show = require "moonseed.repl.show"
@@ -55,27 +56,6 @@ local function show_results(self, silent, ...)
   io.write(table.concat(parts, "\n"), "\n")
 end
 
--- Frames of the session itself say nothing to its user.
-local function trim(trace)
-  local rows = {}
-  for row in trace:gmatch "[^\n]+" do
-    if row:find "moonseed/repl/lines%.lua" then break end
-    rows[#rows + 1] = row:gsub("in function 'fn'$", "in the line")
-  end
-  while rows[#rows] and rows[#rows]:find "%[C%]: in function 'xpcall'" do
-    rows[#rows] = nil
-  end
-  return table.concat(rows, "\n")
-end
-
-local function error_text(e, trace)
-  local text = type(e) == "string" and e or show.text(e)
-  if type(e) == "string" and e:find "interrupted$" then return text end
-  trace = trace and trim(trace)
-  if not trace or not trace:find "\n.*\n" then return text end
-  return text .. "\n" .. trace
-end
-
 local function run_function(self, fn, silent)
   local this = loop.running
   local ok, e = xpcall(function()
@@ -107,7 +87,7 @@ function Lines:run(text)
   local stopped = line:join()
   interrupt.finish(self.session)
   if stopped ~= nil then loop.raise_stop(stopped) end
-  if line.failed then return error_text(line.error, line.trace) end
+  if line.failed then return failure.text(line.error, line.trace) end
 end
 
 return Lines
