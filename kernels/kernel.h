@@ -118,7 +118,10 @@ typedef union moon_params {
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
   struct { moon_sgd_params p; int32_t n, wants_norm; } sgd;
   struct { moon_batch_params p; int64_t position; } batch;
-  struct { double *to; int64_t *count, *errors; } store;  /* host memory */
+  struct {                                     /* host memory */
+    double *to; int64_t *count, *errors;
+    const int64_t *life; int64_t wanted;       /* where they differ: nothing */
+  } store;
   struct { void *plan; } save;
   /* No kernel's: what the gradient rule of a view keeps (core/op). */
   struct { int32_t dim, order[MOON_MAX_DIMS]; int64_t start; } view;

@@ -5,7 +5,8 @@
  * at them never waits. They lag by what is in flight.
  *
  * Ops in flight may still store into slots that were released: these are freed
- * once all that was queued to store has been completed.
+ * once all that was queued to store has been completed. Those that were queued
+ * before a row was cleared store nothing in it any more: it is another seed's.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 typedef struct moon__slots {
   moon_slots face;                      /* first: what the user holds */
+  int64_t *life;                        /* [n] how often a row was cleared */
   int64_t stored[MOON_MAX_STREAMS];     /* the last op that stores, by stream */
   struct moon__slots *next;             /* of those that were released */
 } moon__slots;
@@ -31,6 +33,7 @@ static void free_slots(moon__slots *s) {
   free(s->face.errors);
   free(s->face.stores);
   free(s->face.measure);
+  free(s->life);
   free(s);
 }
 
@@ -70,6 +73,7 @@ int moon_slots_new(moon_runtime *rt, int n, moon_slots **out) {
       .errors = moon__calloc(rows, sizeof(int64_t)),
       .stores = moon__calloc(cells, sizeof(int64_t)),
       .measure = moon__calloc(cells, sizeof(double))};
+  s->life = moon__calloc(rows, sizeof(int64_t));
   moon_slots_clear(&s->face, -1);
   *out = &s->face;
   return MOON_OK;
@@ -84,10 +88,14 @@ void moon_slots_release(moon_runtime *rt, moon_slots *slots) {
 
 void moon_slots_clear(moon_slots *s, int row) {
   int first = row < 0 ? 0 : row, end = row < 0 ? s->n : row + 1;
-  for (int i = first; i < end; i++) s->errors[i] = 0;
+  double none = NAN;
+  for (int i = first; i < end; i++) {
+    __atomic_fetch_add(&((moon__slots *)s)->life[i], 1, __ATOMIC_ACQ_REL);
+    __atomic_store_n(&s->errors[i], 0, __ATOMIC_RELAXED);
+  }
   for (int i = first * MOON_MEASURES; i < end * MOON_MEASURES; i++) {
-    s->stores[i] = 0;
-    s->measure[i] = NAN;
+    __atomic_store_n(&s->stores[i], 0, __ATOMIC_RELAXED);
+    __atomic_store(&s->measure[i], &none, __ATOMIC_RELAXED);
   }
 }
 
@@ -104,8 +112,9 @@ int moon_slots_store(moon_ctx *ctx, moon_slots *slots, int row, int measure,
   if (status >= 0) status = moon__check_ndim("slots", "measures", x, 1);
   if (status < 0) return status;
   int at = row * MOON_MEASURES + measure;
+  const int64_t *life = ((moon__slots *)slots)->life + row;
   moon_params params = {.store = {slots->measure + at, slots->stores + at,
-                                  slots->errors + row}};
+                                  slots->errors + row, life, *life}};
   moon__arg args[] = {{x, MOON__OPTIONAL, NULL}};
   status = moon__run(ctx, "slots", MOON_K_store, &params, args, 1);
   if (status < 0) return status;

@@ -1,5 +1,6 @@
 /* x[n] to where the host may look at any time: each element and a count of
- * stores beside it, or, where x failed, one more error. */
+ * stores beside it, or, where x failed, one more error. Nothing once that place
+ * has another life. */
 #include "walk.h"
 
 REF_PLAN(plan_store) {
@@ -11,6 +12,10 @@ REF_RUN(run_store) {
   const moon_operand *x = ref_optional(call, 0);
   double *to = call->params.store.to;
   int64_t *count = call->params.store.count;
+  const int64_t *life = call->params.store.life;
+  if (__atomic_load_n(life, __ATOMIC_ACQUIRE) != call->params.store.wanted) {
+    return MOON_OK;
+  }
   if (!x) {
     __atomic_fetch_add(call->params.store.errors, 1, __ATOMIC_RELAXED);
     return MOON_OK;

@@ -921,9 +921,10 @@ local optim = {}
 ---   p = p - lr * (nesterov and g + momentum * v or v)
 ---
 --- A step is one op over all parameters that have a gradient, all or nothing.
---- Those of a module with a field `apart`, a function(fn, ...) that calls
---- fn(...) (a seed has one), are a step of their own inside it: whether it fails
---- is none of the others' business, and max_norm clips it by itself.
+--- Those of a module with a field `apart`, a function(fn, ...) that calls and
+--- returns fn(...), are a step of their own inside it (a seed has one): whether
+--- it fails is none of the others' business, and max_norm clips it by itself.
+--- fn gives the norm of their gradients, whether or not they are clipped.
 --- Velocities belong to parameters, not to positions: when the model gains or
 --- loses parameters, new ones start without and the others keep theirs.
 ---
@@ -1126,6 +1127,11 @@ function Garden:seeds() end
 ---@return table
 function Garden:plain_options() end
 
+--- Runs fn(), which cannot fail; what it notes is told afterwards, so that a
+--- listener finds it done, and cannot stop it half way.
+---@param fn function
+function Garden:quietly(fn) end
+
 --- Applies actions, { { slot =, seed = 1, action =, blueprint =, target =,
 --- why = }, ... }: all of them, or none and an error.
 ---@param actions table[]
@@ -1223,8 +1229,9 @@ function Governor:status() end
 ---   GATE      ADD with a g, g = sigmoid(linear(global mean of h)), per image
 ---
 --- and y is the h of the next. So whatever their alphas, the shares of several
---- seeds and of the host are positive and add up to one. Beside a host branch a
---- seed, which maps x to something of its shape, gives s = h + (seed(x) - x).
+--- seeds and of the host are positive and add up to one. s is seed(x); beside a
+--- host branch, whose features have x's shape, ADD's is h + (seed(x) - x), with
+--- the branch's h, so that at birth a seed changes nothing there either.
 ---
 --- The host's branch and all seeds are queued at once, each seed on a stream of
 --- its own, and their gradients go back on these streams. A seed whose op fails
@@ -1937,8 +1944,20 @@ function Seed:errors() end
 ---@return table[]
 function Seed:history() end
 
---- A stream for its ops, unless the slot has them in the host's.
+--- Nothing is known of it any more: no measure, no failure. What is still
+--- being measured counts no more.
+function Seed:forget() end
+
+--- A stream for its ops, unless the slot has them in the host's: round robin,
+--- but not the host's, nor that of another seed here, where there are enough.
 function Seed:take_stream() end
+
+--- Calls fn(...), in which an error is the seed's: it fails, and the program
+--- goes on. Not so Ctrl-C and what stops the task.
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...  # what `fn` returned; nothing: it has failed
+function Seed:try(fn, ...) end
 
 --- A run: training that goes on in a task of its own, and what one may do to it
 --- from outside. fit.lua makes them.

@@ -1,5 +1,6 @@
 -- A small model with two slots, data that it can learn, and gardens over it.
 
+local context = require "moonseed.context"
 local moon = require "moonseed"
 local nn, optim, seed = moon.nn, moon.optim, moon.seed
 
@@ -91,6 +92,70 @@ function M.grow(run, stage, blueprint, options)
       slot:advance{ force = true, seed = index }
     end
   end
+end
+
+--- Two slots with two seeds each in a tiny model; `head` comes before its last
+--- layers.
+---@param on_event function|nil
+---@param head table|nil
+---@return table garden, table model
+function M.tiny(on_event, head)
+  local model = nn.Sequential{
+    nn.Conv2d{ 1, 2, kernel = 1 }, seed.Slot{ "early", seeds = 2 },
+    nn.ReLU{}, seed.Slot{ "late", seeds = 2 }, head or nn.ReLU{},
+    nn.GlobalAvgPool2d{}, nn.Linear{ 2, 3 },
+  }
+  local garden = seed.Garden{
+    model, classes = 3, gates = "permissive", on_event = on_event,
+    blending = { steps = 3, curve = "linear" },
+    valid = moon.data.tensors{ moon.randn(8, 1, 2, 2),
+                               moon.randint(0, 3, 8) } }
+  return garden, model
+end
+
+local fields = { "module", "gate", "blueprint", "incubator", "stream",
+                 "failure", "deviation", "unchecked", "changes", "since",
+                 "improvement", "contribution", "kind", "generator" }
+
+local function seed_state(s, add)
+  add(s:stage(), s:alpha(), s.measures:age(s.row), s:errors(), #s:history())
+  for _, name in ipairs(fields) do add(rawget(s, name)) end
+  for _, name in ipairs{ "from", "to", "k", "steps", "curve" } do
+    add(s.schedule[name])
+  end
+  if s.generator then for i = 0, 4 do add(s.generator[i]) end end
+end
+
+--- Everything that an edit might change, in words.
+---@param garden table
+---@param model table
+---@return string
+function M.state(garden, model)
+  local words = {}
+  local function add(...)
+    for i = 1, select("#", ...) do
+      words[#words + 1] = tostring((select(i, ...)))
+    end
+  end
+  for _, s in ipairs(garden:seeds()) do
+    seed_state(s, function(...)
+      for i = 1, select("#", ...) do
+        local value = select(i, ...)
+        -- A seed's module has a long description; its identity will do.
+        words[#words + 1] = nn.Module.is(value)
+          and tostring(value._value) or tostring(value)
+      end
+    end)
+  end
+  for _, slot in pairs(garden:slots()) do
+    add(slot.blended, slot.watched, slot.training)
+  end
+  for name, p in model:parameters() do add(name, p:id()) end
+  local generator = context.save_generator()
+  for i = 0, 4 do add(generator[i]) end
+  add(#garden.events, #garden.outcomes, garden.steps, garden.epochs,
+      garden.planned)
+  return table.concat(words, " ")
 end
 
 return M

@@ -6,9 +6,10 @@
 --   p = p - lr * (nesterov and g + momentum * v or v)
 --
 -- A step is one op over all parameters that have a gradient, all or nothing.
--- Those of a module with a field `apart`, a function(fn, ...) that calls
--- fn(...) (a seed has one), are a step of their own inside it: whether it fails
--- is none of the others' business, and max_norm clips it by itself.
+-- Those of a module with a field `apart`, a function(fn, ...) that calls and
+-- returns fn(...), are a step of their own inside it (a seed has one): whether
+-- it fails is none of the others' business, and max_norm clips it by itself.
+-- fn gives the norm of their gradients, whether or not they are clipped.
 -- Velocities belong to parameters, not to positions: when the model gains or
 -- loses parameters, new ones start without and the others keep theirs.
 local check = require "moonseed.check"
@@ -222,11 +223,12 @@ local function submit(self, group, n, out)
   end
 end
 
--- The norm of the group's gradients, with max_norm; whether there were any.
+-- The norm of the group's gradients, with max_norm or apart; whether there were
+-- any.
 local function step_group(self, group)
   local n = gather(self, group)
   if n == 0 then return nil, false end
-  local out = self.max_norm > 0 and tensor.out or nil
+  local out = (self.max_norm > 0 or group.apart) and tensor.out or nil
   local ok, e = pcall(submit, self, group, n, out)
   for i = 0, n - 1 do C.moon_tensor_release(group.g[i]) end
   if not ok then error(e, 0) end

@@ -9,6 +9,8 @@ local loop = require "moonseed.loop"
 local moon = require "moonseed"
 local Seed = require "moonseed.seed.seed"
 
+local LATE = 4  -- steps until a failure is looked for
+
 local Candidate = {}
 Candidate.__index = Candidate
 
@@ -24,8 +26,11 @@ local function attempt(self, fn, ...)
   if ok then return a, b end
   local why = tostring(a)
   if loop.running.stopped ~= nil or why:find "interrupted$" then error(a, 0) end
-  self.failed = why
+  self.failed = self.failed or why
 end
+
+--- As Seed:try.
+Candidate.try = attempt
 
 -- Heads begin with the same values in all candidates.
 local function build(self, options)
@@ -64,6 +69,7 @@ end
 function Candidate:learn(h, y)
   if self.failed then return end
   attempt(self, self.incubator.step, self.incubator, h, y)
+  self.failed = self.failed or self.measures:failure(self.row, LATE)
   self.batches = self.batches + 1
 end
 
@@ -97,7 +103,7 @@ function Candidate:settle()
   local loss = not self.failed and attempt(self, mean, losses)
   if not loss then return nil end
   if self.measures:errors(self.row) > 0 then
-    self.failed = self.measures:failure(self.row) or "an op of it failed"
+    self.failed = self.measures:failure(self.row, 0) or "an op of it failed"
   elseif loss - loss ~= 0 then
     self.failed = ("its loss is %g"):format(loss)
   else

@@ -40,16 +40,19 @@ end
 
 -- --- incubation ------------------------------------------------------------
 
--- Adds up loss x count of the seed and of its bare head, on the device.
+-- Adds up loss x count of the seed and of the bare features, on the device.
 local function add_losses(sums, seed, h, y)
+  if seed.failure then return end
   local loss, base = seed.incubator:measure(h, y)
   if not loss then return end
-  local sum, n = sums[seed] or {}, h:size(1)
+  local sum, n = sums[seed] or { n = 0 }, h:size(1)
   sum.loss = sum.loss and sum.loss + loss * n or loss * n
-  if base then sum.base = sum.base and sum.base + base * n or base * n end
-  sum.n = (sum.n or 0) + n
+  sum.base = sum.base and sum.base + base * n or base * n
+  sum.n = sum.n + n
   sums[seed] = sum
 end
+
+local function read(t) return t:item() end
 
 local function held_out(garden, seeds, slots, data)
   local sums = {}
@@ -69,11 +72,22 @@ local function root_mean_square(norm, n)
   return norm and n > 0 and norm / math.sqrt(n) or nil
 end
 
+-- Of seeds that have failed: their gradients may have, too.
+local function failed_parameters(garden)
+  local ids = {}
+  for _, seed in ipairs(garden.all) do
+    if seed.failure and seed.module then
+      for _, p in seed.module:parameters() do ids[p:id()] = true end
+    end
+  end
+  return ids
+end
+
 -- Of the gradients that the host's parameters have now; nil without any.
 local function host_gradient(garden)
-  local total, n = nil, 0
+  local total, n, failed = nil, 0, failed_parameters(garden)
   for _, p in garden.model:parameters() do
-    local grad = p.grad
+    local grad = not failed[p:id()] and p.grad
     if grad then
       local square = (grad * grad):sum()
       total = total and total + square or square
@@ -105,10 +119,10 @@ local function incubation(garden, data)
   local sums = data and held_out(garden, seeds, slots, data) or {}
   for _, seed in ipairs(seeds) do
     local sum = sums[seed]
-    if sum then
-      seed.held_out = sum.loss:item() / sum.n
-      local base = sum.base and sum.base:item() / sum.n
-      seed.improvement = base and 1 - seed.held_out / base
+    local loss = sum and not seed.failure and seed:try(read, sum.loss)
+    if loss then
+      seed.held_out = loss / sum.n
+      seed.improvement = 1 - loss / sum.base:item()
     end
     local own = seed_gradient(seed)
     seed.gradient_ratio = own and host and host > 0 and own / host or nil

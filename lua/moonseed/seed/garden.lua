@@ -32,6 +32,7 @@ local Garden = {}
 Garden.__index = Garden
 
 local EVENTS = 1000  -- that are kept
+local LATE = 4       -- steps until the failure of a seed is looked for
 
 local known = {
   policy = check.optional, config = check.optional, governor = false,
@@ -198,7 +199,25 @@ function Garden:note(kind, event)
   local events = self.events
   events[#events + 1] = event
   if #events > EVENTS then table.remove(events, 1) end
-  if self.on_event then self.on_event(event) end
+  local untold = self.untold
+  if untold then
+    untold[#untold + 1] = event
+  elseif self.on_event then
+    self.on_event(event)
+  end
+end
+
+--- Runs fn(), which cannot fail; what it notes is told afterwards, so that a
+--- listener finds it done, and cannot stop it half way.
+---@param fn function
+function Garden:quietly(fn)
+  local untold = {}
+  self.untold = untold
+  local ok, e = pcall(fn)
+  self.untold = nil
+  if not ok then error(e, 0) end
+  if not self.on_event then return end
+  for _, event in ipairs(untold) do self.on_event(event) end
 end
 
 local ends = { FOSSILIZED = "fossilized", PRUNED = "pruned" }
@@ -258,7 +277,7 @@ function Garden:step(given)
   self.steps = self.steps + 1
   for _, seed in ipairs(self.all) do
     seed.measures:grow_older(seed.row)
-    seed:notice_failure()
+    seed:notice_failure(LATE)
     local fn = not seed.failure and grow[seed:stage()]
     if fn then fn(seed, o.y) end
   end
@@ -288,7 +307,10 @@ end
 ---@return table  loss, accuracy (nil without data), contributions
 function Garden:epoch(data)
   self.epochs = self.epochs + 1
-  for _, seed in ipairs(self.all) do let_rest(seed) end
+  for _, seed in ipairs(self.all) do
+    seed:notice_failure(0)
+    let_rest(seed)
+  end
   local found = evaluation.measure(self, data or self.valid)
   if found.loss then self.valid_losses[#self.valid_losses + 1] = found.loss end
   self.last = found

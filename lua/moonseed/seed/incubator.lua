@@ -8,7 +8,9 @@
 -- with an optimiser, a generator and clipping of their own, on the seed's
 -- stream. Beside it a second head, which starts with the same values, learns
 -- from the bare features: what the seed is worth is how much lower its loss is
--- (`improvement`). With tail = true the head is the rest of the host, frozen.
+-- (`improvement`). With tail = true the head is the rest of the host, frozen
+-- (tail.lua), and what it makes of the bare features is compared with; likewise
+-- with a function of your own.
 --
 -- Straight-through incubation (through = true) is there for comparison: the
 -- forward is h, the gradient of the host's loss reaches the seed as if it had
@@ -21,6 +23,7 @@ local moon = require "moonseed"
 local nn = require "moonseed.nn"
 local optim = require "moonseed.optim"
 local pace = require "moonseed.pace"
+local Tail = require "moonseed.seed.tail"
 
 local Incubator = {}
 Incubator.__index = Incubator
@@ -29,13 +32,16 @@ local known = { classes = check.optional, tail = check.optional, lr = 0.05,
                 momentum = 0.9, max_norm = 1, through = false }
 
 --- What incubation may be given: { lr = 0.05, momentum = 0.9, max_norm = 1,
---- through = false, classes = n }, tail = function(features) -> logits.
+--- through = false, classes = n }, tail = true or function(s, x) -> logits, for
+--- what the seed makes of the features x.
 ---@param options table|nil
 ---@return table
 function Incubator.options(options)
   local o = check.options("incubation", options, {}, known)
   check.boolean("incubation", "through", o.through)
-  if o.tail then check.callable("incubation", "tail", o.tail) end
+  if type(o.tail) ~= "boolean" and o.tail ~= nil then
+    check.callable("incubation", "tail", o.tail)
+  end
   if not o.classes and not o.tail and not o.through then
     check.fail("incubation", "how many classes are there? Give the garden "
                .. "classes = n, or data that knows")
@@ -64,7 +70,7 @@ end
 
 -- The heads and optimisers; inside the seed's generator.
 local function build(self, shape, o)
-  if not o.tail then
+  if not o.tail and not o.through then
     self.head = new_head(shape, o.classes)
     if not o.alone then
       self.base_head = new_head(shape, o.classes)
@@ -77,7 +83,8 @@ local function build(self, shape, o)
   end
 end
 
---- For a seed in GERMINATED, on features of this shape.
+--- For a seed in GERMINATED, on features of this shape. Changes nothing of the
+--- seed; `generator` is what its own will be.
 ---@param seed table
 ---@param shape integer[]
 ---@param options table  see Incubator.options; alone: without a bare head
@@ -87,8 +94,12 @@ function Incubator.new(seed, shape, options)
   local self = setmetatable({ seed = seed, through = options.through,
                               tail = options.tail, alone = options.alone,
                               steps = {} }, Incubator)
-  context.isolated(seed.generator, build, self, shape, options)
-  seed.module:train()
+  if self.tail == true then
+    self.tail = Tail.new(seed.garden.model, seed.slot)
+  end
+  -- The seed's own moves once the seed gets there.
+  self.generator = context.copy_generator(seed.generator)
+  context.isolated(self.generator, build, self, shape, options)
   return self
 end
 
@@ -96,7 +107,7 @@ end
 
 local function shadow(self, features)
   local s = self.seed.module(features)
-  return self.tail and self.tail(s) or self.head(s), s
+  return self.tail and self.tail(s, features) or self.head(s), s
 end
 
 local function learn(self, features, labels)
@@ -104,11 +115,8 @@ local function learn(self, features, labels)
   local logits, s = shadow(self, features)
   local loss = nn.cross_entropy(logits, labels)
   if self.optimiser then loss:backward() end
-  local value = loss:detach():reshape(1)
-  seed.measures:store(row, "shadow_loss", value)
-  if self.alone then
-    seed.measures:bear_witness(row, value)
-  else
+  seed.measures:store(row, "shadow_loss", loss:detach():reshape(1))
+  if not self.alone then
     seed.measures:watch(row, "output", s:detach())
   end
   if self.base_head then
@@ -135,13 +143,18 @@ local function learn_through(self)
   if self.optimiser then self.optimiser:zero_grad() end
 end
 
---- One step; enqueues and returns.
+--- One step; enqueues and returns. An error in it is the seed's.
 ---@param features userdata  detached
 ---@param labels userdata    i64 [N]
 function Incubator:step(features, labels)
-  local fn = self.through and learn_through or learn
+  if features:size(1) ~= labels:size(1) then
+    check.fail("garden:step", "%d labels for the %d examples that the slot %s "
+               .. "has seen last", labels:size(1), features:size(1),
+               self.seed.slot.name)
+  end
+  local fn, seed = self.through and learn_through or learn, self.seed
   pace.apart(self.steps, moon.tidy, function()
-    self.seed:apart(fn, self, features, labels)
+    seed:try(seed.apart, seed, fn, self, features, labels)
   end)
 end
 
@@ -155,10 +168,13 @@ local straight = moon.op{
 
 --- h as it is, with the seed in the graph.
 ---@param h userdata
+---@param features userdata  what the seed is given, detached
 ---@return userdata
-function Incubator:pass_through(h)
-  local features = h:detach()
-  local s = self.seed:apart(function() return self.seed.module(features) end)
+function Incubator:pass_through(h, features)
+  local seed = self.seed
+  local s = seed:forward(features)
+  if not s then return h end
+  seed.measures:watch(seed.row, "output", s:detach())
   return straight(h, s)
 end
 
@@ -167,26 +183,27 @@ end
 local function losses(self, features, labels)
   local logits = shadow(self, features)
   local loss = nn.cross_entropy(logits, labels)
-  local base = self.base_head
-    and nn.cross_entropy(self.base_head(features), labels)
-  return loss, base
+  local bare = self.tail and self.tail(features, features)
+    or self.base_head and self.base_head(features)
+  return loss, bare and nn.cross_entropy(bare, labels)
 end
 
---- The shadow loss on held-out features, and the bare head's; tensors. Leaves
---- the seed as it was.
+--- The shadow loss on held-out features, and that of the bare features;
+--- tensors. Leaves the seed as it was.
 ---@param features userdata
 ---@param labels userdata
----@return userdata|nil loss, userdata|nil base  nil when learning through
+---@return userdata|nil loss  nil when learning through, and where it fails
+---@return userdata|nil base  nil when alone, too
 function Incubator:measure(features, labels)
   if self.through then return nil end
-  local module, generator = self.seed.module, context.save_generator()
+  local seed, generator = self.seed, context.save_generator()
+  local module = seed.module
   module:eval()
-  local ok, loss, base = pcall(moon.no_grad, function()
+  local loss, base = seed:try(moon.no_grad, function()
     return losses(self, features, labels)
   end)
   module:train()
   context.load_generator(generator)
-  if not ok then error(loss, 0) end
   return loss, base
 end
 

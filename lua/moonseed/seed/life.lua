@@ -81,7 +81,10 @@ local arrive = {}
 function arrive.TRAINING(seed)
   local garden = seed.garden
   local incubator = Incubator.new(seed, seed.shape, garden:incubation_of(seed))
-  return function() seed.incubator = incubator end
+  return function()
+    seed.incubator, seed.generator = incubator, incubator.generator
+    seed.module:train()
+  end
 end
 
 function arrive.BLENDING(seed, target)
@@ -96,24 +99,28 @@ function arrive.BLENDING(seed, target)
   end
 end
 
-function arrive.HOLDING() return function() end end
+-- Alpha rests where it is: on its target, unless that was forced.
+function arrive.HOLDING(seed)
+  local schedule = Schedule.hold(seed:alpha())
+  return function() seed.schedule = schedule end
+end
 
-arrive.FOSSILIZED = arrive.HOLDING
+function arrive.FOSSILIZED() return function() end end
 
--- Checked on features of a probe only: those of the next forward will tell.
-local function check_birth(seed)
-  if not seed.unchecked then return end
-  local h = features.last(seed.slot)
-  if not h then return end
-  seed.deviation = context.isolated(seed.generator, blueprint.deviation,
-                                    seed.module, h):item()
-  seed.unchecked = false
+-- How far from the identity; where it was checked on features of a probe only,
+-- on those of the last forward. That leaves the module as it is, and moves the
+-- generator of the seed, so a copy is given.
+local function deviation_of(seed)
+  local h = seed.unchecked and features.last(seed.slot)
+  if not h then return seed.deviation end
+  return context.isolated(context.copy_generator(seed.generator),
+                          blueprint.deviation, seed.module, h):item()
 end
 
 local function pass(seed, to, force)
-  if to == "TRAINING" then check_birth(seed) end
-  local gate = gates.before[to]
-  local good, note = gates.ask(gate, gates.measured(seed), seed.garden.gates)
+  local gate, measured = gates.before[to], gates.measured(seed)
+  if to == "TRAINING" then measured.deviation = deviation_of(seed) end
+  local good, note = gates.ask(gate, measured, seed.garden.gates)
   if not good and not force then
     check.fail("advance " .. tostring(seed), "gate %s fails: %s", gate,
                table.concat(note.failed, "; "))
@@ -122,7 +129,11 @@ local function pass(seed, to, force)
   return note
 end
 
+-- A seed that has failed may only be pruned.
 local function go(seed, to, action)
+  if seed.failure then
+    check.fail("advance " .. tostring(seed), "it has failed: %s", seed.failure)
+  end
   local note = pass(seed, to, action.force)
   return to, arrive[to](seed, action.target), note
 end
@@ -145,6 +156,9 @@ function prepare.retarget(seed, action, from)
   if from ~= "HOLDING" then
     check.fail(who, "alpha of a seed in %s has no other target; only in "
                .. "HOLDING", from)
+  end
+  if seed.failure then
+    check.fail(who, "it has failed: %s", seed.failure)
   end
   check.number(who, "target", action.target)
   return "BLENDING", arrive.BLENDING(seed, action.target), {}

@@ -9,6 +9,7 @@ local check = require "moonseed.check"
 local context = require "moonseed.context"
 local moon = require "moonseed"
 local stage = require "moonseed.seed.stage"
+local wait = require "moonseed.wait"
 local C, ffi = core.C, core.ffi
 
 local live = context.live
@@ -32,7 +33,8 @@ function Measures.new(n)
   local out = ffi.new "moon_slots *[1]"
   check.status(C.moon_slots_new(live.rt, n, out))
   local slots = ffi.gc(out[0], function(p) C.moon_slots_release(live.rt, p) end)
-  return setmetatable({ slots = slots, n = n, witness = {} }, Measures)
+  -- kept: by row, a list of steps, each a list of what was stored in it.
+  return setmetatable({ slots = slots, n = n, kept = {} }, Measures)
 end
 
 ---@param row integer  from 0
@@ -70,6 +72,12 @@ end
 ---@return integer
 function Measures:errors(row) return tonumber(self.slots.errors[row]) end
 
+--- Counts a failure before anything was queued.
+---@param row integer
+function Measures:count_error(row)
+  self.slots.errors[row] = self.slots.errors[row] + 1
+end
+
 --- The last value there is, or nil.
 ---@param row integer
 ---@param name string  see Measures.at
@@ -80,13 +88,17 @@ function Measures:read(row, name)
   return self.slots.measure[cell]
 end
 
---- Queues: x [k] becomes the measure `name` and the k - 1 after it.
+--- Queues: x [k] becomes the measure `name` and the k - 1 after it. Keeps x,
+--- which carries the error if what it was computed from has failed.
 ---@param row integer
 ---@param name string
----@param x userdata
+---@param x userdata  the row's from now on
 function Measures:store(row, name, x)
   check.status(C.moon_slots_store(live, self.slots, row, Measures.at[name],
                                   x.p))
+  local steps = self.kept[row] or { {} }
+  self.kept[row] = steps
+  table.insert(steps[#steps], x:keep())
 end
 
 --- Queues the statistics of x as `name`_norm, _zeros and _wild.
@@ -94,24 +106,28 @@ end
 ---@param name string  "output" or "features"
 ---@param x userdata
 function Measures:watch(row, name, x)
-  local t = moon.statistics(x)
-  self:store(row, name .. "_norm", t)
-  self:bear_witness(row, t)  -- carries x's error, if it has one
+  self:store(row, name .. "_norm", moon.statistics(x))
 end
 
---- Keeps a tensor that will tell what the row failed of.
+--- Ends a step of a row, and looks at what was stored up to `late` steps ago:
+--- so that a failure is found in the same step in every run. Waits for these.
 ---@param row integer
----@param t userdata
-function Measures:bear_witness(row, t) self.witness[row] = t:keep() end
-
---- What the last witness of a row failed of, if it did.
----@param row integer
----@return string|nil
-function Measures:failure(row)
-  local t = self.witness[row]
-  if not t or C.moon_tensor_ready(t.p) == 0 then return nil end
-  if C.moon_tensor_error(t.p) == 0 then return nil end
-  return ffi.string(C.moon_last_error())
+---@param late integer
+---@return string|nil  what failed
+function Measures:failure(row, late)
+  local steps, why = self.kept[row], nil
+  if not steps then return nil end
+  steps[#steps + 1] = {}
+  while #steps > late + 1 do
+    for _, t in ipairs(table.remove(steps, 1)) do
+      wait.settled(t)
+      if not why and C.moon_tensor_error(t.p) ~= 0 then
+        why = ffi.string(C.moon_last_error())
+      end
+      t:dispose()
+    end
+  end
+  return why
 end
 
 --- What a checkpoint keeps of a row.
@@ -143,7 +159,7 @@ end
 ---@param row integer
 function Measures:clear(row)
   C.moon_slots_clear(self.slots, row)
-  self.witness[row] = nil
+  self.kept[row] = nil
 end
 
 return Measures

@@ -1,6 +1,10 @@
 --- Plans: several edits that are done whole or not at all. Every action is
---- prepared, in order, upon the stages that those before it will have left;
---- then all are committed, which cannot fail.
+--- prepared first; then all are committed, which cannot fail, and only then is
+--- anyone told. Preparing may wait for numbers, and others may go on meanwhile:
+--- a seed that has changed since is an error.
+--
+-- A plan edits a seed once: what the gates ask about is measured in the stage
+-- that the seed is in now, not in one that it would be in then.
 
 local check = require "moonseed.check"
 local cost = require "moonseed.seed.cost"
@@ -14,18 +18,32 @@ local known = { slot = true, seed = true, action = true, blueprint = true,
 
 local function prepare(garden, actions)
   check.table("garden", "the plan", actions)
-  local edits, stages = {}, {}
+  local edits, seen = {}, {}
   for i, action in ipairs(actions) do
     check.table("garden", ("action %d"):format(i), action)
     check.names("garden: action", action, known)
     local seed = garden:slot(action.slot):seed(action.seed)
-    local from = stages[seed] or seed:stage()
+    if seen[seed] then
+      check.fail("garden", "actions %d and %d both edit %s", seen[seed], i,
+                 tostring(seed))
+    end
+    local from, changes = seed:stage(), seed.changes
     local to, commit, note = life.prepare(seed, action, from)
-    stages[seed] = to
+    seen[seed] = i
     edits[i] = { seed = seed, from = from, to = to, commit = commit,
-                 note = note, action = action }
+                 note = note, action = action, changes = changes }
   end
   return edits
+end
+
+local function check_unchanged(edits)
+  for _, edit in ipairs(edits) do
+    local seed = edit.seed
+    if seed.changes ~= edit.changes then
+      check.fail("garden", "%s has changed meanwhile, it is %s",
+                 tostring(seed), seed:stage())
+    end
+  end
 end
 
 --- Applies all actions, or raises and changes nothing.
@@ -33,8 +51,11 @@ end
 ---@param actions table[]
 function M.apply(garden, actions)
   local edits = prepare(garden, actions)
-  for _, edit in ipairs(edits) do edit.commit() end
-  garden.planned = garden.steps
+  check_unchanged(edits)
+  garden:quietly(function()
+    for _, edit in ipairs(edits) do edit.commit() end
+    garden.planned = garden.steps
+  end)
 end
 
 local function line(edit)

@@ -132,6 +132,7 @@ function Seed:move(to, note)
                   forced = note.forced }
   self.past[#self.past + 1] = event
   self.garden:remember(event, self.contribution)
+  if to == "PRUNED" then self:forget() end
   self.slot:plan_forward()
   self.garden:note("stage", event)
 end
@@ -147,16 +148,35 @@ function Seed:plant(plant)
   self.curve, self.unchecked = plant.curve, plant.unchecked
   self.planted = { step = self.garden.steps, epoch = self.garden.epochs }
   self:take_stream()
-  self.contribution, self.improvement, self.gradient_ratio = nil, nil, nil
-  self.held_out, self.failure = nil, nil
-  self.measures:clear(self.row)
-  self:set_alpha(0)
-  self.schedule = Schedule.hold(0)
+  self:forget()
 end
 
---- A stream for its ops, unless the slot has them in the host's.
+--- Nothing is known of it any more: no measure, no failure. What is still
+--- being measured counts no more.
+function Seed:forget()
+  self.contribution, self.contribution_loss = nil, nil
+  self.improvement, self.held_out, self.gradient_ratio = nil, nil, nil
+  self.deviation, self.failure = nil, nil
+  self.measures:clear(self.row)
+end
+
+--- A stream for its ops, unless the slot has them in the host's: round robin,
+--- but not the host's, nor that of another seed here, where there are enough.
 function Seed:take_stream()
-  self.stream = self.slot.concurrent and moon.streams():next() or nil
+  if not self.slot.concurrent then return end
+  local streams = moon.streams()
+  local taken = { [context.live.stream] = true,
+                  [streams:default().number] = true }
+  for _, seed in ipairs(self.slot.list) do
+    if seed.stream then taken[seed.stream.number] = true end
+  end
+  local first = streams:next()
+  local stream = first
+  while taken[stream.number] do
+    stream = streams:next()
+    if stream.number == first.number then break end
+  end
+  self.stream = stream
 end
 
 --- Makes the module (and gate) a child of the slot.
@@ -170,8 +190,15 @@ function Seed:enter_model()
   self:set_apart()
 end
 
+-- The optimiser's step of the seed: norm of its gradients, any.
 local function apart_of(self)
-  return function(fn, ...) return self:apart(fn, ...) end
+  local function measure(norm, ...)
+    if norm and self.measures then
+      self.measures:store(self.row, "gradient_norm", norm:reshape(1))
+    end
+    return norm, ...
+  end
+  return function(fn, ...) return measure(self:apart(fn, ...)) end
 end
 
 --- The optimiser makes a step of its own for the module and the gate.
@@ -216,16 +243,22 @@ end
 
 -- --- failures --------------------------------------------------------------
 
---- Puts the seed into its error state once an op of it has failed: it takes no
---- part any more, and the host goes on without it.
-function Seed:notice_failure()
-  if self.failure or not self.module or self:errors() == 0 then return end
-  self:fail(self.measures:failure(self.row) or "an op of it failed")
+--- Puts the seed into its error state if an op of it failed up to `late` steps
+--- ago: it takes no part any more, and the host goes on without it. Waits for
+--- what was queued then.
+---@param late integer
+function Seed:notice_failure(late)
+  if self.failure or not self.module then return end
+  local changes = self.changes
+  local why = self.measures:failure(self.row, late)
+  if why and self.changes == changes then self:fail(why) end
 end
 
 ---@param why string
 function Seed:fail(why)
+  if self.failure then return end
   self.failure = why
+  if self:errors() == 0 then self.measures:count_error(self.row) end
   self.slot:plan_forward()
   self.garden:note("failed", { slot = self.slot.name, seed = self.index,
                                blueprint = self.blueprint,
@@ -256,34 +289,45 @@ local function gate_share(gate, h)
   return gate:forward(pooled):sigmoid():reshape(shape)
 end
 
-local function branch(self, x, h)
-  local s = self.module:forward(x:shield())
-  if not rawequal(h, x) then s = h + (s - x) end  -- a host branch of its own
-  return s
+local function branch(self, x) return self.module:forward(x:shield()) end
+
+local function settle(self, ok, ...)
+  if ok then return ... end
+  local why = (...)
+  if loop.running.stopped ~= nil or interrupted(why) then error(why, 0) end
+  self:fail(tostring(why))
 end
 
---- What the seed makes of x; queued on its own stream. An error that its
---- forward raises is the seed's.
+--- Calls fn(...), in which an error is the seed's: it fails, and the program
+--- goes on. Not so Ctrl-C and what stops the task.
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...  what `fn` returned; nothing: it has failed
+function Seed:try(fn, ...)
+  return settle(self, xpcall(fn, context.note, ...))
+end
+
+--- What the seed makes of x; queued on its own stream.
 ---@param x userdata  the slot's input
----@param h userdata  what the host makes of it
 ---@return userdata|nil  nil: it has failed
-function Seed:forward(x, h)
-  local ok, s = pcall(self.apart, self, branch, self, x, h)
-  if ok then return s end
-  if loop.running.stopped ~= nil or interrupted(s) then error(s, 0) end
-  self:fail(tostring(s))
+function Seed:forward(x)
+  return self:try(self.apart, self, branch, self, x)
 end
 
---- The host's features h blended with the seed's s.
----@param h userdata
----@param s userdata
+--- The host's features blended with what the seed makes of x. Queued on the
+--- host's stream, the sum beside a branch of the host too: on the seed's, its
+--- gradient for x would wait there for those of the other seeds.
+---@param h userdata  host's features, with the seeds before in them
+---@param s userdata  the seed's output
 ---@param x userdata  the slot's input
+---@param own userdata  what the host alone makes of x
 ---@return userdata
-function Seed:blend(h, s, x)
+function Seed:blend(h, s, x, own)
   local alpha = self:alpha_on_device(h)
   if self.kind == "multiply" then
     return moon.blend(h, s, alpha, { kind = "multiply", x = x })
   end
+  if not rawequal(own, x) then s = own + (s - x) end
   if self.gate then alpha = gate_share(self.gate, h) * alpha end
   return moon.blend(h, s, alpha)
 end

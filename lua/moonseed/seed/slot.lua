@@ -12,8 +12,9 @@
 --   GATE      ADD with a g, g = sigmoid(linear(global mean of h)), per image
 --
 -- and y is the h of the next. So whatever their alphas, the shares of several
--- seeds and of the host are positive and add up to one. Beside a host branch a
--- seed, which maps x to something of its shape, gives s = h + (seed(x) - x).
+-- seeds and of the host are positive and add up to one. s is seed(x); beside a
+-- host branch, whose features have x's shape, ADD's is h + (seed(x) - x), with
+-- the branch's h, so that at birth a seed changes nothing there either.
 --
 -- The host's branch and all seeds are queued at once, each seed on a stream of
 -- its own, and their gradients go back on these streams. A seed whose op fails
@@ -101,25 +102,25 @@ function Slot:plan_forward()
 end
 
 -- What incubating seeds will learn from, and, for seeds that learn through
--- the host's loss, their say in the gradient.
-local function watch(self, x)
+-- the host's loss, their say in the gradient. Gives h.
+local function watch(self, x, h)
   self.now.features = x:detach()
   for _, seed in ipairs(self.list) do
     local incubator = seed.incubator
     if incubator and incubator.through and live_context.grad_mode == 1
-       and seed:stage() == "TRAINING" then
-      x = incubator:pass_through(x)
+       and not seed.failure then
+      h = incubator:pass_through(h, self.now.features)
     end
   end
-  return x
+  return h
 end
 
-local function blend(self, x, h)
-  local outputs, disabled = {}, self.disabled
+local function blend(self, x, own)
+  local h, outputs, disabled = own, {}, self.disabled
   local blended = self.blended  -- that of a seed that fails now is a new one
   for i, seed in ipairs(blended) do
     if not (disabled and disabled[seed.index]) then
-      outputs[i] = seed:forward(x, h)
+      outputs[i] = seed:forward(x)
     end
   end
   for i, seed in ipairs(blended) do
@@ -128,7 +129,7 @@ local function blend(self, x, h)
       if self.training and seed.measures then
         seed.measures:watch(seed.row, "output", s)
       end
-      h = seed:blend(h, s, x)
+      h = seed:blend(h, s, x, own)
     end
   end
   return h
@@ -141,7 +142,8 @@ function Slot:forward(x)
   local h = host and host:forward(x) or x
   if not self.watched and #self.blended == 0 then return h end
   if self.watched and (self.training or self.capture) then
-    if host then watch(self, x) else h = watch(self, h); x = h end
+    h = watch(self, x, h)
+    if not host then x = h end
   end
   if #self.blended == 0 then return h end
   return blend(self, x, h)

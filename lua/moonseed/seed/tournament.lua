@@ -29,6 +29,7 @@ local frozen = require "moonseed.seed.frozen"
 local Incubator = require "moonseed.seed.incubator"
 local Measures = require "moonseed.seed.measures"
 local Slot = require "moonseed.seed.slot"
+local Tail = require "moonseed.seed.tail"
 
 local JUDGED = 2048  -- examples at most
 local BATCH = 256    -- of them
@@ -47,12 +48,13 @@ local function check_blueprints(list)
 end
 
 -- As the garden's seeds learn, but always by their own loss.
-local function incubation_of(garden)
+local function incubation_of(garden, slot)
   local o = {}
   for name, value in pairs(garden.incubation or {}) do o[name] = value end
   o.through, o.classes = nil, o.classes or garden.classes
   o = Incubator.options(o)
   o.alone = true
+  if o.tail == true then o.tail = Tail.new(garden.model, slot) end
   return o
 end
 
@@ -77,7 +79,7 @@ local function check_options(o)
   end
   frozen.check("tournament: data", o.data)
   frozen.check("tournament: valid", o.valid)
-  o.incubation = incubation_of(garden)
+  o.incubation = incubation_of(garden, o.slot)
   return o
 end
 
