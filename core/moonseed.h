@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 11, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 12, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -136,6 +136,18 @@ int moon_kernel_row(const moon_runtime *rt, int device, int k,
 int moon_interrupt_install(moon_runtime *rt);
 int moon_interrupt_take(moon_runtime *rt);  /* 1 if one was pending */
 void moon_interrupt_raise(moon_runtime *rt);
+/* For sessions, where Ctrl-C is for one task: only its ops are interrupted and
+ * the process never ends; whose the ops are does not matter any more when a
+ * Ctrl-C comes while the one before has waited for a second. NULL: as above.
+ * The task is compared, not kept. */
+void moon_interrupt_aim(moon_runtime *rt, const moon_task *task);
+/* Called by the handler, so safe there, while there is an aim. NULL: none. */
+typedef struct moon_interrupt_call {
+  void (*fn)(void *, void *, int, int);
+  void *a, *b;
+  int c, d;
+} moon_interrupt_call;
+void moon_interrupt_tell(moon_runtime *rt, const moon_interrupt_call *call);
 
 /* --- completion: tickets, one eventfd --------------------------------- */
 int moon_completion_fd(moon_runtime *rt);

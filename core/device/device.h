@@ -299,7 +299,9 @@ struct moon_runtime {
   _Atomic int debug;
   char **site;
   int n_sites;
-  _Atomic int interrupted;
+  _Atomic int interrupted;         /* MOON__NARROW or MOON__WIDE, or 0 */
+  _Atomic(const moon_task *) aim;  /* whom Ctrl-C is for; NULL: everyone */
+  moon_interrupt_call on_interrupt;
   struct moon__slots *dead_slots;  /* released, seed/slots.c */
   struct moon__late *late, *late_last;  /* running statistics, running.c */
   int n_late;
@@ -338,7 +340,10 @@ void moon__op_check_finite(moon__op *op);
 void moon__ring_push(moon_runtime *rt, double ticket);
 void moon__loop_wake(int event_fd);           /* any thread, any time */
 void moon__idle_wake(moon_runtime *rt);
-void moon__interrupt_forget(moon_runtime *rt); /* interrupt.c; any time */
+/* interrupt.c; any time */
+enum { MOON__NARROW = 1, MOON__WIDE = 2 };  /* the aim counts; it does not */
+void moon__interrupt_forget(moon_runtime *rt);
+int moon__interrupted(const moon_ctx *ctx);  /* a status; the flag is set */
 /* worker.c */
 int moon__workers_start(moon_runtime *rt, int n);
 void moon__workers_stop(moon_runtime *rt);

@@ -60,7 +60,8 @@ int moon__run(moon_ctx *ctx, const char *name, int kernel,
   moon_runtime *rt = ctx->rt;
   moon__release_list_drain(rt);
   if (atomic_load_explicit(&rt->interrupted, memory_order_relaxed)) {
-    return moon__fail(MOON_E_INTERRUPTED, "interrupted");
+    int stopped = moon__interrupted(ctx);
+    if (stopped < 0) return stopped;
   }
   int status = settle(rt, kernel, args, n);
   if (status < 0) return status;

@@ -12,7 +12,8 @@ int moon__view_as(moon_ctx *ctx, const moon__rule *rule, moon_tensor *x,
                   const moon__seen *seen, const moon_params *params,
                   moon_tensor **out) {
   if (atomic_load_explicit(&ctx->rt->interrupted, memory_order_relaxed)) {
-    return moon__fail(MOON_E_INTERRUPTED, "interrupted");
+    int stopped = moon__interrupted(ctx);
+    if (stopped < 0) return stopped;
   }
   moon_tensor *y =
       moon__tensor_view(x, seen->shape, seen->stride, seen->offset);

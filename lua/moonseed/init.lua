@@ -31,6 +31,7 @@ require "moonseed.read"
 local tidy = require "moonseed.tidy"
 local file = require "moonseed.file"
 local switches = require "moonseed.debug"
+local reload = require "moonseed.reload"
 require "moonseed.metatype"
 
 local M = {}
@@ -55,7 +56,7 @@ for name, value in pairs{
   synchronize = stream.synchronize,
   op = user_op.op, grad_scope = grad.grad_scope,
   recompute = recompute.recompute,
-  tidy = tidy.tidy, debug = switches.debug,
+  tidy = tidy.tidy, debug = switches.debug, reload = reload.reload,
 } do M[name] = value end
 
 _G.print = print.print

@@ -13,7 +13,10 @@ local methods = tensor.methods
 
 local M = {}
 
-local MOST, EDGE, WIDTH = 1000, 3, 78
+local MOST, EDGE = 1000, 3
+
+--- Columns that a row may take.
+M.width = 78
 
 -- Positions (from 0) to show of an extent, with false for "...".
 local function shown(extent, short)
@@ -95,7 +98,7 @@ local function row(view, at, indent)
       text = (" "):rep(view.width - #text) .. text
     end
     if place < #list then text = text .. "," end
-    if #indent + #line + #text > WIDTH and line ~= "{ " then
+    if #indent + #line + #text > M.width and line ~= "{ " then
       lines[#lines + 1] = line
       line = "  "
     end

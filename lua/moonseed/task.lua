@@ -230,6 +230,21 @@ function Task:cancel()
   loop.stop(self, "task " .. self:title() .. " was cancelled")
 end
 
+--- Gives the task's children, and what of them nobody has awaited, to another
+--- task, whose end they do not outlive instead.
+---@param heir Task
+function Task:hand_over(heir)
+  for child in pairs(self.children) do
+    child.parent = heir
+    heir.children[child] = true
+  end
+  for child in pairs(self.unread) do
+    child.parent = heir
+    heir.unread[child] = true
+  end
+  self.children, self.unread = {}, setmetatable({}, { __mode = "k" })
+end
+
 --- Suspends until the task has ended.
 ---@return any|nil  what ended this wait early
 function Task:join()

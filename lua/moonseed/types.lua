@@ -276,6 +276,13 @@ function moon.debug(options) end
 ---@param ... any
 function moon.print(...) end
 
+--- Reads a module again. Raises, and changes nothing, if the new text does not
+--- compile, fails when it runs, or returns something of another type.
+---@param name string  the module's name, or its file
+---@param options table|nil  watch: also whenever the file changes; on_event: told then, { kind = "reloaded" or "reload_failed", module, path, changed, added, removed or why }; printed unless given
+---@return table  # event  as on_event is told
+function moon.reload(name, options) end
+
 --- Also functions of moon: moon.relu(x) is x:relu().
 ---@class Tensor
 ---@field grad Tensor|nil  the gradient, or nil before any backward; assigning nil clears it
@@ -1765,6 +1772,11 @@ function Task:title() end
 --- Cancels the task and its children: the ops that have not started will not,
 --- and each raises where it waits, or at its next wait.
 function Task:cancel() end
+
+--- Gives the task's children, and what of them nobody has awaited, to another
+--- task, whose end they do not outlive instead.
+---@param heir Task
+function Task:hand_over(heir) end
 
 --- Suspends until the task has ended.
 ---@return any ...  # what its function returned; or raises its error

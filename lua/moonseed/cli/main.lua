@@ -1,9 +1,11 @@
 --- The command line. scripts/moonseed runs this file under luajit.
 local usage = [[
-usage: moonseed SCRIPT [ARGUMENTS]  run a Lua script (- reads it from stdin)
-       moonseed -e CODE             run CODE; moon is there already
-       moonseed doctor              what was found: devices, libraries, data
-       moonseed report RUN ...      an HTML page about runs; --help
+usage: moonseed                      an interactive session; lines from a pipe
+       moonseed SCRIPT [ARGUMENTS]   run a Lua script (- reads it from stdin)
+       moonseed --repl SCRIPT [ARGUMENTS]  the same beside a session
+       moonseed -e CODE              run CODE; moon is there already
+       moonseed doctor               what was found: devices, libraries, data
+       moonseed report RUN ...       an HTML page about runs; --help
        moonseed --version
        moonseed --help
 ]]
@@ -36,19 +38,17 @@ commands["-"] = function(arguments)
   return require("moonseed.cli.script").file(arguments)
 end
 
--- Whether stdin is a terminal: then nobody has piped a script in.
-local function is_interactive()
-  return require("luv").guess_handle(0) == "tty"
+commands["--repl"] = function(arguments)
+  if not arguments[2] then
+    io.stderr:write("moonseed: --repl needs a script\n", usage)
+    return 2
+  end
+  return require("moonseed.repl").start{ unpack(arguments, 2) }
 end
 
 local function run(arguments)
   local first = arguments[1]
-  if first == nil then
-    if not is_interactive() then return commands["-"]{ "-" } end
-    io.stderr:write("moonseed: there is no interactive session yet; give it "
-                    .. "a script\n", usage)
-    return 2
-  end
+  if first == nil then return require("moonseed.repl").start{} end
   if commands[first] then return commands[first](arguments) end
   if first:sub(1, 1) == "-" then
     io.stderr:write("moonseed: there is no option ", first, "\n", usage)

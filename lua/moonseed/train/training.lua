@@ -8,6 +8,7 @@ local pace = require "moonseed.pace"
 local checkpoint = require "moonseed.train.checkpoint"
 local recording = require "moonseed.train.recording"
 local progress = require "moonseed.train.progress"
+local reload = require "moonseed.reload"
 local seed = require "moonseed.seed"
 local uv = require("moonseed.ffi").uv
 
@@ -56,6 +57,7 @@ end
 -- wait for the epoch's end, which still looks at that step's gradients.
 local function boundary(run)
   run:rest()
+  reload.boundary()
   local seen = run.position.batch * run.options.batch
   if seen < #run.options.train then checkpoint.serve(run) end
   pace.pause()

@@ -13,7 +13,7 @@ local codec = require "moonseed.seed.policy.codec"
 local random = require "moonseed.seed.policy.random"
 local reload = require "moonseed.seed.policy.reload"
 local Thread = require "moonseed.seed.policy.thread"
-local watch = require "moonseed.seed.policy.watch"
+local watch = require "moonseed.watch"
 
 local M = {}
 

@@ -13,7 +13,7 @@ local M = {}
 local QUIET_MS = 75     -- one save is two to four events
 local MOST_BYTES = 2 ^ 20
 
----@class PolicyWatch
+---@class FileWatch
 local Watch = {}
 Watch.__index = Watch
 
@@ -55,7 +55,7 @@ end
 --- file is gone or cannot be read.
 ---@param path string
 ---@param on_change fun(text: string?, why: string?)
----@return PolicyWatch
+---@return FileWatch
 function M.start(path, on_change)
   loop.open()
   local folder, name = path:match "^(.*)/([^/]*)$"
@@ -67,7 +67,7 @@ function M.start(path, on_change)
     loop.guard(function(_, changed) on_event(self, changed) end))
   if not ok then
     self.handle:close()
-    check.fail("policy", "cannot watch %s: %s", folder or ".", why)
+    check.fail("watch", "cannot watch %s: %s", folder or ".", why)
   end
   self.handle:unref()
   look_when_quiet(self)
