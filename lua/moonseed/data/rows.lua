@@ -78,6 +78,9 @@ function M.apart(task, stream, fn, ...)
   return result
 end
 
+-- Generators are tasks that have ended: none of the program's, which running
+-- statistics would wait for (core/op/running.c).
+
 --- A generator that depends on two numbers alone.
 ---@param rng_seed integer
 ---@param epoch integer
@@ -85,6 +88,7 @@ end
 function M.generator(rng_seed, epoch)
   local task = ffi.gc(C.moon_task_new(context.live.rt, nil),
                       C.moon_task_release)
+  C.moon_task_end(task)
   C.moon_task_seed(task, 0x9E3779B97F4A7C15ULL * epoch
                          + ffi.cast("uint64_t", rng_seed))
   return task
@@ -94,7 +98,10 @@ end
 ---@return userdata moon_task
 function M.fresh_generator()
   local live = context.live
-  return ffi.gc(C.moon_task_new(live.rt, live.task), C.moon_task_release)
+  local task = ffi.gc(C.moon_task_new(live.rt, live.task),
+                      C.moon_task_release)
+  C.moon_task_end(task)
+  return task
 end
 
 --- A 64-bit number of a generator, for a kernel's own random numbers. It is
