@@ -25,6 +25,7 @@ describe("help", function()
 
   it("has a module's comment and its functions", function()
     package.loaded["moonseed.nn"] = moon.nn  -- as it is outside the specs
+    package.loaded["moonseed.nn.dropout"] = moon.nn.Dropout
     local found = text "moon.nn"
     assert.matches("layers, each read from its own file", found, 1, true)
     assert.matches("\n  Dropout +[^\n]*%l", found)

@@ -34,7 +34,9 @@ local function open_quote(text)
 end
 
 local function is_garden(value)
-  local Garden = package.loaded["moonseed.seed.garden"]
+  local seed = package.loaded["moonseed"] and rawget(
+    package.loaded["moonseed"], "seed")
+  local Garden = seed and rawget(seed, "Garden")
   return Garden ~= nil and debug.getmetatable(value) == Garden
 end
 
