@@ -86,6 +86,12 @@ function make.slots(at)
     named("moonseed, one thread", ours("slots.lua", 1)) } }
 end
 
+function make.live(at)
+  return { rounds = 10, higher = "images_per_s$", peers = {
+    named("left alone", ours("live.lua", at.threads, "quiet")),
+    named("lived beside", ours("live.lua", at.threads, "busy")) } }
+end
+
 function make.startup(at)
   local function command(name, ...)
     return { name, { "luajit", here .. "startup.lua", ... } }
@@ -112,7 +118,7 @@ end
 return function(at)
   local list = {}
   for _, name in ipairs{ "step", "conv", "branches", "dispatch", "slots",
-                         "startup", "loop" } do
+                         "live", "startup", "loop" } do
     local bench = make[name](at)
     bench.name = name
     list[#list + 1] = bench

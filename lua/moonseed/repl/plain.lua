@@ -134,6 +134,7 @@ function Plain:run(session)
     self.interrupted = true
     loop.stop(session, "interrupted")
   end)
+  io.stdout:setvbuf "line"  -- whoever reads does so while tasks go on
   local read, close = reader()
   local ok, why = pcall(run_all, self, line_source(read))
   close()
