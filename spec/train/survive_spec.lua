@@ -3,7 +3,7 @@
 local files = require "support.files"
 local uv = require "luv"
 
-local EPOCHS, KILLS = 14, tonumber(os.getenv "SPEC_KILLS") or 20
+local EPOCHS, KILLS = 14, os.getenv "MOONSEED_SOAK" and 200 or 20
 
 local policy = [[
 local policy = { name = "lively", version = 1 }
