@@ -85,6 +85,8 @@ typedef struct moon__entry {
 typedef struct moon__listing {
   int n, capacity;
   moon__entry *entry;
+  int64_t crc_at;   /* where a safetensors header states it; 0: nowhere */
+  uint32_t crc;
 } moon__listing;
 
 /* A zeroed entry more; owned by the listing. */
@@ -144,6 +146,9 @@ typedef struct moon__piece {
  * and writes the 8 bytes of length and the header, padded with spaces to a
  * multiple of 8. NULL past MOON_FILE_HEADER bytes. The caller frees it. */
 char *moon__header_write(moon__piece *piece, int n, size_t *nbytes);
+/* The header states `crc`, the CRC-32 of the file in which these eight digits
+ * are 0, as it was written. */
+void moon__header_set_crc(char *header, uint32_t crc);
 /* MOON_E_VALUE unless all names are UTF-8, different, and free to use. */
 int moon__header_check_names(int n, const char *const *names);
 

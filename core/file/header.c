@@ -73,12 +73,22 @@ static void place(moon__piece *piece, int n) {
   }
 }
 
+static const char begin[] =
+    "{\"__metadata__\":{\"moonseed.crc32\":\"00000000\"}";
+
+void moon__header_set_crc(char *header, uint32_t crc) {
+  char digits[9];
+  snprintf(digits, sizeof digits, "%08" PRIx32, crc);
+  memcpy(header + 8 + (strchr(begin, '0') - begin), digits, 8);
+}
+
 char *moon__header_write(moon__piece *piece, int n, size_t *nbytes) {
   text t = {0};
   place(piece, n);
-  put(&t, "\0\0\0\0\0\0\0\0{", 9);
+  put(&t, "\0\0\0\0\0\0\0\0", 8);
+  put(&t, begin, sizeof begin - 1);
   for (int i = 0; i < n; i++) {
-    if (i) put(&t, ",", 1);
+    put(&t, ",", 1);
     put_piece(&t, &piece[i]);
   }
   put(&t, "}", 1);

@@ -1,11 +1,12 @@
 /* safetensors (github.com/huggingface/safetensors): a little-endian u64, that
  * many bytes of JSON, then the tensors' bytes. The JSON maps each name to its
  * dtype, shape and [begin, end) after the header; together they cover the rest
- * of the file without holes. `__metadata__` maps strings to strings; it is
- * checked and skipped. */
+ * of the file without holes. `__metadata__` maps strings to strings; of these
+ * `moonseed.crc32`, which save.c writes, is a checksum that has to hold. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include "file.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -86,13 +87,30 @@ static bool parse_entry(moon__json *j, moon__entry *e) {
   return moon__json_expect(j, '}');
 }
 
-static bool parse_metadata(moon__json *j) {
+/* Notes a checksum as save.c writes it: eight digits, as they are. */
+static bool note_crc(moon__json *j, moon__listing *list, const char *name,
+                     const char *value) {
+  if (!name || !value || strcmp(name, "moonseed.crc32")) return true;
+  const char *digits = j->at - 9;
+  if (strlen(value) != 8 || strspn(value, "0123456789abcdef") != 8 ||
+      memcmp(digits, value, 8)) {
+    return fail_json(j, "a checksum of eight digits before it");
+  }
+  list->crc = (uint32_t)strtoul(value, NULL, 16);
+  list->crc_at = digits - j->text;
+  return true;
+}
+
+static bool parse_metadata(moon__json *j, moon__listing *list) {
   if (!moon__json_expect(j, '{')) return false;
   if (moon__json_accept(j, '}')) return true;
   do {
-    free(moon__json_string(j));
+    char *name = moon__json_string(j);
     moon__json_expect(j, ':');
-    free(moon__json_string(j));
+    char *value = moon__json_string(j);
+    note_crc(j, list, name, value);
+    free(name);
+    free(value);
   } while (!j->error && moon__json_accept(j, ','));
   return moon__json_expect(j, '}');
 }
@@ -109,7 +127,9 @@ static bool parse_header(moon__json *j, moon__listing *list) {
         free(name);
         if (metadata) return fail_json(j, "__metadata__ once");
         metadata = true;
-        if (!moon__json_expect(j, ':') || !parse_metadata(j)) return false;
+        if (!moon__json_expect(j, ':') || !parse_metadata(j, list)) {
+          return false;
+        }
         continue;
       }
       moon__entry *e = moon__listing_add(list);
@@ -202,6 +222,30 @@ static int parse_text(const char *text, int64_t length, moon__source *source,
                        source->path, fail);
 }
 
+/* The CRC-32 of the file, the digits that state it taken for 0. `r` is behind
+ * the header. */
+static int check_crc(moon__reader *r, char *text, uint64_t length,
+                     const moon__listing *list, moon_fail *fail) {
+  int64_t left = r->source->nbytes - 8 - (int64_t)length;
+  uint8_t *chunk = moon__malloc(MOON_FILE_CHUNK);
+  memset(text + list->crc_at, '0', 8);
+  uint32_t crc = (uint32_t)crc32_z(0, (const uint8_t *)&length, 8);
+  crc = (uint32_t)crc32_z(crc, (const uint8_t *)text, (size_t)length);
+  int status = MOON_OK;
+  while (left > 0 && status == MOON_OK) {
+    size_t n = left < MOON_FILE_CHUNK ? (size_t)left : MOON_FILE_CHUNK;
+    status = moon__reader_read(r, chunk, n, fail);
+    if (status == MOON_OK) crc = (uint32_t)crc32_z(crc, chunk, n);
+    left -= (int64_t)n;
+  }
+  free(chunk);
+  if (status < 0 || crc == list->crc) return status;
+  return moon__file_fail(fail, r->source->path,
+                         "altered since it was written: its checksum is "
+                         "%08" PRIx32 ", the header states %08" PRIx32,
+                         crc, list->crc);
+}
+
 int moon__safetensors_list(moon__source *source, moon__listing *list,
                            moon_fail *fail) {
   moon__reader r;
@@ -219,6 +263,9 @@ int moon__safetensors_list(moon__source *source, moon__listing *list,
   status = moon__reader_read(&r, text, (size_t)length, fail);
   if (status == MOON_OK) {
     status = parse_text(text, (int64_t)length, source, list, fail);
+  }
+  if (status == MOON_OK && list->crc_at > 0) {
+    status = check_crc(&r, text, length, list, fail);
   }
   free(text);
   moon__reader_close(&r);

@@ -11,6 +11,8 @@ typedef struct moon__writer {
   char *temporary;       /* NULL: no name yet */
   int fd;
   int64_t nbytes;        /* written or buffered so far */
+  bool sums;             /* what is put goes into `crc`, not into a file */
+  uint32_t crc;
   size_t used;
   char *chunk;
   moon_fail *fail;
@@ -18,6 +20,9 @@ typedef struct moon__writer {
 
 /* MOON_E_FILE if the path cannot be written to. The old file stays. */
 int moon__writer_open(moon__writer *w, const char *path, moon_fail *fail);
+/* One that writes nothing: what is put to it is summed up in w->crc, a CRC-32,
+ * complete once it is closed. */
+void moon__writer_sums(moon__writer *w, moon_fail *fail);
 int moon__writer_put(moon__writer *w, const void *data, size_t n);
 /* The operand's elements in logical (row-major) order. */
 int moon__writer_put_operand(moon__writer *w, const moon_operand *x);

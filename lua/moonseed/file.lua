@@ -84,7 +84,8 @@ function M.read(path)
   return tensors, names
 end
 
---- Reads the tensors of a file.
+--- Reads the tensors of a file. One that was altered since moon.save wrote it
+--- is an error: it states its checksum.
 ---@param path string
 ---@param options table|nil  format: "safetensors", else by extension
 ---@return table<string, userdata>  by name

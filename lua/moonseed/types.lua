@@ -227,7 +227,8 @@ function moon.tidy(fn) end
 ---@return integer  # bytes written
 function moon.save(path, tensors, options) end
 
---- Reads the tensors of a file.
+--- Reads the tensors of a file. One that was altered since moon.save wrote it
+--- is an error: it states its checksum.
 ---@param path string
 ---@param options table|nil  format: "safetensors", else by extension
 ---@return table<string, Tensor>  # by name

@@ -98,3 +98,26 @@ describe("a damaged file", function()
     assert.equal(0, moon.stats().in_flight)
   end))
 end)
+
+describe("a safetensors file of ours", function()
+  -- But for the checksum's name: without it a file has none.
+  it("is refused when any byte of it was altered", task(function()
+    local folder, remove = files.folder()
+    local path = folder .. "/t.safetensors"
+    moon.save(path, { a = moon.randn(3, 5), b = moon.arange(4),
+                      c = moon.tensor({ 1, 0 }, { dtype = "bool" }) })
+    local bytes = files.read(path)
+    assert.is_table(moon.load(path))
+    local word = bytes:find("moonseed.crc32", 1, true)
+    for at = 1, #bytes do
+      local other = string.char((bytes:byte(at) + 1) % 256)
+      files.write(path, bytes:sub(1, at - 1) .. other .. bytes:sub(at + 1))
+      local in_word = at >= word and at < word + 14
+      assert.equal(in_word, (pcall(moon.load, path)), at)
+    end
+    files.write(path, bytes:sub(1, -2) .. "\127")
+    assert.error_matches(function() moon.load(path) end,
+      "altered since it was written: its checksum is %x+, the header states")
+    remove()
+  end))
+end)
