@@ -2,6 +2,7 @@
  * reader finds the same again. */
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include "fuzz.h"
 
 enum { MOST_REWRITTEN = 1 << 20 };
@@ -41,6 +42,8 @@ static moon__source *rewrite(const moon__listing *list, size_t nbytes) {
   fuzz_check(header != NULL, "a header that was read can be written");
   header = realloc(header, n + nbytes);
   memset(header + n, 0, nbytes);
+  moon__header_set_crc(
+      header, (uint32_t)crc32_z(0, (const uint8_t *)header, n + nbytes));
   moon__source *source = fuzz_source((uint8_t *)header, n + nbytes);
   free(header);
   free(piece);
