@@ -11,7 +11,7 @@
 -- another version, through migrate. What was not measured is absent in a view:
 --
 --   view = { version = 1, step =, epoch =,
---     host = { loss =, valid_loss =, valid_accuracy =, parameters =,
+--     host = { valid_loss =, valid_accuracy =, parameters =,
 --              valid_losses = { one per epoch, oldest first } },
 --     blueprints = { names that may be planted },
 --     slots = { { name =, seed = 1, stage =, alpha =, target =, age_steps =,
