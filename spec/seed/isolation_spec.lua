@@ -83,6 +83,7 @@ describe("an incubating seed", function()
     for _, value in ipairs{ 0 / 0, math.huge } do
       local beside, run = host_bits(200, poison(value))
       assert.is_true(alone == beside)
+      moon.synchronize()
       assert.is_true(run.slot:seed():measure "output_wild" > 0)
     end
   end))
@@ -121,6 +122,7 @@ describe("a seed that learns straight through", function()
     local beside, run = losses(true)
     assert.is_true(alone == beside)
     run.steps(3)
+    moon.synchronize()
     assert.is_true(run.slot:seed():measure "gradient_norm" > 0)
   end))
 
