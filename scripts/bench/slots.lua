@@ -84,17 +84,23 @@ local function add_steps(cases, size)
   end
 end
 
+-- Eight candidates beside one another; in a row, on one stream, over the same
+-- features; and as eight tournaments of one, as without it.
 local function add_tournaments(cases, size)
   local _, _, slot = host(size, 0, true)
-  local function add(what, concurrent)
-    cases[#cases + 1] = { metric(size, "tournament_" .. what), function()
-      seed.tournament{ slot, RIVALS, batches = size[5], batch = size[1],
-                       concurrent = concurrent }
-      moon.synchronize()
-    end, 1 }
+  local function compete(blueprints, concurrent)
+    seed.tournament{ slot, blueprints, batches = size[5], batch = size[1],
+                     concurrent = concurrent }
+    moon.synchronize()
   end
-  add("beside", true)
-  add("in_a_row", false)
+  local function add(what, fn)
+    cases[#cases + 1] = { metric(size, "tournament_" .. what), fn, 1 }
+  end
+  add("beside", function() compete(RIVALS, true) end)
+  add("in_a_row", function() compete(RIVALS, false) end)
+  add("one_by_one", function()
+    for _, rival in ipairs(RIVALS) do compete({ rival }, true) end
+  end)
 end
 
 moon.set_threads(tonumber(arg[1]))
