@@ -224,6 +224,20 @@ function M.load_generator(state_of)
   C.moon_task_generator(live.task, state_of, 1)
 end
 
+local function restore_generator(state_of, ok, ...)
+  M.load_generator(state_of)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Runs `fn(...)`; the task's random numbers go on as if it had not.
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...  what `fn` returned
+function M.keep_generator(fn, ...)
+  return restore_generator(M.save_generator(), xpcall(fn, M.note, ...))
+end
+
 local function leave_isolation(outer, anchor, generator, ok, ...)
   C.moon_task_generator(live.task, generator, 0)
   C.moon_task_end(live.task)

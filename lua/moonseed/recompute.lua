@@ -1,15 +1,12 @@
 --- moon.recompute: a part of the forward that keeps no activations; they are
 -- computed again in the backward.
 
-local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local create = require "moonseed.create"
 local tensor = require "moonseed.tensor"
 local user_op = require "moonseed.user_op"
-local C, ffi = core.C, core.ffi
 
-local live = context.live
 local methods, is = tensor.methods, tensor.is
 
 local M = {}
@@ -34,26 +31,15 @@ local function gradients_of(leaves)
   return unpack(list, 1, #leaves)
 end
 
-local function generator_state()
-  local words = ffi.new "uint64_t[5]"
-  C.moon_task_generator(live.task, words, 0)
-  return words
-end
-
-local function restore_generator(words, ok, ...)
-  C.moon_task_generator(live.task, words, 1)
-  if not ok then error((...), 0) end
-  return ...
+local function forward_again(ctx, list)
+  context.load_generator(ctx.generator)
+  return context.with_grad_mode(1, ctx.fn, unpack(list, 1, ctx.list.n))
 end
 
 -- The forward again, this time recorded, then its backward.
 local function run_again(ctx, dy)
-  local n = ctx.list.n
   local leaves, list = fresh_leaves(ctx:saved())
-  local words = generator_state()
-  C.moon_task_generator(live.task, ctx.generator, 1)
-  local y = restore_generator(words, xpcall(
-    context.with_grad_mode, context.note, 1, ctx.fn, unpack(list, 1, n)))
+  local y = context.keep_generator(forward_again, ctx, list)
   if y.needs_grad then methods.backward(y, dy) end
   return nil, gradients_of(leaves)
 end
@@ -61,7 +47,7 @@ end
 -- `anchor` is a leaf that gets no gradient: parameters that `fn` uses want
 -- theirs even when no argument does.
 local function run_once(ctx, fn, _anchor, ...)
-  ctx.fn, ctx.generator = fn, generator_state()
+  ctx.fn, ctx.generator = fn, context.save_generator()
   ctx:save(...)
   return fn(...)
 end

@@ -190,7 +190,7 @@ local function make(op, definition, features, options)
     check.fail(op, "build gives a %s, not a module", type(module))
   end
   if x then module:to(x:device()):to(x:dtype()) end
-  local input = x or probe.keep_generator(moon.randn, single)
+  local input = x or context.keep_generator(moon.randn, single)
   local y = call(op, "its module's forward", probe.forward, module, input)
   if check_output(op, definition, input, y) then
     check_birth(op, module, input)
@@ -218,7 +218,7 @@ end
 ---@param options table|nil
 ---@return table  { parameters =, flops = per image, bytes = }
 function M.cost(name, shape, options)
-  return probe.keep_generator(function()
+  return context.keep_generator(function()
     return cost.of(M.build(name, shape, options), shape)
   end)
 end

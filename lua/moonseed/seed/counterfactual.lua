@@ -5,27 +5,17 @@
 --- pass is enqueued, so other tasks never see them (unless memory runs short
 --- there, which waits), and no random number is drawn.
 local context = require "moonseed.context"
-local core = require "moonseed.ffi"
+local modes = require "moonseed.nn.modes"
 local moon = require "moonseed"
 local neural = require "moonseed.neural"
 local pace = require "moonseed.pace"
 local split = require "moonseed.seed.split"
 local tidy = require "moonseed.tidy"
-local C, ffi, live = core.C, core.ffi, context.live
 
 local M = {}
 
--- Every module of the model with its mode.
-local function modes_of(model)
-  local modes = { { model, model.training } }
-  for _, module in model:modules() do
-    modes[#modes + 1] = { module, module.training }
-  end
-  return modes
-end
-
-local function restore(modes, disabled, ok, ...)
-  for _, entry in ipairs(modes) do rawset(entry[1], "training", entry[2]) end
+local function restore(before, disabled, ok, ...)
+  modes.load(before)
   for slot, set in pairs(disabled) do slot.disabled = set or nil end
   if not ok then error((...), 0) end
   return ...
@@ -34,12 +24,12 @@ end
 -- fn(...) in evaluation, without gradients, with these seeds left out.
 local function quietly(model, by_slot, fn, ...)
   pace.forward()  -- waits if need be, while everything is as it was
-  local modes, disabled = modes_of(model), {}
+  local before, disabled = modes.save(model), {}
   for slot in pairs(by_slot) do disabled[slot] = slot.disabled or false end
-  for _, entry in ipairs(modes) do rawset(entry[1], "training", false) end
+  model:eval()
   for slot, set in pairs(by_slot) do slot.disabled = set end
-  return restore(modes, disabled, xpcall(context.with_grad_mode, context.note,
-                                         0, fn, ...))
+  return restore(before, disabled, xpcall(context.with_grad_mode,
+                                          context.note, 0, fn, ...))
 end
 
 -- Sum of the losses and number of correct classes, f64 [2]. logits [N, C],
@@ -79,19 +69,6 @@ local function read(sums, n)
   return means
 end
 
--- fn(...), and then the task's generator as it was: iterating over data takes
--- one from it.
-local function keep_generator(fn, ...)
-  local words = ffi.new "uint64_t[5]"
-  C.moon_task_generator(live.task, words, 0)
-  local function finish(ok, ...)
-    C.moon_task_generator(live.task, words, 1)
-    if not ok then error((...), 0) end
-    return ...
-  end
-  return finish(xpcall(fn, context.note, ...))
-end
-
 --- In evaluation, without gradients, in the data's order.
 ---@param model table an nn.Module: x [N, ...] to logits [N, C]
 ---@param slots table[] those that differ between the passes
@@ -103,7 +80,8 @@ end
 ---@return integer n_batches
 function M.run(model, slots, passes, data, batch)
   local prefix, suffix, n_steps = split.at(model, slots)
-  local sums, n_batches = keep_generator(function()
+  -- Iterating over data takes a random number.
+  local sums, n_batches = context.keep_generator(function()
     return add_up(data:batches{ batch }, passes, model, prefix, suffix)
   end)
   return read(sums, #data), n_steps, n_batches

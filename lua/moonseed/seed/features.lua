@@ -6,6 +6,7 @@
 
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local modes = require "moonseed.nn.modes"
 local moon = require "moonseed"
 local C = require("moonseed.ffi").C
 
@@ -22,24 +23,17 @@ function M.last(slot)
   if x and C.moon_tensor_disposed(x.p) == 0 then return x end
 end
 
--- The modes of all modules, to be put back.
-local function modes_of(model)
-  local modes = { [model] = model.training }
-  for _, module in model:modules() do modes[module] = module.training end
-  return modes
-end
-
 --- Runs fn() with the model in evaluation and without a graph; modes and the
 --- generator are as before.
 ---@param model table
 ---@param fn function
 ---@return any ...  what `fn` returned
 function M.unseen(model, fn)
-  local modes = modes_of(model)
+  local before = modes.save(model)
   model:eval()
   local result = { pcall(context.isolated, context.generator_state(0),
                          moon.no_grad, fn) }
-  for module, mode in pairs(modes) do rawset(module, "training", mode) end
+  modes.load(before)
   if not result[1] then error(result[2], 0) end
   return unpack(result, 2)
 end

@@ -131,14 +131,12 @@ function Garden.new(_, options)
   local list, by_name = find_slots(o.model)
   local self = setmetatable({
     model = o.model, optim = o.optim, train = o.train, valid = o.valid,
-    list = list,
-    by_name = by_name, steps = 0, epochs = 0, events = {},
-    outcomes = {}, valid_losses = {}, rng_seed = o.rng_seed,
+    list = list, by_name = by_name, options = o, steps = 0, epochs = 0,
+    events = {}, outcomes = {}, valid_losses = {}, rng_seed = o.rng_seed,
     gates = gates.table_of(o.gates), blending = blending_of(o.blending),
     incubation = o.incubation, classes = classes_of(o), cooldown = o.cooldown,
     on_event = o.on_event, blueprints = o.blueprints,
   }, Garden)
-  self.options = o
   seat(self)
   self.guard = guard.new(self, o.governor)
   self.decisions = Decisions.new(self, o)

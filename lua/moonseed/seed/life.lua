@@ -4,6 +4,7 @@
 
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local moon = require "moonseed"
 local nn = require "moonseed.nn"
 local blueprint = require "moonseed.seed.blueprint"
 local features = require "moonseed.seed.features"
@@ -20,18 +21,16 @@ local kinds = { add = true, multiply = true, gate = true }
 
 -- --- germinate -------------------------------------------------------------
 
--- Like alpha's scalar, of the gate's bias nothing is known at birth: 1/2 of
--- alpha, whatever the image.
+-- At birth half of alpha, whatever the image.
 local function new_gate(kind, shape)
   if kind ~= "gate" then return nil end
   local linear = nn.Linear{ shape[2], 1 }
-  linear.weight:copy_(linear.weight:detach() * 0)
-  linear.bias:copy_(linear.bias:detach() * 0)
+  linear.weight:fill_(0)
+  linear.bias:fill_(0)
   return linear
 end
 
 local function build(name, kind, shape)
-  local moon = require "moonseed"
   local module = blueprint.build(name, shape)
   return module, moon.no_grad(function() return new_gate(kind, shape) end)
 end

@@ -22,8 +22,7 @@ Measures.__index = Measures
 --- zeros, count of values that are not finite.
 Measures.at = {
   output_norm = 0, output_zeros = 1, output_wild = 2,
-  features_norm = 3, features_zeros = 4, features_wild = 5,
-  gradient_norm = 6, shadow_loss = 7, base_loss = 8,
+  gradient_norm = 3, shadow_loss = 4, base_loss = 5,
 }
 
 --- For n seeds, all DORMANT.
@@ -103,7 +102,7 @@ end
 
 --- Queues the statistics of x as `name`_norm, _zeros and _wild.
 ---@param row integer
----@param name string  "output" or "features"
+---@param name string  "output"
 ---@param x userdata
 function Measures:watch(row, name, x)
   self:store(row, name .. "_norm", moon.statistics(x))

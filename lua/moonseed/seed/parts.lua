@@ -235,14 +235,8 @@ end
 function M.generator(options)
   local op = "parts.generator"
   local o = check.options(op, options, {}, { name = "generator" })
-  local part = { name = check.text(op, "name", o.name) }
-  function part.save()
-    local words = ffi.new "uint64_t[5]"
-    C.moon_task_generator(live.task, words, 0)
-    return words
-  end
-  function part.load(words) C.moon_task_generator(live.task, words, 1) end
-  return part
+  return { name = check.text(op, "name", o.name),
+           save = context.save_generator, load = context.load_generator }
 end
 
 -- --- plain tables ----------------------------------------------------------

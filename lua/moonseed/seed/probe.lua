@@ -4,38 +4,18 @@
 -- gradients; training flags and the task's random numbers are put back, also
 -- after an error. A layer of your own that writes in evaluation does write.
 
-local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local modes = require "moonseed.nn.modes"
 local pace = require "moonseed.pace"
-local C, ffi = core.C, core.ffi
-
-local live = context.live
 
 local M = {}
 
-local function restore(words, ok, ...)
-  C.moon_task_generator(live.task, words, 1)
-  if not ok then error((...), 0) end
-  return ...
-end
-
-local function generator_state()
-  local words = ffi.new "uint64_t[5]"
-  C.moon_task_generator(live.task, words, 0)
-  return words
-end
-
---- Calls fn(...); afterwards the task's random numbers go on as if it had not.
----@param fn function
----@param ... any  for `fn`
----@return any ...  what `fn` returned
-function M.keep_generator(fn, ...)
-  return restore(generator_state(), xpcall(fn, context.note, ...))
-end
-
 local function keep(words, ok, ...)
-  if not ok then restore(words, ok, ...) end
+  if not ok then
+    context.load_generator(words)
+    error((...), 0)
+  end
   return ...
 end
 
@@ -44,28 +24,19 @@ end
 ---@param ... any  for `fn`
 ---@return any ...  what `fn` returned
 function M.or_restore_generator(fn, ...)
-  return keep(generator_state(), xpcall(fn, context.note, ...))
+  return keep(context.save_generator(), xpcall(fn, context.note, ...))
 end
 
--- The modules in training, self among them.
-local function in_training(self)
-  local list = { self.training and self or nil }
-  for _, module in self:modules() do
-    if module.training then list[#list + 1] = module end
-  end
-  return list
-end
-
-local function back_to_training(list, ok, ...)
-  for _, module in ipairs(list) do rawset(module, "training", true) end
+local function back_to(before, ok, ...)
+  modes.load(before)
   if not ok then error((...), 0) end
   return ...
 end
 
 local function forward(self, x)
-  local list = in_training(self)
+  local before = modes.save(self)
   self:eval()
-  return back_to_training(list, xpcall(self.forward, context.note, self, x))
+  return back_to(before, xpcall(self.forward, context.note, self, x))
 end
 
 --- The output of a module in evaluation, without a graph.
@@ -74,7 +45,7 @@ end
 ---@return any  what its forward returns
 function M.forward(module, x)
   pace.forward()  -- here rather than amid the forward, which others may share
-  return M.keep_generator(context.with_grad_mode, 0, forward, module, x)
+  return context.keep_generator(context.with_grad_mode, 0, forward, module, x)
 end
 
 --- Checks a shape, batch first: a list of whole numbers of at least 1.

@@ -16,11 +16,10 @@ local stage = require "moonseed.seed.stage"
 local Schedule = require "moonseed.seed.schedule"
 
 local Seed = {}
+Seed.__index = Seed
 
 -- Ctrl-C is the program's.
 local function interrupted(e) return tostring(e):find "interrupted$" ~= nil end
-
-Seed.__index = Seed
 
 --- For position `index` of a slot; without a garden it stays DORMANT.
 ---@param slot table

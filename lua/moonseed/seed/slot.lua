@@ -179,13 +179,22 @@ function Slot:alpha(index) return self:seed(index):alpha() end
 ---@return table[]  see Seed:history
 function Slot:history(index) return self:seed(index):history() end
 
--- One edit, at once.
-local function act(self, op, action)
+-- One edit, at once: what `options` say, and more.
+local function act(self, op, options, more)
+  local action = {}
+  for name, value in pairs(options or {}) do action[name] = value end
+  for name, value in pairs(more or {}) do action[name] = value end
   local seed = self:seed(action.seed)
   seed:need_garden(op)
   action.slot, action.action, action.seed = self.name, op, seed.index
   seed.garden:apply{ action }
   return self
+end
+
+local function first_dormant(self)
+  for i, seed in ipairs(self.list) do
+    if seed:stage() == "DORMANT" then return i end
+  end
 end
 
 --- DORMANT -> GERMINATED: builds the blueprint for the slot's features and
@@ -196,34 +205,23 @@ end
 ---   why
 ---@return table self
 function Slot:germinate(blueprint, options)
-  local action = { blueprint = blueprint }
-  for name, value in pairs(options or {}) do action[name] = value end
-  if not action.seed then
-    for _, seed in ipairs(self.list) do
-      if seed:stage() == "DORMANT" then action.seed = seed.index break end
-    end
-  end
-  return act(self, "germinate", action)
+  local index = options and options.seed or first_dormant(self)
+  return act(self, "germinate", options, { blueprint = blueprint,
+                                           seed = index })
 end
 
 --- To the next stage, if the gate before it passes.
 ---@param options table|nil  seed, why; force: whether or not the gate passes;
 ---                          target: alpha's, for BLENDING
 ---@return table self
-function Slot:advance(options)
-  local action = {}
-  for name, value in pairs(options or {}) do action[name] = value end
-  return act(self, "advance", action)
-end
+function Slot:advance(options) return act(self, "advance", options) end
 
 --- HOLDING -> BLENDING towards another alpha.
 ---@param target number
 ---@param options table|nil  seed, why
 ---@return table self
 function Slot:retarget(target, options)
-  local action = { target = target }
-  for name, value in pairs(options or {}) do action[name] = value end
-  return act(self, "retarget", action)
+  return act(self, "retarget", options, { target = target })
 end
 
 --- Takes the seed out.
@@ -231,16 +229,12 @@ end
 ---@param options table|nil  seed
 ---@return table self
 function Slot:prune(why, options)
-  return act(self, "prune", { why = why, seed = options and options.seed })
+  return act(self, "prune", options, { why = why })
 end
 
 --- HOLDING -> FOSSILIZED, if the gate passes: a part of the host for good.
 ---@param options table|nil  seed, why, force
 ---@return table self
-function Slot:fossilize(options)
-  local action = {}
-  for name, value in pairs(options or {}) do action[name] = value end
-  return act(self, "fossilize", action)
-end
+function Slot:fossilize(options) return act(self, "fossilize", options) end
 
 return Slot

@@ -106,8 +106,7 @@ local function start(run, is_best, request)
   local path = run.out .. "/" .. FORM:format(step)
   local archive = state.collect(run)
   beside(run, function()
-    local ok, e = pcall(write, run, archive, path, step,
-                        is_best)
+    local ok, e = pcall(write, run, archive, path, step, is_best)
     answer(request, ok and path, not ok and tostring(e) or nil)
     if ok or run.task.cancelled then return end
     run:tell("checkpoint_failed", { path = path, why = tostring(e) })
