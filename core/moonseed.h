@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 12, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 13, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -317,9 +317,13 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
-/* a [M,K], b [K,N] -> [M,N]. */
+/* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
+ * vector is a row on the left, a column on the right. bmm: three dimensions,
+ * nothing broadcasts. */
 int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
                 moon_tensor **out);
+int moon_bmm(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+             moon_tensor **out);
 /* x [..., in], w [out, in], b [out] or NULL -> [..., out]. */
 int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 int epilogue, moon_tensor **out);

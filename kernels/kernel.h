@@ -41,7 +41,8 @@ typedef struct moon_operand {
  * cross_entropy x[N,C], l[N], loss[], s[2,N]   s: each row's maximum, and the
  *                                  sum of exp(x - maximum)
  * cross_entropy_grad dloss[], x, l, s, dx
- * matmul        a[M,K], b[K,N], y[M,N], [bias[N]]   params.matmul; any strides
+ * matmul        a[..,M,K], b[..,K,N], y[..,M,N], [bias[N]]   params.matmul;
+ *                                  any strides
  * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
  * conv2d_grad_x dy, w, dx, [p]     params.conv
  * conv2d_pack   w, p               params.pack: w in another order, for kernels

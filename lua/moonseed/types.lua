@@ -434,10 +434,17 @@ function Tensor:sigmoid() end
 ---@return Tensor
 function Tensor:tanh() end
 
---- a [M, K] times b [K, N] -> [M, N].
+--- The product of matrices a [..., M, K] and b [..., K, N] -> [..., M, N];
+--- the dimensions in front broadcast. A vector is a row on the left, a column
+--- on the right, and leaves no dimension behind.
 ---@param b Tensor
 ---@return Tensor
 function Tensor:matmul(b) end
+
+--- The products of as many pairs: a [B, M, K], b [B, K, N] -> [B, M, N].
+---@param b Tensor
+---@return Tensor
+function Tensor:bmm(b) end
 
 --- exp(x) over its sum along `dim` (the last unless given).
 ---@param dim integer|nil
@@ -2039,6 +2046,7 @@ moon.abs = Tensor.abs
 moon.sigmoid = Tensor.sigmoid
 moon.tanh = Tensor.tanh
 moon.matmul = Tensor.matmul
+moon.bmm = Tensor.bmm
 moon.softmax = Tensor.softmax
 moon.to = Tensor.to
 moon.clone = Tensor.clone
