@@ -327,6 +327,18 @@ int moon_bmm(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
 /* x [..., in], w [out, in], b [out] or NULL -> [..., out]. */
 int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 int epilogue, moon_tensor **out);
+typedef struct moon_attention_inputs {
+  moon_tensor *q, *k, *v, *mask;
+} moon_attention_inputs;
+typedef struct moon_attention_params {
+  double scale;    /* of the scores; often 1 / sqrt(E) */
+  int32_t causal;  /* 1: query i meets keys 1 to i alone */
+} moon_attention_params;
+/* q [...,L,E], k [...,S,E], v [...,S,V] -> softmax(scale q k^T + mask) v
+ * [...,L,V]. mask: NULL, or what repeats to [...,L,S]: bool, true where a key
+ * takes part, or of q's dtype. */
+int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
+                   const moon_attention_params *p, moon_tensor **out);
 int moon_softmax(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
 /* logits [N,C], labels i64 [N] in [0, C) -> mean loss, a scalar. */
 int moon_cross_entropy(moon_ctx *ctx, moon_tensor *logits, moon_tensor *labels,

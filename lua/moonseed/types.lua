@@ -277,6 +277,16 @@ function moon.debug(options) end
 ---@param ... any
 function moon.print(...) end
 
+--- Scaled dot-product attention, softmax(scale q k^T + mask) v along the keys:
+--- q [..., L, E], k [..., S, E], v [..., S, V] -> [..., L, V]; the dimensions
+--- in front broadcast. Memory is linear in L and S.
+---@param q Tensor
+---@param k Tensor
+---@param v Tensor
+---@param options table|nil  causal (false): query i meets keys 1 to i alone; mask, a tensor that repeats to [..., L, S]: bool, true where a key takes part, or of q's dtype, added to the scores; scale (1 / sqrt(E))
+---@return Tensor  # 0 for a query that meets no key
+function moon.attention(q, k, v, options) end
+
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
 ---@param name string  the module's name, or its file
@@ -1404,13 +1414,13 @@ function contribution.measure(options) end
 
 --- What a module costs: parameters, their bytes, and FLOPs per image.
 ---
---- The FLOPs are those of its convolutions, linear layers and matrix products
---- in one forward, counted as it runs on a single image: a multiply-add is 2, a
---- bias none, a product with padding as any other. Everything else (norms,
---- activations, pooling, sums) is some per cent of that and is not counted, as
---- is usual; a module of nothing but such has 0.
+--- The FLOPs are those of its convolutions, linear layers, matrix products and
+--- attention in one forward, counted as it runs on a single image: a
+--- multiply-add is 2, a bias none, a product with padding or a mask as any
+--- other. Everything else (norms, activations, pooling, sums) is some per cent
+--- of that and is not counted, as is usual; a module of nothing but such has 0.
 ---
---- To see the calls, the three functions are replaced while a count is open.
+--- To see the calls, these functions are replaced while a count is open.
 --- One that user code took earlier into a local of its own goes unseen.
 ---@class cost
 local cost = {}

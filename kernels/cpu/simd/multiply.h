@@ -1,0 +1,108 @@
+/* Products of small matrices that lie in the caches, where a call of oneDNN
+ * would cost as much as the product:
+ *
+ *   c[m, l] = sum over k of a[m, k] b[k, l]       or added to what c holds
+ *
+ * b and c have rows of `lanes` elements, a multiple of 16; a may lie as it
+ * likes, because its elements are taken one by one. A tile of c stays in
+ * registers while the sum goes on. The order of a sum is that of k.
+ */
+#ifndef MOON_SIMD_MULTIPLY_H
+#define MOON_SIMD_MULTIPLY_H
+#include "simd.h"
+#ifdef __FMA__
+#include <immintrin.h>
+#endif
+
+/* A tile is six rows of two vectors, which fits into 16 registers. */
+#if defined(__AVX512F__)
+enum { TILE_VECTOR = 64 };
+#elif defined(__FMA__)
+enum { TILE_VECTOR = 32 };
+#else
+enum { TILE_VECTOR = 16 };
+#endif
+enum { TILE_LANES = TILE_VECTOR / 4, SIMD_LANES = 16 };
+typedef float tile_vector
+    __attribute__((vector_size(TILE_VECTOR), aligned(4), may_alias));
+
+/* s b + c. */
+static inline tile_vector tile_madd(float s, tile_vector b, tile_vector c) {
+#if defined(__AVX512F__)
+  return (tile_vector)_mm512_fmadd_ps(_mm512_set1_ps(s), (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (tile_vector)_mm256_fmadd_ps(_mm256_set1_ps(s), (__m256)b, (__m256)c);
+#else
+  return s * b + c;
+#endif
+}
+
+static inline tile_vector tile_at(const float *x) {
+  return *(const tile_vector *)x;
+}
+
+typedef struct simd_product {
+  int64_t m, k, lanes;
+  const float *a, *b;
+  float *c;
+  int64_t a_row, a_column;  /* strides: m a_row + k a_column */
+  int64_t b_row, c_row;
+  bool adds;
+} simd_product;
+
+/* Some rows of c, one or two (`wide`, a constant where this is used) vectors.
+ * Sums are variables, because the compiler keeps arrays in memory. */
+#define TILE_SUMS(r) tile_vector s##r = {0}, t##r = {0};
+#define TILE_LOAD(r)                                             \
+  s##r = tile_at(c + r * c_row);                                 \
+  if (wide) t##r = tile_at(c + r * c_row + TILE_LANES);
+#define TILE_ADD(r)                                              \
+  s##r = tile_madd(a[r * a_row], of_b, s##r);                    \
+  if (wide) t##r = tile_madd(a[r * a_row], more_b, t##r);
+#define TILE_STORE(r)                                            \
+  *(tile_vector *)(c + r * c_row) = s##r;                        \
+  if (wide) *(tile_vector *)(c + r * c_row + TILE_LANES) = t##r;
+#define TILE(name, ROWS)                                                    \
+  static inline __attribute__((always_inline)) void name(                   \
+      const simd_product *p, int64_t row, int64_t lane, bool wide) {        \
+    const float *a = p->a + row * p->a_row, *b = p->b + lane;               \
+    float *c = p->c + row * p->c_row + lane;                                \
+    int64_t a_row = p->a_row, c_row = p->c_row;                             \
+    ROWS(TILE_SUMS)                                                         \
+    if (p->adds) {                                                          \
+      ROWS(TILE_LOAD)                                                       \
+    }                                                                       \
+    for (int64_t k = 0; k < p->k; k++, a += p->a_column, b += p->b_row) {   \
+      tile_vector of_b = tile_at(b);                                        \
+      tile_vector more_b = wide ? tile_at(b + TILE_LANES) : of_b;           \
+      ROWS(TILE_ADD)                                                        \
+    }                                                                       \
+    ROWS(TILE_STORE)                                                        \
+  }
+#define TILE_ROW_1(X) X(0)
+#define TILE_ROW_2(X) X(0) X(1)
+#define TILE_ROW_3(X) X(0) X(1) X(2)
+#define TILE_ROW_6(X) X(0) X(1) X(2) X(3) X(4) X(5)
+TILE(simd_tile_1, TILE_ROW_1)
+TILE(simd_tile_2, TILE_ROW_2)
+TILE(simd_tile_3, TILE_ROW_3)
+TILE(simd_tile_6, TILE_ROW_6)
+
+static inline __attribute__((always_inline)) void simd_tiles(
+    const simd_product *p, int64_t lane, bool wide) {
+  int64_t row = 0;
+  for (; row + 6 <= p->m; row += 6) simd_tile_6(p, row, lane, wide);
+  for (; row + 3 <= p->m; row += 3) simd_tile_3(p, row, lane, wide);
+  for (; row + 2 <= p->m; row += 2) simd_tile_2(p, row, lane, wide);
+  if (row < p->m) simd_tile_1(p, row, lane, wide);
+}
+
+static void simd_multiply(const simd_product *p) {
+  int64_t lane = 0;
+  for (; lane + 2 * TILE_LANES <= p->lanes; lane += 2 * TILE_LANES) {
+    simd_tiles(p, lane, true);
+  }
+  if (lane < p->lanes) simd_tiles(p, lane, false);
+}
+
+#endif
