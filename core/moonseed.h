@@ -369,6 +369,12 @@ typedef struct moon_group_norm_params { double eps; int64_t groups; }
 int moon_group_norm(moon_ctx *ctx, moon_tensor *x, moon_tensor *weight,
                     moon_tensor *bias, const moon_group_norm_params *p,
                     moon_tensor **out);
+/* weight and bias have the shape of x's last n dimensions; NULL: 1 and 0. */
+typedef struct moon_layer_norm_inputs {
+  moon_tensor *x, *weight, *bias;
+} moon_layer_norm_inputs;
+int moon_layer_norm(moon_ctx *ctx, const moon_layer_norm_inputs *in, int n,
+                    double eps, moon_tensor **out);
 enum { MOON_BLEND_ADD, MOON_BLEND_MULTIPLY };
 /* h, s and x of one shape [N,...]; alpha of one element, or [N,1,...,1]. x is
  * MULTIPLY's alone. An s that carries an error is left out. */
@@ -387,6 +393,10 @@ int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);
+/* index i64 [...], weight [V,D] -> rows of weight [...,D]. The row `padding`
+ * (-1: none) gets no gradient. */
+int moon_embedding(moon_ctx *ctx, moon_tensor *index, moon_tensor *weight,
+                   int64_t padding, moon_tensor **out);
 /* index i64, as many dimensions as x (PyTorch's gather). */
 int moon_gather(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor *index,
                 moon_tensor **out);

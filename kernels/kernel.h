@@ -60,6 +60,8 @@ typedef struct moon_operand {
  * group_norm    x, [w], [b], y, m, r      params.group; m and r [N,groups] are
  *                                  each group's mean and 1/sqrt(variance + eps)
  * group_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.group
+ * layer_norm    x[R,D], [w], [b], y, m[R], r[R]   params.norm; of each row
+ * layer_norm_grad dy, x, [w], m, r, dx, [dw], [db]   params.norm
  * blend         h, s, a, [x], y, [p]      params.blend; all of h's shape (a and
  *                                  p: stride 0); data of s may be NULL: y = h.
  *                                  p is the alpha that counted: a, 0 without s
@@ -93,7 +95,8 @@ typedef struct moon_operand {
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
   X(batch_norm) X(running)                                                  \
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
-  X(blend) X(blend_grad) X(attention) X(attention_grad) X(dropout)          \
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad)                   \
+  X(attention) X(attention_grad) X(dropout)                                 \
   X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
   X(scatter_add) X(sgd) X(statistics) X(batch_images) X(store) X(save)      \
   X(load)

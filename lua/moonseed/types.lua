@@ -287,6 +287,14 @@ function moon.print(...) end
 ---@return Tensor  # 0 for a query that meets no key
 function moon.attention(q, k, v, options) end
 
+--- Rows of a table by their numbers: index i64 [...], weight [V, D]
+--- -> [..., D].
+---@param index Tensor
+---@param weight Tensor
+---@param options table|nil  padding: the number, from 0, of a row that gets no gradient
+---@return Tensor
+function moon.embedding(index, weight, options) end
+
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
 ---@param name string  the module's name, or its file
@@ -675,6 +683,22 @@ function Tensor:keep() end
 --- from here on.
 function Tensor:dispose() end
 
+--- Normalises each run of x's last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---@param shape integer|integer[]  of the dimensions that are normalised
+---@param weight Tensor|nil  of that shape; 1 unless given
+---@param bias Tensor|nil  of that shape; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:layer_norm(shape, weight, bias, options) end
+
+--- Normalises each channel of each image by itself: x [N, C, ...].
+---@param weight Tensor|nil  [C]; 1 unless given
+---@param bias Tensor|nil  [C]; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:instance_norm(weight, bias, options) end
+
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
 local nn = {}
@@ -728,6 +752,14 @@ local Conv2d = {}
 ---@overload fun(options: table): Dropout
 local Dropout = {}
 
+--- A row of features for each number: i64 [...] from 0 -> [..., features].
+---
+--- nn.Embedding{ count, features, padding = nil }
+--- padding: a number, from 0, whose features are zeros and stay so.
+---@class Embedding: Module
+---@overload fun(options: table): Embedding
+local Embedding = {}
+
 --- x [N, ...] -> [N, the rest].
 ---
 --- nn.Flatten{}
@@ -750,6 +782,23 @@ local GlobalAvgPool2d = {}
 ---@class GroupNorm: Module
 ---@overload fun(options: table): GroupNorm
 local GroupNorm = {}
+
+--- Normalises each channel of each image by itself (Ulyanov et al. 2016). It
+--- knows no batch: training and evaluation are the same.
+---
+--- nn.InstanceNorm2d{ channels, eps = 1e-5, affine = false }
+---@class InstanceNorm2d: Module
+---@overload fun(options: table): InstanceNorm2d
+local InstanceNorm2d = {}
+
+--- Normalises each run of the last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---
+--- nn.LayerNorm{ shape, eps = 1e-5, affine = true }
+--- shape: of the dimensions that are normalised, a number or a list.
+---@class LayerNorm: Module
+---@overload fun(options: table): LayerNorm
+local LayerNorm = {}
 
 --- y = x w^T + b: x [..., inputs] -> [..., outputs].
 ---
@@ -862,6 +911,17 @@ function Module:load_state(given) end
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end
+
+--- Attention of several heads (Vaswani et al. 2017): queries, keys and values
+--- are linear in what is given, each head attends with its share of their
+--- features, and one more linear layer joins the heads.
+---
+--- Parameters have the names and shapes of PyTorch's layer.
+---
+--- nn.MultiheadAttention{ features, heads, bias = true }
+---@class MultiheadAttention: Module
+---@overload fun(options: table): MultiheadAttention
+local MultiheadAttention = {}
 
 --- y = max(x, 0). After a Conv2d or Linear, Sequential computes it with them.
 ---
@@ -2095,16 +2155,22 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.layer_norm = Tensor.layer_norm
+moon.instance_norm = Tensor.instance_norm
 moon.nn = nn
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
 nn.Dropout = Dropout
+nn.Embedding = Embedding
 nn.Flatten = Flatten
 nn.GlobalAvgPool2d = GlobalAvgPool2d
 nn.GroupNorm = GroupNorm
+nn.InstanceNorm2d = InstanceNorm2d
+nn.LayerNorm = LayerNorm
 nn.Linear = Linear
 nn.MaxPool2d = MaxPool2d
 nn.Module = Module
+nn.MultiheadAttention = MultiheadAttention
 nn.ReLU = ReLU
 nn.Sequential = Sequential
 nn.Sigmoid = Sigmoid

@@ -82,7 +82,7 @@ static inline attend_rows attend_rows_of(const attend *a,
 }
 
 static inline int64_t attend_round(int64_t n) {
-  return (n + SIMD_LANES - 1) / SIMD_LANES * SIMD_LANES;
+  return (n + SIMD_GRAIN - 1) / SIMD_GRAIN * SIMD_GRAIN;
 }
 
 /* Queries i to i + n, and keys j to j + m, of a head. */

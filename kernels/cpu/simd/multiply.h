@@ -9,37 +9,9 @@
  */
 #ifndef MOON_SIMD_MULTIPLY_H
 #define MOON_SIMD_MULTIPLY_H
-#include "simd.h"
-#ifdef __FMA__
-#include <immintrin.h>
-#endif
+#include "vector.h"
 
-/* A tile is six rows of two vectors, which fits into 16 registers. */
-#if defined(__AVX512F__)
-enum { TILE_VECTOR = 64 };
-#elif defined(__FMA__)
-enum { TILE_VECTOR = 32 };
-#else
-enum { TILE_VECTOR = 16 };
-#endif
-enum { TILE_LANES = TILE_VECTOR / 4, SIMD_LANES = 16 };
-typedef float tile_vector
-    __attribute__((vector_size(TILE_VECTOR), aligned(4), may_alias));
-
-/* s b + c. */
-static inline tile_vector tile_madd(float s, tile_vector b, tile_vector c) {
-#if defined(__AVX512F__)
-  return (tile_vector)_mm512_fmadd_ps(_mm512_set1_ps(s), (__m512)b, (__m512)c);
-#elif defined(__FMA__)
-  return (tile_vector)_mm256_fmadd_ps(_mm256_set1_ps(s), (__m256)b, (__m256)c);
-#else
-  return s * b + c;
-#endif
-}
-
-static inline tile_vector tile_at(const float *x) {
-  return *(const tile_vector *)x;
-}
+enum { SIMD_GRAIN = 16 };  /* lanes, on every instruction set */
 
 typedef struct simd_product {
   int64_t m, k, lanes;
@@ -50,18 +22,19 @@ typedef struct simd_product {
   bool adds;
 } simd_product;
 
-/* Some rows of c, one or two (`wide`, a constant where this is used) vectors.
- * Sums are variables, because the compiler keeps arrays in memory. */
-#define TILE_SUMS(r) tile_vector s##r = {0}, t##r = {0};
+/* A tile is up to six rows of one or two (`wide`, a constant where this is
+ * used) vectors, which fits into 16 registers. Its sums are variables, because
+ * the compiler keeps arrays in memory. */
+#define TILE_SUMS(r) simd_vector s##r = {0}, t##r = {0};
 #define TILE_LOAD(r)                                             \
-  s##r = tile_at(c + r * c_row);                                 \
-  if (wide) t##r = tile_at(c + r * c_row + TILE_LANES);
+  s##r = simd_load(c + r * c_row);                               \
+  if (wide) t##r = simd_load(c + r * c_row + SIMD_LANES);
 #define TILE_ADD(r)                                              \
-  s##r = tile_madd(a[r * a_row], of_b, s##r);                    \
-  if (wide) t##r = tile_madd(a[r * a_row], more_b, t##r);
+  s##r = simd_madd(simd_all(a[r * a_row]), of_b, s##r);          \
+  if (wide) t##r = simd_madd(simd_all(a[r * a_row]), more_b, t##r);
 #define TILE_STORE(r)                                            \
-  *(tile_vector *)(c + r * c_row) = s##r;                        \
-  if (wide) *(tile_vector *)(c + r * c_row + TILE_LANES) = t##r;
+  simd_store(c + r * c_row, s##r);                               \
+  if (wide) simd_store(c + r * c_row + SIMD_LANES, t##r);
 #define TILE(name, ROWS)                                                    \
   static inline __attribute__((always_inline)) void name(                   \
       const simd_product *p, int64_t row, int64_t lane, bool wide) {        \
@@ -73,8 +46,8 @@ typedef struct simd_product {
       ROWS(TILE_LOAD)                                                       \
     }                                                                       \
     for (int64_t k = 0; k < p->k; k++, a += p->a_column, b += p->b_row) {   \
-      tile_vector of_b = tile_at(b);                                        \
-      tile_vector more_b = wide ? tile_at(b + TILE_LANES) : of_b;           \
+      simd_vector of_b = simd_load(b);                                      \
+      simd_vector more_b = wide ? simd_load(b + SIMD_LANES) : of_b;         \
       ROWS(TILE_ADD)                                                        \
     }                                                                       \
     ROWS(TILE_STORE)                                                        \
@@ -99,7 +72,7 @@ static inline __attribute__((always_inline)) void simd_tiles(
 
 static void simd_multiply(const simd_product *p) {
   int64_t lane = 0;
-  for (; lane + 2 * TILE_LANES <= p->lanes; lane += 2 * TILE_LANES) {
+  for (; lane + 2 * SIMD_LANES <= p->lanes; lane += 2 * SIMD_LANES) {
     simd_tiles(p, lane, true);
   }
   if (lane < p->lanes) simd_tiles(p, lane, false);
