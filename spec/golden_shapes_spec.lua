@@ -1,5 +1,5 @@
 -- Operations against PyTorch: see support.golden. Here is what joins, picks and
--- rearranges.
+-- rearranges, and what is made of such.
 
 local golden = require "support.golden"
 local moon = require "moonseed"
@@ -17,4 +17,23 @@ function run.attention(p, q, k, v, mask)
                                    scale = p.scale })
 end
 
-golden.agrees({ "products" }, run)
+function run.layer_norm(p, x, w, b)
+  return x:layer_norm(p.shape, w, b, { eps = p.eps })
+end
+
+function run.instance_norm(p, x, w, b)
+  return x:instance_norm(w, b, { eps = p.eps })
+end
+
+function run.embedding(p, index, w)
+  return moon.embedding(index, w, { padding = p.padding })
+end
+
+function run.multihead_attention(_, q, k, ...)
+  local layer = moon.nn.MultiheadAttention{ 4, 2 }
+  layer.in_proj_weight, layer.in_proj_bias = ...
+  layer.out_proj.weight, layer.out_proj.bias = select(3, ...)
+  return layer(q, k)
+end
+
+golden.agrees({ "products", "layers" }, run)
