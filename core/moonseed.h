@@ -390,6 +390,25 @@ int moon_cat(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
              moon_tensor **out);
 int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
                moon_tensor **out);
+enum { MOON_PAD_CONSTANT, MOON_PAD_REFLECT, MOON_PAD_REPLICATE,
+       MOON_PAD_CIRCULAR };
+typedef struct moon_pad_params {
+  int32_t mode;
+  double value;      /* of CONSTANT */
+  /* Of each dimension; CONSTANT crops by what is less than 0. */
+  int64_t before[MOON_MAX_DIMS], after[MOON_MAX_DIMS];
+} moon_pad_params;
+int moon_pad(moon_ctx *ctx, moon_tensor *x, const moon_pad_params *p,
+             moon_tensor **out);
+/* Dimensions backwards; each once. */
+int moon_flip(moon_ctx *ctx, moon_tensor *x, int n, const int32_t *dims,
+              moon_tensor **out);
+/* Elements moved on by shifts[i] along dims[i], and in at the other end. */
+int moon_roll(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *shifts,
+              const int32_t *dims, moon_tensor **out);
+/* The last n dimensions (new ones in front) counts[i] times. */
+int moon_tile(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *counts,
+              moon_tensor **out);
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);

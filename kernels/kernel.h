@@ -72,6 +72,8 @@ typedef struct moon_operand {
  *               lse[..,L]          params.attention; mask bool or float
  * attention_grad dy, q, k, v, [mask], y, lse, dq, dk, dv, [ds]
  *                                  params.attention; ds is the mask's
+ * pad           x, y               params.pad; any dtype
+ * pad_grad      dy, dx             params.pad; not for constant
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
  * random        y                  params.random
  * randperm      y                  params.random
@@ -96,7 +98,7 @@ typedef struct moon_operand {
   X(batch_norm) X(running)                                                  \
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad)                   \
-  X(attention) X(attention_grad) X(dropout)                                 \
+  X(attention) X(attention_grad) X(pad) X(pad_grad) X(dropout)              \
   X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
   X(scatter_add) X(sgd) X(statistics) X(batch_images) X(store) X(save)      \
   X(load)
@@ -123,6 +125,7 @@ typedef union moon_params {
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
   moon_attention_params attention;
+  struct { double value; int32_t mode, before[MOON_MAX_DIMS]; } pad;
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
@@ -133,7 +136,9 @@ typedef union moon_params {
     const int64_t *life; int64_t wanted;       /* where they differ: nothing */
   } store;
   struct { void *plan; } save;
-  /* No kernel's: what the gradient rule of a view keeps (core/op). */
+  /* No kernel's: what the gradient rules of views and of roll keep (core/op).
+   */
+  struct { int64_t shift[MOON_MAX_DIMS]; } roll;
   struct { int32_t dim, order[MOON_MAX_DIMS]; int64_t start; } view;
 } moon_params;
 

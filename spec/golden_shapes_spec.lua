@@ -36,4 +36,12 @@ function run.multihead_attention(_, q, k, ...)
   return layer(q, k)
 end
 
-golden.agrees({ "products", "layers" }, run)
+function run.flip(p, x) return x:flip(p.dims) end
+function run.roll(p, x) return x:roll(p.shifts, p.dims) end
+function run.tile(p, x) return x:tile(p.counts) end
+
+function run.pad(p, x)
+  return x:pad(p.pairs, { mode = p.mode, value = p.value })
+end
+
+golden.agrees({ "products", "layers", "arrange" }, run)

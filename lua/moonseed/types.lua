@@ -598,6 +598,29 @@ function Tensor:permute(...) end
 ---@return Tensor  # shares the memory
 function Tensor:t() end
 
+--- Two dimensions exchanged.
+---@param a integer
+---@param b integer
+---@return Tensor  # shares the memory
+function Tensor:transpose(a, b) end
+
+--- A new dimension of size 1.
+---@param dim integer  where it is afterwards
+---@return Tensor  # shares the memory
+function Tensor:unsqueeze(dim) end
+
+--- Without dimensions of size 1: all of them, or one, which stays if it has
+--- another size.
+---@param dim integer|nil
+---@return Tensor  # shares the memory
+function Tensor:squeeze(dim) end
+
+--- A run of dimensions as one; copies when it must.
+---@param first integer|nil  1 unless given
+---@param last integer|nil  the last unless given
+---@return Tensor
+function Tensor:flatten(first, last) end
+
 --- `length` positions along `dim` from `start` on.
 ---@param dim integer
 ---@param start integer
@@ -610,6 +633,24 @@ function Tensor:narrow(dim, start, length) end
 ---@param position integer
 ---@return Tensor  # shares the memory
 function Tensor:select(dim, position) end
+
+--- Views of parts along a dimension (the first unless given).
+---@param size integer|integer[]  of each but the last, which has what is left; or of each
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:split(size, dim) end
+
+--- Views of at most `n` parts of one size, but for a smaller last one.
+---@param n integer
+---@param dim integer|nil  the first unless given
+---@return Tensor[]  # they share the memory
+function Tensor:chunk(n, dim) end
+
+--- Views of all positions along a dimension (the first unless given), without
+--- it.
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:unbind(dim) end
 
 --- The parts along `dim` that an i64 [n] tensor names.
 ---@param dim integer
@@ -682,6 +723,31 @@ function Tensor:keep() end
 --- Gives the tensor's memory back now. Using it, or a view of it, is an error
 --- from here on.
 function Tensor:dispose() end
+
+--- Some dimensions backwards.
+---@param ... integer|integer[]  dimensions, or one list of them
+---@return Tensor  # a copy
+function Tensor:flip(...) end
+
+--- Elements move on by `shifts` places along `dims`; those that leave at the
+--- end come in at the front.
+---@param shifts integer|integer[]
+---@param dims integer|integer[]|nil  as many; nil: along the flattened tensor
+---@return Tensor  # a copy
+function Tensor:roll(shifts, dims) end
+
+--- Each of the last dimensions repeated as a whole: PyTorch's `repeat`, a word
+--- that Lua keeps for itself, and NumPy's `tile`.
+---@param ... integer|integer[]  how often; more than x has: new ones in front
+---@return Tensor  # a copy
+function Tensor:tile(...) end
+
+--- Places before and behind the last dimensions, height before width:
+--- x:pad({ { top, bottom }, { left, right } }).
+---@param pairs_of integer[][]  a pair { before, behind } for each of the last dimensions; less than 0 crops (constant alone)
+---@param options table|nil  mode: "constant" (unless given), "reflect", "replicate" or "circular"; value (0), for constant
+---@return Tensor  # a copy
+function Tensor:pad(pairs_of, options) end
 
 --- Normalises each run of x's last dimensions to mean 0 and variance 1, then
 --- scales by weight and shifts by bias (Ba et al. 2016).
@@ -2141,8 +2207,15 @@ moon.shield = Tensor.shield
 moon.expand = Tensor.expand
 moon.permute = Tensor.permute
 moon.t = Tensor.t
+moon.transpose = Tensor.transpose
+moon.unsqueeze = Tensor.unsqueeze
+moon.squeeze = Tensor.squeeze
+moon.flatten = Tensor.flatten
 moon.narrow = Tensor.narrow
 moon.select = Tensor.select
+moon.split = Tensor.split
+moon.chunk = Tensor.chunk
+moon.unbind = Tensor.unbind
 moon.index_select = Tensor.index_select
 moon.await = Tensor.await
 moon.item = Tensor.item
@@ -2155,6 +2228,10 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.flip = Tensor.flip
+moon.roll = Tensor.roll
+moon.tile = Tensor.tile
+moon.pad = Tensor.pad
 moon.layer_norm = Tensor.layer_norm
 moon.instance_norm = Tensor.instance_norm
 moon.nn = nn
