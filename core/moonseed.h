@@ -317,6 +317,16 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
+typedef struct moon_conv_transpose2d_params {
+  moon_conv2d_params conv;    /* the convolution whose gradient it is */
+  int64_t output_padding[2];  /* below stride or dilation */
+} moon_conv_transpose2d_params;
+/* x [N,C,H,W], w [C,K/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]; no
+ * epilogue. */
+int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
+                          moon_tensor *b,
+                          const moon_conv_transpose2d_params *p,
+                          moon_tensor **out);
 /* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
  * vector is a row on the left, a column on the right. bmm: three dimensions,
  * nothing broadcasts. */
@@ -348,6 +358,14 @@ typedef struct moon_pool2d_params {
 } moon_pool2d_params;
 int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
                     const moon_pool2d_params *p, moon_tensor **out);
+typedef struct moon_avg_pool2d_params {
+  moon_pool2d_params window;
+  int32_t count_padding;  /* 1: a mean counts places beyond x, as zeros */
+} moon_avg_pool2d_params;
+int moon_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                    const moon_avg_pool2d_params *p, moon_tensor **out);
+int moon_adaptive_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                             const int64_t size[2], moon_tensor **out);
 int moon_global_avg_pool2d(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_norm_params {
   double eps, momentum;

@@ -50,6 +50,8 @@ typedef struct moon_operand {
  * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
  * max_pool2d    x, y, i            params.pool; i i32, h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
+ * avg_pool2d    x, y               params.avg_pool; kernel 0: adaptive
+ * avg_pool2d_grad dy, dx           params.avg_pool
  * batch_norm    x, [w], [b], m, v, y, r   params.norm; m, v and r are the
  *                                  batch's mean, its unbiased variance and
  *                                  1/sqrt(biased variance + eps), [C]
@@ -95,13 +97,12 @@ typedef struct moon_operand {
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
-  X(batch_norm) X(running)                                                  \
+  X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) X(running)                 \
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
-  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad)                   \
-  X(attention) X(attention_grad) X(pad) X(pad_grad) X(dropout)              \
-  X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
-  X(scatter_add) X(sgd) X(statistics) X(batch_images) X(store) X(save)      \
-  X(load)
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
+  X(attention_grad) X(pad) X(pad_grad) X(dropout) X(random) X(randperm)     \
+  X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
+  X(statistics) X(batch_images) X(store) X(save) X(load)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -121,6 +122,7 @@ typedef union moon_params {
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
+  moon_avg_pool2d_params avg_pool;
   struct { double eps, momentum; } norm;
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */

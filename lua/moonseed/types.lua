@@ -295,6 +295,25 @@ function moon.attention(q, k, v, options) end
 ---@return Tensor
 function moon.embedding(index, weight, options) end
 
+--- The options of avg_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; count_padding (true): padding counts, as zeros
+---@return userdata  # moon_avg_pool2d_params
+function moon.avg_pool2d_params(options) end
+
+--- The options of conv_transpose2d as the core takes them.
+---@param options table|nil  stride, padding, output_padding, dilation (a number, or { height, width }), groups
+---@return userdata  # moon_conv_transpose2d_params
+function moon.conv_transpose2d_params(options) end
+
+--- Transposed convolution, the gradient of conv2d as a function:
+--- x [N, C, H, W], w [C, K / groups, kH, kW], b [K] or nil -> [N, K, oH, oW].
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param options table|Tensor|nil  see conv_transpose2d_params
+---@return Tensor
+function moon.conv_transpose2d(x, w, b, options) end
+
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
 ---@param name string  the module's name, or its file
@@ -765,6 +784,17 @@ function Tensor:layer_norm(shape, weight, bias, options) end
 ---@return Tensor  # of the same shape
 function Tensor:instance_norm(weight, bias, options) end
 
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param options table|Tensor|integer  see avg_pool2d_params; a number is the kernel
+---@return Tensor
+function Tensor:avg_pool2d(options) end
+
+--- Means of windows that cover x, so many that the output has the size asked
+--- for: x [N, C, H, W] -> [N, C, size].
+---@param size integer|integer[]  height and width, or { height, width }
+---@return Tensor
+function Tensor:adaptive_avg_pool2d(size) end
+
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
 local nn = {}
@@ -790,6 +820,23 @@ function nn.copy(module) end
 ---@return Tensor
 function nn.cross_entropy(logits, labels) end
 
+--- Means of windows that cover x, whatever its size: x [N, C, H, W]
+--- -> [N, C, size].
+---
+--- nn.AdaptiveAvgPool2d{ size }
+--- size: a number, or { height, width }.
+---@class AdaptiveAvgPool2d: Module
+---@overload fun(options: table): AdaptiveAvgPool2d
+local AdaptiveAvgPool2d = {}
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---
+--- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, count_padding = true }
+--- kernel, stride, padding: a number, or { height, width }.
+---@class AvgPool2d: Module
+---@overload fun(options: table): AvgPool2d
+local AvgPool2d = {}
+
 --- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
 --- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In
 --- training by the batch's statistics, which also move the running ones; in
@@ -809,6 +856,15 @@ local BatchNorm2d = {}
 ---@class Conv2d: Module
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
+
+--- Transposed convolution: x [N, C, H, W], weight [C, K / groups, kH, kW],
+--- bias [K] -> [N, K, oH, oW].
+---
+--- nn.ConvTranspose2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, output_padding = 0, dilation = 1, groups = 1, bias = true }
+--- kernel, stride, paddings, dilation: a number, or { height, width }.
+---@class ConvTranspose2d: Module
+---@overload fun(options: table): ConvTranspose2d
+local ConvTranspose2d = {}
 
 --- In training, zeroes each value with probability p and scales the others by
 --- 1 / (1 - p); in evaluation, the identity.
@@ -2234,9 +2290,14 @@ moon.tile = Tensor.tile
 moon.pad = Tensor.pad
 moon.layer_norm = Tensor.layer_norm
 moon.instance_norm = Tensor.instance_norm
+moon.avg_pool2d = Tensor.avg_pool2d
+moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
 moon.nn = nn
+nn.AdaptiveAvgPool2d = AdaptiveAvgPool2d
+nn.AvgPool2d = AvgPool2d
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
+nn.ConvTranspose2d = ConvTranspose2d
 nn.Dropout = Dropout
 nn.Embedding = Embedding
 nn.Flatten = Flatten

@@ -8,8 +8,8 @@
   X(batch_norm_grad) X(dropout) X(random) X(index_select) X(sgd)            \
   X(statistics) X(batch_images) X(group_norm) X(group_norm_grad) X(blend)   \
   X(blend_grad) X(attention) X(attention_grad) X(layer_norm)                \
-  X(layer_norm_grad) X(index_add) X(gather) X(scatter_add)            \
-  X(pad) X(pad_grad)
+  X(layer_norm_grad) X(index_add) X(gather) X(scatter_add) X(pad)           \
+  X(pad_grad) X(avg_pool2d) X(avg_pool2d_grad)
 
 #define DECLARE(name) extern const moon_kernel MOON_NAME(name);
 KERNELS(DECLARE)
