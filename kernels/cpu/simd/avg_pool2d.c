@@ -1,9 +1,9 @@
 /* The mean of each window and its gradient; see ref/avg_pool2d.c. Memory is
- * channels-last: all channels of a pixel go at once, a window's pixels four at
- * a time.
+ * channels-last: a few vectors of channels stay in registers while the window's
+ * pixels go by.
  */
 #include "../../windows.h"
-#include "simd.h"
+#include "vector.h"
 
 enum { X, Y };
 enum { DY, DX };
@@ -56,38 +56,60 @@ CPU_CUT(avg_pool2d) {
   cpu_phase(plan, y->shape[0] * y->shape[2], n * (per_window + 1), 0.15);
 }
 
-static void add_four(int64_t n, const float *restrict x, int64_t step,
-                     float *restrict y) {
-  const float *restrict x1 = x + step, *restrict x2 = x + 2 * step;
-  const float *restrict x3 = x + 3 * step;
-  for (int64_t c = 0; c < n; c++) y[c] += (x[c] + x1[c]) + (x2[c] + x3[c]);
+/* A window's pixels on x: rows [height, width] of `step` elements a pixel. */
+typedef struct patch {
+  const float *x;
+  int64_t height, width, row, step;
+} patch;
+
+/* y = by times the sum of the pixels, for `n` vectors (a constant where this is
+ * used) of channels from c on. */
+static inline __attribute__((always_inline)) void mean_of(
+    const patch *p, int64_t c, int n, float by, float *y) {
+  enum { V = SIMD_LANES };
+  simd_vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  for (int64_t h = 0; h < p->height; h++) {
+    const float *x = p->x + h * p->row + c;
+    for (int64_t w = 0; w < p->width; w++, x += p->step) {
+      s0 += simd_load(x);
+      if (n > 1) s1 += simd_load(x + V);
+      if (n > 2) s2 += simd_load(x + 2 * V);
+      if (n > 2) s3 += simd_load(x + 3 * V);
+    }
+  }
+  simd_store(y + c, s0 * simd_all(by));
+  if (n > 1) simd_store(y + c + V, s1 * simd_all(by));
+  if (n > 2) simd_store(y + c + 2 * V, s2 * simd_all(by));
+  if (n > 2) simd_store(y + c + 3 * V, s3 * simd_all(by));
 }
 
-static void add_one(int64_t n, const float *restrict x, float *restrict y) {
-  for (int64_t c = 0; c < n; c++) y[c] += x[c];
-}
-
-static void scale(int64_t n, float by, float *y) {
-  for (int64_t c = 0; c < n; c++) y[c] *= by;
+static void mean(int64_t channels, const patch *p, float by, float *y) {
+  enum { V = SIMD_LANES };
+  int64_t c = 0;
+  for (; c + 4 * V <= channels; c += 4 * V) mean_of(p, c, 4, by, y);
+  for (; c + 2 * V <= channels; c += 2 * V) mean_of(p, c, 2, by, y);
+  for (; c + V <= channels; c += V) mean_of(p, c, 1, by, y);
+  for (; c < channels; c++) {
+    float sum = 0;
+    for (int64_t h = 0; h < p->height; h++) {
+      for (int64_t w = 0; w < p->width; w++) {
+        sum += p->x[h * p->row + w * p->step + c];
+      }
+    }
+    y[c] = by * sum;
+  }
 }
 
 /* Row i of y, of an image x. */
 static void pool_row(const pool *p, const float *x, int64_t channels,
                      int64_t i, float *y) {
-  int64_t width = p->axis[1].size, h_lo, h_hi, lo, hi;
-  moon_window_at(&p->axis[0], i, &h_lo, &h_hi);
+  int64_t row = p->axis[1].size * channels, top, end, lo, hi;
+  moon_window_at(&p->axis[0], i, &top, &end);
   for (int64_t j = 0; j < p->axis[1].places; j++, y += channels) {
     moon_window_at(&p->axis[1], j, &lo, &hi);
-    memset(y, 0, (size_t)channels * sizeof *y);
-    for (int64_t h = h_lo; h < h_hi; h++) {
-      const float *row = x + h * width * channels;
-      int64_t w = lo;
-      for (; w + 4 <= hi; w += 4) {
-        add_four(channels, row + w * channels, channels, y);
-      }
-      for (; w < hi; w++) add_one(channels, row + w * channels, y);
-    }
-    scale(channels, share_of(p, h_hi - h_lo, hi - lo), y);
+    patch of_x = {x + top * row + lo * channels, end - top, hi - lo, row,
+                  channels};
+    mean(channels, &of_x, share_of(p, end - top, hi - lo), y);
   }
 }
 
