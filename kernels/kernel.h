@@ -76,6 +76,9 @@ typedef struct moon_operand {
  *                                  params.attention; ds is the mask's
  * pad           x, y               params.pad; any dtype
  * pad_grad      dy, dx             params.pad; not for constant
+ * triangle      x, y               params.triangle; any dtype
+ * sort          x, y, i            params.sort; y and i have k places along dim
+ * one_hot       i[N], y[N,K]
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
  * random        y                  params.random
  * randperm      y                  params.random
@@ -100,9 +103,10 @@ typedef struct moon_operand {
   X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) X(running)                 \
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
-  X(attention_grad) X(pad) X(pad_grad) X(dropout) X(random) X(randperm)     \
-  X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
-  X(statistics) X(batch_images) X(store) X(save) X(load)
+  X(attention_grad) X(pad) X(pad_grad) X(triangle) X(sort) X(one_hot)       \
+  X(dropout) X(random) X(randperm) X(index_select) X(index_add) X(gather)   \
+  X(scatter_add) X(sgd) X(statistics) X(batch_images) X(store) X(save)      \
+  X(load)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -127,6 +131,8 @@ typedef union moon_params {
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
   moon_attention_params attention;
+  struct { int64_t diagonal; int32_t upper; } triangle;
+  struct { int32_t dim, descending; } sort;
   struct { double value; int32_t mode, before[MOON_MAX_DIMS]; } pad;
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */

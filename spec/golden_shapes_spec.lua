@@ -57,4 +57,19 @@ function run.pad(p, x)
   return x:pad(p.pairs, { mode = p.mode, value = p.value })
 end
 
+function run.tril(p, x) return x:tril(p.diagonal) end
+function run.triu(p, x) return x:triu(p.diagonal) end
+
+function run.sort(p, x)
+  return x:sort(p.dim, { descending = p.descending })
+end
+
+function run.topk(p, x) return x:topk(p.k, p.dim, { largest = p.largest }) end
+
+function run.scatter_add(p, x, index, from)
+  return x:scatter_add(p.dim, index, from)
+end
+
+function run.one_hot(p, index) return moon.one_hot(index, p.classes) end
+
 golden.agrees({ "products", "layers", "arrange" }, run)

@@ -12,7 +12,8 @@
   X(randperm) X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)  \
   X(statistics) X(batch_images) X(store) X(group_norm) X(group_norm_grad)   \
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
-  X(attention_grad) X(pad) X(pad_grad) X(avg_pool2d) X(avg_pool2d_grad)
+  X(attention_grad) X(pad) X(pad_grad) X(triangle) X(sort) X(one_hot)       \
+  X(avg_pool2d) X(avg_pool2d_grad)
 
 #define DECLARE(name) extern const moon_kernel moon_ref_##name;
 KERNELS(DECLARE)

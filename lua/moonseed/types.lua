@@ -295,6 +295,13 @@ function moon.attention(q, k, v, options) end
 ---@return Tensor
 function moon.embedding(index, weight, options) end
 
+--- A 1 in the place that each number names: i64 [...] -> [..., classes].
+---@param index Tensor
+---@param classes integer
+---@param options table|nil  dtype (i64)
+---@return Tensor
+function moon.one_hot(index, classes, options) end
+
 --- The options of avg_pool2d as the core takes them.
 ---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; count_padding (true): padding counts, as zeros
 ---@return userdata  # moon_avg_pool2d_params
@@ -761,6 +768,18 @@ function Tensor:roll(shifts, dims) end
 ---@return Tensor  # a copy
 function Tensor:tile(...) end
 
+--- Of each matrix of the last two dimensions what lies on and below a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1 is the one above
+---@return Tensor  # of the same shape
+function Tensor:tril(diagonal) end
+
+--- Of each matrix of the last two dimensions what lies on and above a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1 is the one above
+---@return Tensor  # of the same shape
+function Tensor:triu(diagonal) end
+
 --- Places before and behind the last dimensions, height before width:
 --- x:pad({ { top, bottom }, { left, right } }).
 ---@param pairs_of integer[][]  a pair { before, behind } for each of the last dimensions; less than 0 crops (constant alone)
@@ -783,6 +802,36 @@ function Tensor:layer_norm(shape, weight, bias, options) end
 ---@param options table|nil  eps (1e-5)
 ---@return Tensor  # of the same shape
 function Tensor:instance_norm(weight, bias, options) end
+
+--- The elements of `from` added where an i64 tensor of its shape says, along
+--- `dim`.
+---@param dim integer
+---@param index Tensor  of as many dimensions as x, places from 0
+---@param from Tensor  of the index's shape
+---@return Tensor  # of x's shape
+function Tensor:scatter_add(dim, index, from) end
+
+--- Each line along `dim` in order; equals keep theirs, NaN is the largest.
+---@param dim integer|nil  the last unless given
+---@param options table|nil  descending (false)
+---@return Tensor  # values
+---@return Tensor  # i64, where they were, from 0
+function Tensor:sort(dim, options) end
+
+--- Where the elements of each line along `dim` are in order: of sort the second
+--- result.
+---@param dim integer|nil  the last unless given
+---@param options table|nil  descending (false)
+---@return Tensor  # i64, from 0
+function Tensor:argsort(dim, options) end
+
+--- The k largest of each line along `dim`, the largest first.
+---@param k integer
+---@param dim integer|nil  the last unless given
+---@param options table|nil  largest (true); false: the smallest, the smallest first
+---@return Tensor  # values
+---@return Tensor  # i64, where they were, from 0
+function Tensor:topk(k, dim, options) end
 
 --- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---@param options table|Tensor|integer  see avg_pool2d_params; a number is the kernel
@@ -2287,9 +2336,15 @@ moon.dispose = Tensor.dispose
 moon.flip = Tensor.flip
 moon.roll = Tensor.roll
 moon.tile = Tensor.tile
+moon.tril = Tensor.tril
+moon.triu = Tensor.triu
 moon.pad = Tensor.pad
 moon.layer_norm = Tensor.layer_norm
 moon.instance_norm = Tensor.instance_norm
+moon.scatter_add = Tensor.scatter_add
+moon.sort = Tensor.sort
+moon.argsort = Tensor.argsort
+moon.topk = Tensor.topk
 moon.avg_pool2d = Tensor.avg_pool2d
 moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
 moon.nn = nn

@@ -9,7 +9,8 @@
   X(statistics) X(batch_images) X(group_norm) X(group_norm_grad) X(blend)   \
   X(blend_grad) X(attention) X(attention_grad) X(layer_norm)                \
   X(layer_norm_grad) X(index_add) X(gather) X(scatter_add) X(pad)           \
-  X(pad_grad) X(avg_pool2d) X(avg_pool2d_grad)
+  X(pad_grad) X(triangle) X(sort) X(one_hot) X(avg_pool2d)                  \
+  X(avg_pool2d_grad)
 
 #define DECLARE(name) extern const moon_kernel MOON_NAME(name);
 KERNELS(DECLARE)
