@@ -327,6 +327,15 @@ int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
                           moon_tensor *b,
                           const moon_conv_transpose2d_params *p,
                           moon_tensor **out);
+typedef struct moon_unfold_params {
+  int64_t kernel[2], stride[2], padding[2], dilation[2];
+} moon_unfold_params;
+/* The windows that conv2d sees as columns: x [N,C,H,W] -> [N, C kH kW, oH oW].
+ * fold sums them back: x [N, C kH kW, oH oW] -> [N,C,size]. */
+int moon_unfold(moon_ctx *ctx, moon_tensor *x, const moon_unfold_params *p,
+                moon_tensor **out);
+int moon_fold(moon_ctx *ctx, moon_tensor *x, const int64_t size[2],
+              const moon_unfold_params *p, moon_tensor **out);
 /* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
  * vector is a row on the left, a column on the right. bmm: three dimensions,
  * nothing broadcasts. */

@@ -144,9 +144,9 @@ typedef union moon_params {
     const int64_t *life; int64_t wanted;       /* where they differ: nothing */
   } store;
   struct { void *plan; } save;
-  /* No kernel's: what the gradient rules of views and of roll keep (core/op).
-   */
+  /* No kernel's: what gradient rules keep (core/op). */
   struct { int64_t shift[MOON_MAX_DIMS]; } roll;
+  moon_unfold_params unfold;
   struct { int32_t dim, order[MOON_MAX_DIMS]; int64_t start; } view;
 } moon_params;
 

@@ -49,6 +49,9 @@ function run.conv_transpose2d(p, x, w, b)
   return moon.conv_transpose2d(x, w, b, p)
 end
 
+function run.unfold(p, x) return x:unfold(p) end
+function run.fold(p, x) return x:fold(p) end
+
 function run.flip(p, x) return x:flip(p.dims) end
 function run.roll(p, x) return x:roll(p.shifts, p.dims) end
 function run.tile(p, x) return x:tile(p.counts) end

@@ -95,13 +95,13 @@ end
 
 --- Of each matrix of the last two dimensions what lies on and below a diagonal,
 --- zeros elsewhere.
----@param diagonal integer|nil  0, the main one, unless given; 1 is the one above
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
 ---@return userdata  of the same shape
 function methods.tril(x, diagonal) return triangle("tril", x, 0, diagonal) end
 
 --- Of each matrix of the last two dimensions what lies on and above a diagonal,
 --- zeros elsewhere.
----@param diagonal integer|nil  0, the main one, unless given; 1 is the one above
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
 ---@return userdata  of the same shape
 function methods.triu(x, diagonal) return triangle("triu", x, 1, diagonal) end
 

@@ -770,13 +770,13 @@ function Tensor:tile(...) end
 
 --- Of each matrix of the last two dimensions what lies on and below a diagonal,
 --- zeros elsewhere.
----@param diagonal integer|nil  0, the main one, unless given; 1 is the one above
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
 ---@return Tensor  # of the same shape
 function Tensor:tril(diagonal) end
 
 --- Of each matrix of the last two dimensions what lies on and above a diagonal,
 --- zeros elsewhere.
----@param diagonal integer|nil  0, the main one, unless given; 1 is the one above
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
 ---@return Tensor  # of the same shape
 function Tensor:triu(diagonal) end
 
@@ -843,6 +843,18 @@ function Tensor:avg_pool2d(options) end
 ---@param size integer|integer[]  height and width, or { height, width }
 ---@return Tensor
 function Tensor:adaptive_avg_pool2d(size) end
+
+--- The windows that a convolution sees, as columns: x [N, C, H, W]
+--- -> [N, C kH kW, places].
+---@param options table|integer  kernel (or first), stride, padding, dilation; a number is the kernel
+---@return Tensor
+function Tensor:unfold(options) end
+
+--- Columns summed back into images, the gradient of unfold as a function:
+--- x [N, C kH kW, places] -> [N, C, size].
+---@param options table  size and kernel (or first and second), stride, padding, dilation
+---@return Tensor
+function Tensor:fold(options) end
 
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
@@ -2347,6 +2359,8 @@ moon.argsort = Tensor.argsort
 moon.topk = Tensor.topk
 moon.avg_pool2d = Tensor.avg_pool2d
 moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
+moon.unfold = Tensor.unfold
+moon.fold = Tensor.fold
 moon.nn = nn
 nn.AdaptiveAvgPool2d = AdaptiveAvgPool2d
 nn.AvgPool2d = AvgPool2d
