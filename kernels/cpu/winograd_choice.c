@@ -7,7 +7,7 @@
 enum {
   CHANNELS = 32,              /* of both sides together, at least */
   TILES = 32,                 /* of all images, at least */
-  NEAR_BYTES = 768 << 10,     /* V and M of a block */
+  NEAR_BYTES = 512 << 10,     /* V and M of a block */
   FAR_BYTES = 16 << 20,       /* of U that the outer cache holds */
   NEAR_BLOCK = 48, FAR_BLOCK = 96,  /* tiles that use U while it is there */
   PART_NS = 150000, PARTS = 32,
