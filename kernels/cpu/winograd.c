@@ -7,11 +7,10 @@
 
 int moon_cpu_winograd_begin(const winograd *g, int part, winograd_part *out,
                             moon_fail *fail) {
-  const cpu_winograd_simd *simd = moon_cpu_simd()->winograd;
   winograd_block *b = &out->block;
   *out = (winograd_part){.block.g = g};
   int slice = part / (int)g->ranges, range = part % (int)g->ranges;
-  moon_part_range(g->p.k, (int)g->slices, slice, simd->panel, &b->k,
+  moon_part_range(g->p.k, (int)g->slices, slice, WINOGRAD_SLICE, &b->k,
                   &b->k_end);
   moon_part_range(g->tiles, (int)g->ranges, range, 1, &b->first, &out->end);
   b->v_size = winograd_apart(g->block, g->p.c);

@@ -27,7 +27,10 @@
 #define MOON_CPU_WINOGRAD_H
 #include "convolution.h"
 
-enum { WINOGRAD_PLACES = 36, WINOGRAD_TILE = 4, WINOGRAD_CHANNELS = 16 };
+enum {
+  WINOGRAD_PLACES = 36, WINOGRAD_TILE = 4, WINOGRAD_CHANNELS = 16,
+  WINOGRAD_SLICE = 64  /* where output channels may be cut: whole panels */
+};
 
 /* Elements from one of 36 matrices to the next: more than they have, so that
  * the same place of all is not the same set of a cache. */
@@ -77,7 +80,6 @@ typedef struct winograd_sum {
 
 /* What simd/ gives: winograd.c */
 typedef struct cpu_winograd_simd {
-  int64_t panel;  /* columns, at most */
   int64_t grain;  /* V and M have whole multiples of it as rows */
   void (*input)(const winograd_block *b, const float *x);     /* V */
   void (*multiply)(const winograd_block *b, const float *u);  /* M */

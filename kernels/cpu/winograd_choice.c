@@ -6,7 +6,7 @@
 
 enum {
   CHANNELS = 32,              /* of both sides together, at least */
-  TILES = 32,                 /* of all images, at least */
+  TILES = 16,                 /* of all images, at least */
   NEAR_BYTES = 512 << 10,     /* V and M of a block */
   FAR_BYTES = 16 << 20,       /* of U that the outer cache holds */
   NEAR_BLOCK = 48, FAR_BLOCK = 128,  /* tiles that use U while it is there */
@@ -71,8 +71,8 @@ static int64_t block_of(const winograd *g, int64_t k) {
 
 /* Output channels are cut where tiles alone give too few parts. */
 static void slice(winograd *g, int64_t parts) {
-  int64_t panels = share(g->p.k, moon_cpu_simd()->winograd->panel);
-  while (g->ranges * g->slices < parts && 2 * g->slices <= panels) {
+  int64_t most_slices = share(g->p.k, WINOGRAD_SLICE);
+  while (g->ranges * g->slices < parts && 2 * g->slices <= most_slices) {
     g->slices *= 2;
   }
   g->block = block_of(g, g->p.k / g->slices);

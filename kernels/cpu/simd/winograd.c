@@ -242,4 +242,4 @@ static void accumulate(const winograd_block *b, bool add, float *s) {
 }
 
 const cpu_winograd_simd MOON_NAME(winograd) = {
-    PANEL, ROWS, input, multiply, output, gradient, accumulate};
+    ROWS, input, multiply, output, gradient, accumulate};
