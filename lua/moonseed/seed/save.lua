@@ -1,7 +1,7 @@
 --- A garden in a checkpoint: seeds in any stage, what they remember, what the
---- policy and the governor know. `save` takes copies and waits for nothing;
---- `plant` makes the modules that the model had, before its weights are
---- loaded, and `load` does the rest.
+--- policy and the governor know. `settle` waits for what seeds have in flight;
+--- `save` takes copies and waits for nothing. `plant` makes the modules that the
+--- model had, before its weights are loaded, and `load` does the rest.
 
 local context = require "moonseed.context"
 local blueprint = require "moonseed.seed.blueprint"
@@ -105,7 +105,12 @@ end
 
 -- --- the garden ------------------------------------------------------------
 
---- Puts a garden as it is now into an archive. Enqueues.
+--- Waits until the seeds' measures are there, and whether their ops have failed
+--- is known.
+---@param garden table
+function M.settle(garden) garden.measures:settle() end
+
+--- Puts a garden that is settled into an archive. Enqueues.
 ---@param garden table
 ---@param archive table
 function M.save(garden, archive)

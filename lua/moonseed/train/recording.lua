@@ -3,6 +3,7 @@
 local core = require "moonseed.ffi"
 local moon = require "moonseed"
 local reload = require "moonseed.reload"
+local wait = require "moonseed.wait"
 
 local M = {}
 
@@ -66,7 +67,8 @@ function M.step(run, loss, since)
   run.record:streams(run.metrics.step, moon.streams():recent(64), since)
 end
 
--- Norm and share of zeros of each parameter's last gradient.
+-- Norm and share of zeros of each parameter's last gradient; a seed that has
+-- failed has none.
 local function write_gradients(run)
   local list = {}
   for name, p in run.model:parameters() do
@@ -74,9 +76,13 @@ local function write_gradients(run)
     if statistics then list[#list + 1] = { name, statistics } end
   end
   for _, entry in ipairs(list) do
-    local name, values = entry[1], entry[2]:totable()
-    run.record:scalar("gradient/norm/" .. name, run.metrics.step, values[1])
-    run.record:scalar("gradient/zeros/" .. name, run.metrics.step, values[2])
+    local name, statistics = unpack(entry)
+    wait.settled(statistics)
+    if core.C.moon_tensor_error(statistics.p) == 0 then
+      local values = statistics:totable()
+      run.record:scalar("gradient/norm/" .. name, run.metrics.step, values[1])
+      run.record:scalar("gradient/zeros/" .. name, run.metrics.step, values[2])
+    end
   end
 end
 

@@ -72,10 +72,12 @@ local function position_of(run)
            and context.generator_numbers(p.generator) }
 end
 
---- An archive of the run as it is. Enqueues copies; waits for nothing.
+--- An archive of the run as it is. Waits for what its seeds have in flight,
+--- then enqueues copies.
 ---@param run table
 ---@return table
 function M.collect(run)
+  if run.garden then garden_state.settle(run.garden) end
   local archive, o = Archive.new(), run.options
   local t = archive.plain
   t.format, t.build = M.FORMAT, build_of()
