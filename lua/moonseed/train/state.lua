@@ -10,7 +10,7 @@ local rows = require "moonseed.data.rows"
 local Archive = require "moonseed.train.archive"
 local garden_state = require "moonseed.seed.save"
 
-local M = { FORMAT = 1 }
+local M = { FORMAT = 2 }
 
 -- --- what it was made of ---------------------------------------------------
 
@@ -66,6 +66,17 @@ local function late_of(clock, archive)
   return list
 end
 
+-- Names of the curves; their points are tensors.
+local function curves_of(series, archive)
+  local names = {}
+  for name, curve in pairs(series) do
+    names[#names + 1] = name
+    archive:put_numbers("curve." .. name .. ".steps", curve.steps)
+    archive:put_numbers("curve." .. name .. ".values", curve.values)
+  end
+  return names
+end
+
 local function position_of(run)
   local p = run.position
   return { epoch = p.epoch, batch = p.batch, generator = p.generator
@@ -88,7 +99,7 @@ function M.collect(run)
   t.options, t.best = options_of(o), run.best
   t.position = position_of(run)
   t.generator = context.generator_numbers(context.save_generator())
-  t.metrics, t.series = run.metrics, run.series
+  t.metrics, t.curves = run.metrics, curves_of(run.series, archive)
   t.late = late_of(run.clock, archive)
   archive:put_all("model.", run.model:state())
   archive:put_all("optim.", run.optim:state())
@@ -108,7 +119,11 @@ end
 local function load_clock(run, archive)
   local t = archive.plain
   fill(run.metrics, t.metrics)
-  fill(run.series, t.series)
+  for _, name in ipairs(t.curves) do
+    run.series[name] = {
+      steps = archive:numbers("curve." .. name .. ".steps"),
+      values = archive:numbers("curve." .. name .. ".values") }
+  end
   for i, entry in ipairs(t.late) do
     local right = archive:get("late.right" .. i)
     run.clock.late[i] = { entry.at, archive:get("late.loss" .. i):keep(),
