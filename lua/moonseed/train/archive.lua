@@ -105,22 +105,22 @@ local function give_way()
   if loop.overdue() then loop.yield() end
 end
 
-local function write(self, path)
-  local text = codec.encode(self.plain, "the state", give_way)
-  self.tensors[TABLE] = vector(C.MOON_U8, #text, text, #text)
-  return file.save(path, self.tensors)
-end
-
 --- Writes the file of a sealed archive; suspends until it is there, whole and
---- synced, under its name. The copies are given back.
+--- synced, under its name.
 ---@param path string
 ---@return integer  bytes
 function Archive:save(path)
-  local ok, result = pcall(write, self, path)
+  if not self.tensors[TABLE] then
+    local text = codec.encode(self.plain, "the state", give_way)
+    self.tensors[TABLE] = vector(C.MOON_U8, #text, text, #text)
+  end
+  return file.save(path, self.tensors)
+end
+
+--- Gives the copies back.
+function Archive:dispose()
   for _, t in pairs(self.tensors) do t:dispose() end
   self.tensors = {}
-  if not ok then error(result, 0) end
-  return result
 end
 
 --- Reads a file; suspends until it is there.
