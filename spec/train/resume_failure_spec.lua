@@ -1,5 +1,5 @@
--- A seed has failed on the device, nobody has looked yet, and the run is killed:
--- the one that goes on finds it in the same step.
+-- A seed has failed on the device, nobody has looked yet, and the run is
+-- killed: the one that goes on finds it in the same step.
 
 local bits = require "support.bits"
 local files = require "support.files"

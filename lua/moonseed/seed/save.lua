@@ -1,7 +1,7 @@
 --- A garden in a checkpoint: seeds in any stage, what they remember, what the
 --- policy and the governor know. `settle` waits for what seeds have in flight;
---- `save` takes copies and waits for nothing. `plant` makes the modules that the
---- model had, before its weights are loaded, and `load` does the rest.
+--- `save` takes copies and waits for nothing. `plant` makes the modules that
+--- the model had, before its weights are loaded, and `load` does the rest.
 
 local context = require "moonseed.context"
 local codec = require "moonseed.seed.policy.codec"

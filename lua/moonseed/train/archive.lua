@@ -2,8 +2,8 @@
 --- plain table, as one safetensors file that other tools can read. The table
 --- goes as text in a u8 tensor, its numbers exact; JSON libraries print 14
 --- digits. To seal it holds the loop's thread, so that all of it is of one
---- moment: long lists of numbers go as tensors (`put_numbers`), and what happened
---- long ago is frozen (codec.lua) and not copied.
+--- moment: long lists of numbers go as tensors (`put_numbers`), and what has
+--- happened is frozen (codec.lua) and not copied.
 
 local check = require "moonseed.check"
 local codec = require "moonseed.seed.policy.codec"

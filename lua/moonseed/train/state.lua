@@ -48,6 +48,15 @@ local function options_of(o)
   return t
 end
 
+-- Names of those that are functions, which resume must be given again.
+local function functions_of(o)
+  local names = {}
+  for _, name in ipairs{ "schedule", "loss" } do
+    if type(o[name]) == "function" then names[#names + 1] = name end
+  end
+  return names
+end
+
 local function build_of()
   return { version = moon.version,
            isa = core.ffi.string(core.C.moon_isa()) }
@@ -97,6 +106,7 @@ function M.collect(run)
   t.train = data_of(o.train, "train", archive)
   t.valid = data_of(o.valid, "valid", archive)
   t.options, t.best = options_of(o), run.best
+  t.functions = functions_of(o)
   t.position = position_of(run)
   t.generator = context.generator_numbers(context.save_generator())
   t.metrics, t.curves = run.metrics, curves_of(run.series, archive)
