@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 12, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 13, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -110,6 +110,12 @@ void moon_runtime_close_wait(moon_runtime *rt);
 int moon_threads(const moon_runtime *rt);
 int moon_set_threads(moon_runtime *rt, int n);  /* at any time */
 int moon_set_memory_limit(moon_runtime *rt, int64_t nbytes);
+/* on: convolutions submitted from now on, and their gradients, are computed
+ * the direct way alone. Off (as at first): 3x3 convolutions of stride 1 by
+ * Winograd's method where their shapes suit it, faster and with larger rounding
+ * errors (some 1e-6 of the largest value, the direct way 1e-6 and less). */
+void moon_set_strict(moon_runtime *rt, int on);
+int moon_strict(const moon_runtime *rt);
 void moon_stats_read(moon_runtime *rt, moon_stats *out);
 double moon_allocated(const moon_runtime *rt);  /* bytes, see moon_stats */
 int64_t moon_in_flight(const moon_runtime *rt);  /* ops, see moon_stats */

@@ -107,6 +107,7 @@ typedef union moon_params {
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
+    int32_t strict;                            /* direct convolution only */
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;

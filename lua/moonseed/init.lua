@@ -52,6 +52,7 @@ for name, value in pairs{
   stats = runtime.stats, threads = runtime.threads,
   set_threads = runtime.set_threads,
   set_memory_limit = runtime.set_memory_limit,
+  set_precision = runtime.set_precision, precision = runtime.precision,
   on = stream.on, streams = stream.streams, stream = stream.current,
   synchronize = stream.synchronize,
   op = user_op.op, grad_scope = grad.grad_scope,

@@ -259,6 +259,17 @@ function moon.stats() end
 ---@param nbytes number
 function moon.set_memory_limit(nbytes) end
 
+--- How convolutions submitted from now on are computed, and their gradients:
+--- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their
+--- shapes suit it, with an error of some 1e-6 of the largest value; or
+--- "strict", all the direct way, with 1e-6 and less.
+---@param name "fast"|"strict"
+function moon.set_precision(name) end
+
+--- What set_precision said last.
+---@return "fast"|"strict"
+function moon.precision() end
+
 --- How many CPU cores the workers use.
 ---@return integer
 function moon.threads() end

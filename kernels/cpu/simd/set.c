@@ -14,5 +14,10 @@ KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &MOON_NAME(name),
 extern const cpu_weights_simd MOON_NAME(weights);
+extern const struct cpu_winograd_simd MOON_NAME(winograd);
+extern const struct cpu_winograd_weights_simd MOON_NAME(winograd_weights);
 const cpu_simd MOON_NAME(simd) = {.kernel = {KERNELS(ROW)},
-                                  .weights = &MOON_NAME(weights)};
+                                  .weights = &MOON_NAME(weights),
+                                  .winograd = &MOON_NAME(winograd),
+                                  .winograd_weights =
+                                      &MOON_NAME(winograd_weights)};

@@ -58,7 +58,7 @@ local function functions_of(o)
 end
 
 local function build_of()
-  return { version = moon.version,
+  return { version = moon.version, precision = moon.precision(),
            isa = core.ffi.string(core.C.moon_isa()) }
 end
 
@@ -170,10 +170,10 @@ end
 ---@return string|nil
 function M.other_build(archive)
   local wrote, now, parts = archive.plain.build, build_of(), {}
-  for _, name in ipairs{ "version", "isa" } do
+  for _, name in ipairs{ "version", "isa", "precision" } do
     if wrote[name] ~= now[name] then
-      parts[#parts + 1] = ("%s %s, now %s"):format(name, wrote[name],
-                                                   now[name])
+      parts[#parts + 1] = ("%s %s, now %s"):format(
+        name, tostring(wrote[name]), now[name])
     end
   end
   return #parts > 0 and table.concat(parts, "; ") or nil
