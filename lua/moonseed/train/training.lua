@@ -44,13 +44,17 @@ local function learn(run, x, y)
   return loss:detach():clone():keep(), right and right:keep()
 end
 
+local function record_loss(run, at, value)
+  if run.record and at then run.record:scalar("loss", at, value) end
+  return at
+end
+
 local function step(run, x, y)
   set_rate(run)
   local since, loss, right = uv.hrtime(), nil, nil
   moon.tidy(function() loss, right = learn(run, x, y) end)
   recording.step(run, loss, since)
-  local at, value = run.clock:step(x:size(1), loss, right)
-  if run.record and at then run.record:scalar("loss", at, value) end
+  record_loss(run, run.clock:step(x:size(1), loss, right))
 end
 
 -- Between two steps: who wants what? After the last of an epoch, checkpoints
@@ -90,7 +94,7 @@ end
 
 local function note_epoch(run, found)
   local clock, at = run.clock, run.metrics.step
-  repeat local more = clock:read() until not more
+  repeat until not record_loss(run, clock:read())
   clock:note("valid_loss", at, found.loss)
   clock:note("valid_accuracy", at, found.accuracy)
   clock:note("lr", at, run.optim.lr)
