@@ -323,12 +323,28 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
-/* a [M,K], b [K,N] -> [M,N]. */
+/* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
+ * vector is a row on the left, a column on the right. bmm: three dimensions,
+ * nothing broadcasts. */
 int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
                 moon_tensor **out);
+int moon_bmm(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+             moon_tensor **out);
 /* x [..., in], w [out, in], b [out] or NULL -> [..., out]. */
 int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 int epilogue, moon_tensor **out);
+typedef struct moon_attention_inputs {
+  moon_tensor *q, *k, *v, *mask;
+} moon_attention_inputs;
+typedef struct moon_attention_params {
+  double scale;    /* of the scores; often 1 / sqrt(E) */
+  int32_t causal;  /* 1: query i meets keys 1 to i alone */
+} moon_attention_params;
+/* q [...,L,E], k [...,S,E], v [...,S,V] -> softmax(scale q k^T + mask) v
+ * [...,L,V]. mask: NULL, or what repeats to [...,L,S]: bool, true where a key
+ * takes part, or of q's dtype. */
+int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
+                   const moon_attention_params *p, moon_tensor **out);
 int moon_softmax(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
 /* logits [N,C], labels i64 [N] in [0, C) -> mean loss, a scalar. */
 int moon_cross_entropy(moon_ctx *ctx, moon_tensor *logits, moon_tensor *labels,
@@ -359,6 +375,12 @@ typedef struct moon_group_norm_params { double eps; int64_t groups; }
 int moon_group_norm(moon_ctx *ctx, moon_tensor *x, moon_tensor *weight,
                     moon_tensor *bias, const moon_group_norm_params *p,
                     moon_tensor **out);
+/* weight and bias have the shape of x's last n dimensions; NULL: 1 and 0. */
+typedef struct moon_layer_norm_inputs {
+  moon_tensor *x, *weight, *bias;
+} moon_layer_norm_inputs;
+int moon_layer_norm(moon_ctx *ctx, const moon_layer_norm_inputs *in, int n,
+                    double eps, moon_tensor **out);
 enum { MOON_BLEND_ADD, MOON_BLEND_MULTIPLY };
 /* h, s and x of one shape [N,...]; alpha of one element, or [N,1,...,1]. x is
  * MULTIPLY's alone. An s that carries an error is left out. */
@@ -377,6 +399,10 @@ int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);
+/* index i64 [...], weight [V,D] -> rows of weight [...,D]. The row `padding`
+ * (-1: none) gets no gradient. */
+int moon_embedding(moon_ctx *ctx, moon_tensor *index, moon_tensor *weight,
+                   int64_t padding, moon_tensor **out);
 /* index i64, as many dimensions as x (PyTorch's gather). */
 int moon_gather(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor *index,
                 moon_tensor **out);

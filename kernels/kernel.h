@@ -41,7 +41,8 @@ typedef struct moon_operand {
  * cross_entropy x[N,C], l[N], loss[], s[2,N]   s: each row's maximum, and the
  *                                  sum of exp(x - maximum)
  * cross_entropy_grad dloss[], x, l, s, dx
- * matmul        a[M,K], b[K,N], y[M,N], [bias[N]]   params.matmul; any strides
+ * matmul        a[..,M,K], b[..,K,N], y[..,M,N], [bias[N]]   params.matmul;
+ *                                  any strides
  * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
  * conv2d_grad_x dy, w, dx, [p]     params.conv
  * conv2d_pack   w, p               params.pack: w in another order, for kernels
@@ -59,12 +60,18 @@ typedef struct moon_operand {
  * group_norm    x, [w], [b], y, m, r      params.group; m and r [N,groups] are
  *                                  each group's mean and 1/sqrt(variance + eps)
  * group_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.group
+ * layer_norm    x[R,D], [w], [b], y, m[R], r[R]   params.norm; of each row
+ * layer_norm_grad dy, x, [w], m, r, dx, [dw], [db]   params.norm
  * blend         h, s, a, [x], y, [p]      params.blend; all of h's shape (a and
  *                                  p: stride 0); data of s may be NULL: y = h.
  *                                  p is the alpha that counted: a, 0 without s
  * blend_grad    dy, p, [h], [s], [x], [dh], [ds], [e], [dx]   params.blend; e
  *                                  are alpha's gradient's terms. data of s may
  *                                  be NULL where p is 0; then e is 0
+ * attention     q[..,L,E], k[..,S,E], v[..,S,V], [mask][..,L,S], y[..,L,V],
+ *               lse[..,L]          params.attention; mask bool or float
+ * attention_grad dy, q, k, v, [mask], y, lse, dq, dk, dv, [ds]
+ *                                  params.attention; ds is the mask's
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
  * random        y                  params.random
  * randperm      y                  params.random
@@ -88,9 +95,11 @@ typedef struct moon_operand {
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
   X(batch_norm) X(running)                                                  \
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
-  X(blend) X(blend_grad) X(dropout) X(random) X(randperm)                   \
-  X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
-  X(statistics) X(batch_images) X(store) X(save) X(load)
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad)                   \
+  X(attention) X(attention_grad) X(dropout)                                 \
+  X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
+  X(scatter_add) X(sgd) X(statistics) X(batch_images) X(store) X(save)      \
+  X(load)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -114,6 +123,7 @@ typedef union moon_params {
   struct { double eps, momentum; } norm;
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
+  moon_attention_params attention;
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;

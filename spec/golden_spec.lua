@@ -1,9 +1,8 @@
--- Every operation against PyTorch: outputs and gradients, in f64 on ref and in
--- f32 on cpu. The values are in spec/golden.
+-- Operations against PyTorch: see support.golden. The values are in
+-- spec/golden; what joins and rearranges is in golden_shapes_spec.lua.
 
 local moon = require "moonseed"
 local golden = require "support.golden"
-local task = require "support.task"
 
 local groups = { "conv2d", "copy", "elementwise", "matmul", "neural", "reduce",
                  "sgd", "shape" }
@@ -125,41 +124,4 @@ function run.sgd(p, a, b, ...)
   return a, b
 end
 
--- What of a case disagrees, in words.
-local function disagreements(case, dtype, tolerance)
-  local inputs, found = {}, {}
-  for i, input in ipairs(case.inputs) do
-    inputs[i] = golden.tensor(input, dtype)
-  end
-  local function compare(what, t, wanted)
-    local difference = golden.difference(t, wanted, tolerance)
-    if difference then found[#found + 1] = what .. ": " .. difference end
-  end
-  local outputs = { run[case.op](case.p, unpack(inputs)) }
-  for i, wanted in ipairs(case.y) do
-    compare("output " .. i, outputs[i], wanted)
-  end
-  if next(case.g) then
-    local y = outputs[1]
-    y:backward(golden.weight(y:shape(), y:dtype()))
-  end
-  for i, wanted in pairs(case.g) do
-    compare("gradient " .. i, inputs[i].grad, wanted)
-  end
-  return table.concat(found, "; ")
-end
-
-for _, where in ipairs{ { "ref", "f64", 1e-10 }, { "cpu", "f32", 1e-5 } } do
-  local device, dtype, tolerance = unpack(where)
-  for _, group in ipairs(groups) do
-    describe(("PyTorch's values of %s on %s in %s"):format(group, device,
-                                                           dtype), function()
-      for _, case in ipairs(dofile(("spec/golden/%s.lua"):format(group))) do
-        it(("are those of %s, %s"):format(case.op, case.name), task(function()
-          moon.set_device(device)
-          assert.equal("", disagreements(case, dtype, tolerance))
-        end))
-      end
-    end)
-  end
-end
+golden.agrees(groups, run)

@@ -288,6 +288,24 @@ function moon.debug(options) end
 ---@param ... any
 function moon.print(...) end
 
+--- Scaled dot-product attention, softmax(scale q k^T + mask) v along the keys:
+--- q [..., L, E], k [..., S, E], v [..., S, V] -> [..., L, V]; the dimensions
+--- in front broadcast. Memory is linear in L and S.
+---@param q Tensor
+---@param k Tensor
+---@param v Tensor
+---@param options table|nil  causal (false): query i meets keys 1 to i alone; mask, a tensor that repeats to [..., L, S]: bool, true where a key takes part, or of q's dtype, added to the scores; scale (1 / sqrt(E))
+---@return Tensor  # 0 for a query that meets no key
+function moon.attention(q, k, v, options) end
+
+--- Rows of a table by their numbers: index i64 [...], weight [V, D]
+--- -> [..., D].
+---@param index Tensor
+---@param weight Tensor
+---@param options table|nil  padding: the number, from 0, of a row that gets no gradient
+---@return Tensor
+function moon.embedding(index, weight, options) end
+
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
 ---@param name string  the module's name, or its file
@@ -445,10 +463,17 @@ function Tensor:sigmoid() end
 ---@return Tensor
 function Tensor:tanh() end
 
---- a [M, K] times b [K, N] -> [M, N].
+--- The product of matrices a [..., M, K] and b [..., K, N] -> [..., M, N];
+--- the dimensions in front broadcast. A vector is a row on the left, a column
+--- on the right, and leaves no dimension behind.
 ---@param b Tensor
 ---@return Tensor
 function Tensor:matmul(b) end
+
+--- The products of as many pairs: a [B, M, K], b [B, K, N] -> [B, M, N].
+---@param b Tensor
+---@return Tensor
+function Tensor:bmm(b) end
 
 --- exp(x) over its sum along `dim` (the last unless given).
 ---@param dim integer|nil
@@ -669,6 +694,22 @@ function Tensor:keep() end
 --- from here on.
 function Tensor:dispose() end
 
+--- Normalises each run of x's last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---@param shape integer|integer[]  of the dimensions that are normalised
+---@param weight Tensor|nil  of that shape; 1 unless given
+---@param bias Tensor|nil  of that shape; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:layer_norm(shape, weight, bias, options) end
+
+--- Normalises each channel of each image by itself: x [N, C, ...].
+---@param weight Tensor|nil  [C]; 1 unless given
+---@param bias Tensor|nil  [C]; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:instance_norm(weight, bias, options) end
+
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
 local nn = {}
@@ -722,6 +763,14 @@ local Conv2d = {}
 ---@overload fun(options: table): Dropout
 local Dropout = {}
 
+--- A row of features for each number: i64 [...] from 0 -> [..., features].
+---
+--- nn.Embedding{ count, features, padding = nil }
+--- padding: a number, from 0, whose features are zeros and stay so.
+---@class Embedding: Module
+---@overload fun(options: table): Embedding
+local Embedding = {}
+
 --- x [N, ...] -> [N, the rest].
 ---
 --- nn.Flatten{}
@@ -744,6 +793,23 @@ local GlobalAvgPool2d = {}
 ---@class GroupNorm: Module
 ---@overload fun(options: table): GroupNorm
 local GroupNorm = {}
+
+--- Normalises each channel of each image by itself (Ulyanov et al. 2016). It
+--- knows no batch: training and evaluation are the same.
+---
+--- nn.InstanceNorm2d{ channels, eps = 1e-5, affine = false }
+---@class InstanceNorm2d: Module
+---@overload fun(options: table): InstanceNorm2d
+local InstanceNorm2d = {}
+
+--- Normalises each run of the last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---
+--- nn.LayerNorm{ shape, eps = 1e-5, affine = true }
+--- shape: of the dimensions that are normalised, a number or a list.
+---@class LayerNorm: Module
+---@overload fun(options: table): LayerNorm
+local LayerNorm = {}
 
 --- y = x w^T + b: x [..., inputs] -> [..., outputs].
 ---
@@ -856,6 +922,17 @@ function Module:load_state(given) end
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end
+
+--- Attention of several heads (Vaswani et al. 2017): queries, keys and values
+--- are linear in what is given, each head attends with its share of their
+--- features, and one more linear layer joins the heads.
+---
+--- Parameters have the names and shapes of PyTorch's layer.
+---
+--- nn.MultiheadAttention{ features, heads, bias = true }
+---@class MultiheadAttention: Module
+---@overload fun(options: table): MultiheadAttention
+local MultiheadAttention = {}
 
 --- y = max(x, 0). After a Conv2d or Linear, Sequential computes it with them.
 ---
@@ -1408,13 +1485,13 @@ function contribution.measure(options) end
 
 --- What a module costs: parameters, their bytes, and FLOPs per image.
 ---
---- The FLOPs are those of its convolutions, linear layers and matrix products
---- in one forward, counted as it runs on a single image: a multiply-add is 2, a
---- bias none, a product with padding as any other. Everything else (norms,
---- activations, pooling, sums) is some per cent of that and is not counted, as
---- is usual; a module of nothing but such has 0.
+--- The FLOPs are those of its convolutions, linear layers, matrix products and
+--- attention in one forward, counted as it runs on a single image: a
+--- multiply-add is 2, a bias none, a product with padding or a mask as any
+--- other. Everything else (norms, activations, pooling, sums) is some per cent
+--- of that and is not counted, as is usual; a module of nothing but such has 0.
 ---
---- To see the calls, the three functions are replaced while a count is open.
+--- To see the calls, these functions are replaced while a count is open.
 --- One that user code took earlier into a local of its own goes unseen.
 ---@class cost
 local cost = {}
@@ -2050,6 +2127,7 @@ moon.abs = Tensor.abs
 moon.sigmoid = Tensor.sigmoid
 moon.tanh = Tensor.tanh
 moon.matmul = Tensor.matmul
+moon.bmm = Tensor.bmm
 moon.softmax = Tensor.softmax
 moon.to = Tensor.to
 moon.clone = Tensor.clone
@@ -2088,16 +2166,22 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.layer_norm = Tensor.layer_norm
+moon.instance_norm = Tensor.instance_norm
 moon.nn = nn
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
 nn.Dropout = Dropout
+nn.Embedding = Embedding
 nn.Flatten = Flatten
 nn.GlobalAvgPool2d = GlobalAvgPool2d
 nn.GroupNorm = GroupNorm
+nn.InstanceNorm2d = InstanceNorm2d
+nn.LayerNorm = LayerNorm
 nn.Linear = Linear
 nn.MaxPool2d = MaxPool2d
 nn.Module = Module
+nn.MultiheadAttention = MultiheadAttention
 nn.ReLU = ReLU
 nn.Sequential = Sequential
 nn.Sigmoid = Sigmoid

@@ -13,6 +13,8 @@ tensor. case.py says how inputs are generated.
 import os
 import textwrap
 
+import layers
+import products as many_products
 import torch
 import torch.nn.functional as F
 from case import FILES, Input, case
@@ -341,7 +343,8 @@ def optimisers():
 
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
-                    shapes, copies, optimisers):
+                    shapes, copies, optimisers, *many_products.sections(),
+                    *layers.sections()):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "

@@ -5,6 +5,8 @@ local file = {
   MaxPool2d = "max_pool2d", GlobalAvgPool2d = "global_avg_pool2d",
   Dropout = "dropout", Flatten = "flatten", GroupNorm = "group_norm",
   Sigmoid = "sigmoid", Tanh = "tanh",
+  LayerNorm = "layer_norm", InstanceNorm2d = "instance_norm2d",
+  Embedding = "embedding", MultiheadAttention = "multihead_attention",
   cross_entropy = "cross_entropy", copy = "copy",
   describe = "describe",
 }
