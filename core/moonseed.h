@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 12, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 13, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -272,14 +272,25 @@ int moon_shield(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 
 /* --- elementwise: broadcasting as in NumPy; no promotion -------------- */
 enum {
-  MOON_U_NEG, MOON_U_RELU, MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_ABS,
-  MOON_U_SIGMOID, MOON_U_TANH,
-  MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_RDIV, MOON_U_POW,  /* with s */
-  MOON_U_EQ, MOON_U_NE, MOON_U_LT, MOON_U_LE, MOON_U_GT, MOON_U_GE /* bool */
+  /* of numbers; the last ones with s, CLAMP with s and t */
+  MOON_U_NEG, MOON_U_RELU, MOON_U_ABS, MOON_U_SIGN, MOON_U_FLOOR,
+  MOON_U_CEIL, MOON_U_ROUND,
+  MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_CLAMP,
+  /* of floats; the last ones with s, SOFTPLUS with s and t */
+  MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_SIN, MOON_U_COS, MOON_U_ERF,
+  MOON_U_SIGMOID, MOON_U_TANH, MOON_U_SILU, MOON_U_GELU, MOON_U_GELU_TANH,
+  MOON_U_RDIV, MOON_U_POW, MOON_U_LEAKY_RELU, MOON_U_ELU, MOON_U_SOFTPLUS,
+  /* to bool; the first six with s */
+  MOON_U_EQ, MOON_U_NE, MOON_U_LT, MOON_U_LE, MOON_U_GT, MOON_U_GE,
+  MOON_U_ISNAN, MOON_U_ISINF, MOON_U_ISFINITE
 };
-/* y = f(x) or f(x, s): x + s, x * s, s - x, s / x, x ^ s, x == s, ... */
+/* y = f(x) or f(x, s): x + s, x * s, s - x, s / x, x ^ s, x == s, ... What
+ * each is, kernels/ref/unary.c says. */
 int moon_unary(moon_ctx *ctx, int kind, moon_tensor *x, double s,
                moon_tensor **out);
+/* y = f(x, s, t). CLAMP to [s, t], either of which may be infinite. */
+int moon_unary2(moon_ctx *ctx, int kind, moon_tensor *x, double s, double t,
+                moon_tensor **out);
 enum {
   MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_DIV, MOON_B_POW,
   MOON_B_EQ, MOON_B_NE, MOON_B_LT, MOON_B_LE, MOON_B_GT, MOON_B_GE /* bool */

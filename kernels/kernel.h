@@ -29,6 +29,7 @@ typedef struct moon_operand {
  * arange        y                  params.arange  y[i] = start + i step
  * copy          x, y               same shape; casts when dtypes differ
  * unary         x, y               params.unary; comparisons give bool
+ * unary_grad    dy, v, dx          params.unary; v is x or y, as ref's says
  * binary        a, b, y            params.binary; all of y's shape (stride 0)
  * add_into      x, y+              params.scale   y += alpha x
  * relu_grad     dy, y, dx, [db]    dx = y > 0 ? dy : 0; db[C] sums dx over
@@ -83,6 +84,7 @@ typedef struct moon_operand {
  */
 #define MOON_KERNELS(X)                                                     \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
+  X(unary_grad)                                                             \
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
@@ -98,7 +100,7 @@ enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
 typedef union moon_params {
   struct { double value; } fill;
   struct { double start, step; } arange;
-  struct { int32_t kind; double s; } unary;    /* MOON_U_* */
+  struct { int32_t kind; double s, t; } unary; /* MOON_U_* */
   struct { int32_t kind; } binary;             /* MOON_B_* */
   struct { double alpha; } scale;
   struct { int32_t kind; uint32_t dims; } reduce;  /* MOON_R_*; bit d: dim d */

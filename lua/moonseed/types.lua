@@ -406,34 +406,6 @@ function Tensor:pow(other) end
 ---@return Tensor
 function Tensor:neg() end
 
---- max(x, 0), element by element.
----@return Tensor
-function Tensor:relu() end
-
---- e to the power of each element.
----@return Tensor
-function Tensor:exp() end
-
---- The natural logarithm of each element.
----@return Tensor
-function Tensor:log() end
-
---- The square root of each element.
----@return Tensor
-function Tensor:sqrt() end
-
---- The absolute value of each element.
----@return Tensor
-function Tensor:abs() end
-
---- 1 / (1 + e^-x) of each element.
----@return Tensor
-function Tensor:sigmoid() end
-
---- The hyperbolic tangent of each element.
----@return Tensor
-function Tensor:tanh() end
-
 --- a [M, K] times b [K, N] -> [M, N].
 ---@param b Tensor
 ---@return Tensor
@@ -488,6 +460,105 @@ function Tensor:statistics() end
 --- The statistics of the tensor's gradient; nil without one.
 ---@return Tensor|nil  # f32 [3]
 function Tensor:grad_stats() end
+
+--- The absolute value of each element.
+---@return Tensor
+function Tensor:abs() end
+
+--- -1, 0 or 1 as each element is below, at or above 0; of NaN, 0.
+---@return Tensor
+function Tensor:sign() end
+
+--- The nearest whole number below each element; its gradient is 0.
+---@return Tensor
+function Tensor:floor() end
+
+--- The nearest whole number above each element; its gradient is 0.
+---@return Tensor
+function Tensor:ceil() end
+
+--- The nearest whole number, of two the even one; its gradient is 0.
+---@return Tensor
+function Tensor:round() end
+
+--- Each element, but at least `min` and at most `max`. Outside, and where x is
+--- NaN, which stays, the gradient is 0.
+---@param min number|nil  none unless given
+---@param max number|nil  none unless given
+---@return Tensor
+function Tensor:clamp(min, max) end
+
+--- e to the power of each element.
+---@return Tensor
+function Tensor:exp() end
+
+--- The natural logarithm of each element.
+---@return Tensor
+function Tensor:log() end
+
+--- The square root of each element.
+---@return Tensor
+function Tensor:sqrt() end
+
+--- The sine of each element.
+---@return Tensor
+function Tensor:sin() end
+
+--- The cosine of each element.
+---@return Tensor
+function Tensor:cos() end
+
+--- The error function of each element.
+---@return Tensor
+function Tensor:erf() end
+
+--- max(x, 0), element by element.
+---@return Tensor
+function Tensor:relu() end
+
+--- 1 / (1 + e^-x) of each element.
+---@return Tensor
+function Tensor:sigmoid() end
+
+--- The hyperbolic tangent of each element.
+---@return Tensor
+function Tensor:tanh() end
+
+--- x times its sigmoid, also called swish.
+---@return Tensor
+function Tensor:silu() end
+
+--- x times the normal distribution's P(X <= x): Hendrycks and Gimpel 2016.
+---@param options table|nil  approximate: "none", or "tanh" for their formula with a tanh
+---@return Tensor
+function Tensor:gelu(options) end
+
+--- x above 0, slope x below.
+---@param slope number|nil  0.01 unless given
+---@return Tensor
+function Tensor:leaky_relu(slope) end
+
+--- x above 0, alpha (e^x - 1) below: Clevert et al. 2016.
+---@param alpha number|nil  1 unless given
+---@return Tensor
+function Tensor:elu(alpha) end
+
+--- log(1 + e^(beta x)) / beta; x itself where beta x is above the threshold.
+---@param options table|nil  beta (1), threshold (20)
+---@return Tensor
+function Tensor:softplus(options) end
+
+--- Whether each element is NaN.
+---@return Tensor  # bool
+function Tensor:isnan() end
+
+--- Whether each element is infinite.
+---@return Tensor  # bool
+function Tensor:isinf() end
+
+--- Whether each element is neither NaN nor infinite.
+---@return Tensor  # bool
+function Tensor:isfinite() end
 
 --- Places of the first largest along a dimension, along
 --- those of a list as if they were one (the last named runs fastest), or among all;
@@ -2031,13 +2102,6 @@ moon.mul = Tensor.mul
 moon.div = Tensor.div
 moon.pow = Tensor.pow
 moon.neg = Tensor.neg
-moon.relu = Tensor.relu
-moon.exp = Tensor.exp
-moon.log = Tensor.log
-moon.sqrt = Tensor.sqrt
-moon.abs = Tensor.abs
-moon.sigmoid = Tensor.sigmoid
-moon.tanh = Tensor.tanh
 moon.matmul = Tensor.matmul
 moon.softmax = Tensor.softmax
 moon.to = Tensor.to
@@ -2049,6 +2113,29 @@ moon.fill_ = Tensor.fill_
 moon.add_ = Tensor.add_
 moon.statistics = Tensor.statistics
 moon.grad_stats = Tensor.grad_stats
+moon.abs = Tensor.abs
+moon.sign = Tensor.sign
+moon.floor = Tensor.floor
+moon.ceil = Tensor.ceil
+moon.round = Tensor.round
+moon.clamp = Tensor.clamp
+moon.exp = Tensor.exp
+moon.log = Tensor.log
+moon.sqrt = Tensor.sqrt
+moon.sin = Tensor.sin
+moon.cos = Tensor.cos
+moon.erf = Tensor.erf
+moon.relu = Tensor.relu
+moon.sigmoid = Tensor.sigmoid
+moon.tanh = Tensor.tanh
+moon.silu = Tensor.silu
+moon.gelu = Tensor.gelu
+moon.leaky_relu = Tensor.leaky_relu
+moon.elu = Tensor.elu
+moon.softplus = Tensor.softplus
+moon.isnan = Tensor.isnan
+moon.isinf = Tensor.isinf
+moon.isfinite = Tensor.isfinite
 moon.argmax = Tensor.argmax
 moon.argmin = Tensor.argmin
 moon.max = Tensor.max

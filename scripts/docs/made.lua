@@ -110,7 +110,8 @@ takes its place, for seeds planted from then on.
 --- other files have comes last, under their own first sentence.
 M.topics = {
   { "create", "Making tensors" }, { "tensor", "Facts about a tensor" },
-  { "ops", "Elementwise, products, casts, copies" },
+  { "ops", "Arithmetic, comparisons, products, casts, copies" },
+  { "functions", "Functions of one tensor" },
   { "reduce", "Reductions" }, { "views", "Views and picking" },
   { "read", "Reading values" }, { "neural", "What layers are made of" },
   { "grad", "Gradients" }, { "recompute", "Gradients" },

@@ -1,0 +1,54 @@
+"""Golden cases of functions of one tensor: on [-2, 2], with gradients; far out,
+with gradients; and at the ends of the numbers and NaN, without.
+
+`args` is what the call has after its tensors.
+"""
+
+import torch
+import torch.nn.functional as F
+from case import Input, case
+
+FUNCTIONS = {  # op: calls, each of the name, PyTorch's function, args
+    "sign": [("", torch.sign, [])],
+    "floor": [("", torch.floor, [])],
+    "ceil": [("", torch.ceil, [])],
+    "round": [("", torch.round, [])],
+    "sin": [("", torch.sin, [])],
+    "cos": [("", torch.cos, [])],
+    "erf": [("", torch.erf, [])],
+    "silu": [("", F.silu, [])],
+    "gelu": [
+        ("", F.gelu, []),
+        (", by tanh", lambda x: F.gelu(x, approximate="tanh"),
+         [{"approximate": "tanh"}]),
+    ],
+    "leaky_relu": [
+        ("", F.leaky_relu, []),
+        (" of slope 0.2", lambda x: F.leaky_relu(x, 0.2), [0.2]),
+    ],
+    "elu": [("", F.elu, []), (" of alpha 2", lambda x: F.elu(x, 2.0), [2.0])],
+    "softplus": [
+        ("", F.softplus, []),
+        (" of beta 2, threshold 3", lambda x: F.softplus(x, 2.0, 3.0),
+         [{"beta": 2.0, "threshold": 3.0}]),
+    ],
+    "clamp": [
+        (" to [-0.5, 1]", lambda x: x.clamp(-0.5, 1.0), [-0.5, 1.0]),
+        (" from 0.25", lambda x: x.clamp(min=0.25), [0.25]),
+        (" to bounds that cross", lambda x: x.clamp(1.0, -1.0), [1.0, -1.0]),
+    ],
+    "isnan": [("", torch.isnan, [])],
+    "isinf": [("", torch.isinf, [])],
+    "isfinite": [("", torch.isfinite, [])],
+}
+
+
+def functions():
+    for op, calls in FUNCTIONS.items():
+        for name, run, args in calls:
+            for where, described in [
+                ("near 0", Input(2, 3, 4)),
+                ("far out", Input(3, 5, fill="wide", grad=True)),
+                ("at the ends", Input(2, 8, fill="extreme", grad=False)),
+            ]:
+                case("function", op, where + name, [described], run, args=args)
