@@ -292,11 +292,16 @@ int moon_unary(moon_ctx *ctx, int kind, moon_tensor *x, double s,
 int moon_unary2(moon_ctx *ctx, int kind, moon_tensor *x, double s, double t,
                 moon_tensor **out);
 enum {
-  MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_DIV, MOON_B_POW,
-  MOON_B_EQ, MOON_B_NE, MOON_B_LT, MOON_B_LE, MOON_B_GT, MOON_B_GE /* bool */
+  MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_MIN, MOON_B_MAX,
+  MOON_B_DIV, MOON_B_POW,                      /* of floats */
+  MOON_B_EQ, MOON_B_NE, MOON_B_LT, MOON_B_LE, MOON_B_GT, MOON_B_GE, /* bool */
+  MOON_B_AND, MOON_B_OR, MOON_B_XOR            /* bool; true is not 0 */
 };
 int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
                 moon_tensor **out);
+/* y = c ? a : b; c is bool. */
+int moon_where(moon_ctx *ctx, moon_tensor *c, moon_tensor *a, moon_tensor *b,
+               moon_tensor **out);
 int moon_cast(moon_ctx *ctx, moon_tensor *x, int dtype, moon_tensor **out);
 int moon_to_device(moon_ctx *ctx, moon_tensor *x, int device,
                    moon_tensor **out);

@@ -31,6 +31,7 @@ typedef struct moon_operand {
  * unary         x, y               params.unary; comparisons give bool
  * unary_grad    dy, v, dx          params.unary; v is x or y, as ref's says
  * binary        a, b, y            params.binary; all of y's shape (stride 0)
+ * where         c, a, b, y         y = c ? a : b; all of y's shape; c is bool
  * add_into      x, y+              params.scale   y += alpha x
  * relu_grad     dy, y, dx, [db]    dx = y > 0 ? dy : 0; db[C] sums dx over
  *                                  all dimensions but 1
@@ -84,7 +85,7 @@ typedef struct moon_operand {
  */
 #define MOON_KERNELS(X)                                                     \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
-  X(unary_grad)                                                             \
+  X(unary_grad) X(where)                                                    \
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \

@@ -58,6 +58,7 @@ for _, op in ipairs{ "max", "min", "argmax", "argmin" } do
   end
 end
 
+function run.where_positive(_, c, a, b) return c:gt(0):where(a, b) end
 function run.softmax(p, x) return x:softmax(p.dim) end
 function run.cross_entropy(_, x, l) return moon.cross_entropy(x, l) end
 function run.dropout(p, x) return moon.dropout(x, p.rate) end

@@ -47,17 +47,26 @@ end
 
 local one = ffi.new("int64_t[1]")
 
---- A scalar of x's dtype, where x is.
+--- A scalar where x is.
 ---@param x userdata
+---@param dtype integer
 ---@param s number
 ---@return userdata
-function M.scalar_like(x, s)
-  local dtype, device = C.moon_tensor_dtype(x.p), C.moon_tensor_device(x.p)
+function M.scalar(x, dtype, s)
+  local device = C.moon_tensor_device(x.p)
   if device == live.device then
     return call(C.moon_full, dtype, 0, one, s, out)
   end
   return context.with_stream(live.stream, device, call, C.moon_full, dtype, 0,
                              one, s, out)
+end
+
+--- A scalar of x's dtype where x is.
+---@param x userdata
+---@param s number
+---@return userdata
+function M.scalar_like(x, s)
+  return M.scalar(x, C.moon_tensor_dtype(x.p), s)
 end
 
 --- Elements that are booleans are numbers to the core.

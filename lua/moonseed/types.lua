@@ -560,6 +560,44 @@ function Tensor:isinf() end
 ---@return Tensor  # bool
 function Tensor:isfinite() end
 
+--- The smaller of two tensors, element by element; NaN where one is. Equals
+--- share the gradient.
+---@param b Tensor|number
+---@return Tensor
+function Tensor:minimum(b) end
+
+--- The larger of two tensors, element by element; NaN where one is. Equals
+--- share the gradient.
+---@param b Tensor|number
+---@return Tensor
+function Tensor:maximum(b) end
+
+--- Of a where the condition holds, of b elsewhere: moon.where(c, a, b), or
+--- c:where(a, b). All broadcast; a and b are of one dtype.
+---@param a Tensor|number
+---@param b Tensor|number  both numbers: f32
+---@return Tensor
+function Tensor:where(a, b) end
+
+--- Whether each element is false, or 0.
+---@return Tensor  # bool
+function Tensor:logical_not() end
+
+--- Whether both are true, or not 0, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_and(b) end
+
+--- Whether one is true, or not 0, or both are, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_or(b) end
+
+--- Whether just one is true, or not 0, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_xor(b) end
+
 --- Places of the first largest along a dimension, along
 --- those of a list as if they were one (the last named runs fastest), or among all;
 --- i64, from 0.
@@ -2136,6 +2174,13 @@ moon.softplus = Tensor.softplus
 moon.isnan = Tensor.isnan
 moon.isinf = Tensor.isinf
 moon.isfinite = Tensor.isfinite
+moon.minimum = Tensor.minimum
+moon.maximum = Tensor.maximum
+moon.where = Tensor.where
+moon.logical_not = Tensor.logical_not
+moon.logical_and = Tensor.logical_and
+moon.logical_or = Tensor.logical_or
+moon.logical_xor = Tensor.logical_xor
 moon.argmax = Tensor.argmax
 moon.argmin = Tensor.argmin
 moon.max = Tensor.max

@@ -112,6 +112,7 @@ M.topics = {
   { "create", "Making tensors" }, { "tensor", "Facts about a tensor" },
   { "ops", "Arithmetic, comparisons, products, casts, copies" },
   { "functions", "Functions of one tensor" },
+  { "choose", "Conditions, and what picks by them" },
   { "reduce", "Reductions" }, { "views", "Views and picking" },
   { "read", "Reading values" }, { "neural", "What layers are made of" },
   { "grad", "Gradients" }, { "recompute", "Gradients" },

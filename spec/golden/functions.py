@@ -43,7 +43,34 @@ FUNCTIONS = {  # op: calls, each of the name, PyTorch's function, args
 }
 
 
+def choices():
+    """Of two tensors with ties and NaN; of masks."""
+    coarse = lambda *shape: Input(*shape, fill="coarse", grad=True)
+    extreme = lambda: Input(4, 4, fill="extreme", grad=False)
+    for op in ("minimum", "maximum"):
+        fn = getattr(torch, op)
+        case("function", op, "[3, 4] with [4]", [Input(3, 4), Input(4)], fn,
+             args=[])
+        case("function", op, "with ties", [coarse(3, 4), coarse(3, 1)], fn,
+             args=[])
+        case("function", op, "at the ends", [extreme(), extreme()], fn,
+             args=[])
+    for op in ("logical_and", "logical_or", "logical_xor"):
+        fill = dict(fill="coarse", grad=False)
+        case("function", op, "of numbers", [Input(4, 5, **fill),
+             Input(5, **fill)], getattr(torch, op), args=[])
+    case("function", "logical_not", "at the ends", [extreme()],
+         torch.logical_not, args=[])
+    for shape, a, b in [((3, 4),) * 3, ((3, 1), (4,), (2, 1, 1)),
+                        ((2, 3, 4), (4,), ())]:
+        case("function", "where_positive",
+             f"{list(shape)} picks {list(a)}, {list(b)}",
+             [Input(*shape, grad=False), Input(*a), Input(*b)],
+             lambda c, x, y: torch.where(c > 0, x, y))
+
+
 def functions():
+    choices()
     for op, calls in FUNCTIONS.items():
         for name, run, args in calls:
             for where, described in [

@@ -106,13 +106,24 @@ static pair pair_of(const moon_call *call) {
   return (pair){(float)call->params.unary.s, (float)call->params.unary.t};
 }
 
+static cpu_loop loop_of(const moon_call *call) {
+  const moon_operand *o[] = {&call->arg[1], &call->arg[0]};
+  return cpu_loop_of(o, 2);
+}
+
+/* Of bool: no other comparison than x == 0, its negation. */
 CPU_COVERS(unary) {
   const moon_operand *x = &call->arg[0], *y = &call->arg[1];
   int kind = call->params.unary.kind;
-  if (!cpu_is_f32(x) || moon_operand_numel(y) == 0) return false;
+  if (moon_operand_numel(y) == 0) return false;
+  if (x->dtype == MOON_BOOL) {
+    cpu_loop l = loop_of(call);
+    return kind == MOON_U_EQ && call->params.unary.s == 0 &&
+           cpu_loop_is_flat(&l);
+  }
+  if (!cpu_is_f32(x)) return false;
   if (kind >= MOON_U_EQ) {
-    const moon_operand *o[] = {y, x};
-    cpu_loop l = cpu_loop_of(o, 2);
+    cpu_loop l = loop_of(call);
     return cpu_inner(&l, 0) == 1;
   }
   return number_of(kind, call->params.unary.s) != NULL;
@@ -123,6 +134,11 @@ CPU_CUT(unary) {
   int64_t n = moon_operand_numel(&call->arg[1]);
   int work = kind < MOON_U_EQ ? numbers[kind].work : 1;
   cpu_phase(plan, n, (double)n * (work > 1 ? work : 1), 0.15);
+}
+
+static void negate(int64_t n, const uint8_t *restrict x,
+                   uint8_t *restrict y) {
+  for (int64_t i = 0; i < n; i++) y[i] = x[i] == 0;
 }
 
 static void run_bools(const moon_call *call, const cpu_loop *l, cpu_walk w) {
@@ -150,12 +166,14 @@ static void run_numbers(const moon_call *call, const cpu_loop *l, cpu_walk w) {
 }
 
 CPU_RUN(unary) {
-  const moon_operand *o[] = {&call->arg[1], &call->arg[0]};
-  cpu_loop l = cpu_loop_of(o, 2);
+  cpu_loop l = loop_of(call);
   int64_t lo, hi;
   cpu_share(plan, phase, part, l.numel, CPU_GRAIN, &lo, &hi);
   cpu_walk w = cpu_walk_from(&l, lo, hi, simd_piece(&l));
-  if (call->params.unary.kind >= MOON_U_EQ) {
+  if (call->arg[0].dtype == MOON_BOOL) {
+    negate(hi - lo, (const uint8_t *)call->arg[0].data + lo,
+           (uint8_t *)call->arg[1].data + lo);
+  } else if (call->params.unary.kind >= MOON_U_EQ) {
     run_bools(call, &l, w);
   } else {
     run_numbers(call, &l, w);
