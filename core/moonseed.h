@@ -314,14 +314,18 @@ int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x, double alpha);
 
 /* --- reductions ------------------------------------------------------- */
 enum { MOON_R_SUM, MOON_R_MEAN, MOON_R_MAX, MOON_R_MIN, MOON_R_NORM,
-       MOON_R_VAR };
-/* Over `n` dimensions (0: all). norm is Euclidean, var unbiased. */
+       MOON_R_VAR, MOON_R_STD, MOON_R_PROD, MOON_R_LOGSUMEXP,
+       MOON_R_ANY, MOON_R_ALL };
+/* Over `n` dimensions (0: all). norm is Euclidean, var and std unbiased. */
 int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
                 const int32_t *dims, int keepdim, moon_tensor **out);
 /* kind MAX or MIN over one dimension: values (may be NULL) and i64 indices,
  * the first of equals. dim -1: over all, flattened. */
 int moon_arg_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int dim,
                     int keepdim, moon_tensor **values, moon_tensor **indices);
+
+/* Sums of x's elements up to each one along a dimension. */
+int moon_cumsum(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
 
 /* --- neural ----------------------------------------------------------- */
 enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU };
@@ -340,6 +344,8 @@ int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
 int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 int epilogue, moon_tensor **out);
 int moon_softmax(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
+int moon_log_softmax(moon_ctx *ctx, moon_tensor *x, int dim,
+                     moon_tensor **out);
 /* logits [N,C], labels i64 [N] in [0, C) -> mean loss, a scalar. */
 int moon_cross_entropy(moon_ctx *ctx, moon_tensor *logits, moon_tensor *labels,
                        moon_tensor **out);

@@ -38,8 +38,12 @@ typedef struct moon_operand {
  * reduce        x, y               params.reduce; y has x's ndim, reduced
  *                                  dimensions of size 1
  * arg_reduce    x, [y], i          params.reduce, one dimension; i is i64
+ * any           x, y               params.reduce, ANY or ALL; x and y are bool
+ * cumsum        x, y               params.scan
  * softmax       x, y               params.dim
  * softmax_grad  dy, y, dx          params.dim
+ * log_softmax   x, y               params.dim
+ * log_softmax_grad dy, y, dx       params.dim
  * cross_entropy x[N,C], l[N], loss[], s[2,N]   s: each row's maximum, and the
  *                                  sum of exp(x - maximum)
  * cross_entropy_grad dloss[], x, l, s, dx
@@ -85,7 +89,8 @@ typedef struct moon_operand {
  */
 #define MOON_KERNELS(X)                                                     \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
-  X(unary_grad) X(where)                                                    \
+  X(unary_grad) X(where) X(any) X(cumsum) X(log_softmax)                    \
+  X(log_softmax_grad)                                                       \
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
@@ -106,6 +111,7 @@ typedef union moon_params {
   struct { double alpha; } scale;
   struct { int32_t kind; uint32_t dims; } reduce;  /* MOON_R_*; bit d: dim d */
   struct { int32_t dim; } dim;
+  struct { int32_t dim, reverse; } scan;       /* 1: from the end */
   struct { int32_t epilogue, accumulate; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;

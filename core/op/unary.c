@@ -76,7 +76,7 @@ enum keep { KEEP_NOTHING, KEEP_X, KEEP_Y };
 enum takes { NUMBERS, FLOATS, ALL };  /* NUMBERS: all dtypes but bool */
 
 typedef struct row {
-  moon__rule rule;            /* its name is the op's; backward NULL: no rule */
+  moon__rule rule;            /* its name is the op's; bool has no gradient */
   const char *gradient_name;
   enum takes takes;
   int numbers;                /* how many of s and t it takes */
@@ -188,12 +188,10 @@ static int run(moon_ctx *ctx, const moon_params *params, moon_tensor *x,
   if (status < 0) return status;
   moon__arg args[] = {{x, MOON__READ, NULL}, {y, MOON__WRITE, NULL}};
   status = moon__run(ctx, r->rule.name, MOON_K_unary, params, args, 2);
-  if (r->rule.backward) {
-    moon__node *node = moon__record(ctx, &r->rule, status, y, &x, 1);
-    if (node) node->params = *params;
-    if (node && r->keep != KEEP_NOTHING) {
-      moon__save(node, r->keep == KEEP_X ? x : y);
-    }
+  moon__node *node = moon__record(ctx, &r->rule, status, y, &x, 1);
+  if (node) {
+    node->params = *params;
+    if (r->keep != KEEP_NOTHING) moon__save(node, r->keep == KEEP_X ? x : y);
   }
   return moon__finish(status, y, out);
 }

@@ -126,6 +126,15 @@ function methods.softmax(x, dim)
   return after(call(C.moon_softmax, p, dim, out), x)
 end
 
+--- The logarithm of the softmax along `dim` (the last unless given).
+---@param dim integer|nil
+---@return userdata  of the same shape
+function methods.log_softmax(x, dim)
+  local p = pointer("log_softmax", "x", x)
+  dim = check.dim("log_softmax", dim or -1, C.moon_tensor_ndim(p))
+  return after(call(C.moon_log_softmax, p, dim, out), x)
+end
+
 -- --- copies and casts ----------------------------------------------------
 
 local function to_one(x, what)

@@ -416,6 +416,11 @@ function Tensor:matmul(b) end
 ---@return Tensor  # of the same shape
 function Tensor:softmax(dim) end
 
+--- The logarithm of the softmax along `dim` (the last unless given).
+---@param dim integer|nil
+---@return Tensor  # of the same shape
+function Tensor:log_softmax(dim) end
+
 --- The tensor as another dtype, on another device, or both; itself if it is
 --- that.
 ---@param what string  a dtype or a device
@@ -598,6 +603,18 @@ function Tensor:logical_or(b) end
 ---@return Tensor  # bool
 function Tensor:logical_xor(b) end
 
+--- Whether all elements are true, or not 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # bool
+function Tensor:all(over, options) end
+
+--- Whether any element is true, or not 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # bool
+function Tensor:any(over, options) end
+
 --- Places of the first largest along a dimension, along
 --- those of a list as if they were one (the last named runs fastest), or among all;
 --- i64, from 0.
@@ -613,6 +630,12 @@ function Tensor:argmax(over, options) end
 ---@param options table|nil  keepdim (false)
 ---@return Tensor
 function Tensor:argmin(over, options) end
+
+--- The logarithm of the sum of e^t.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:logsumexp(over, options) end
 
 --- The largest values.
 ---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
@@ -640,6 +663,18 @@ function Tensor:min(over, options) end
 ---@return Tensor
 function Tensor:norm(over, options) end
 
+--- The product, of integers in i64.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:prod(over, options) end
+
+--- The root of the unbiased variance.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:std(over, options) end
+
 --- The sum.
 ---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
 ---@param options table|nil  keepdim (false)
@@ -651,6 +686,12 @@ function Tensor:sum(over, options) end
 ---@param options table|nil  keepdim (false)
 ---@return Tensor
 function Tensor:var(over, options) end
+
+--- The sums of the elements up to each one along a dimension; of integers and
+--- bool in i64.
+---@param dim integer
+---@return Tensor  # of the same shape
+function Tensor:cumsum(dim) end
 
 --- The same elements under another shape; copies when it must. One extent may
 --- be -1: what is left.
@@ -2142,6 +2183,7 @@ moon.pow = Tensor.pow
 moon.neg = Tensor.neg
 moon.matmul = Tensor.matmul
 moon.softmax = Tensor.softmax
+moon.log_softmax = Tensor.log_softmax
 moon.to = Tensor.to
 moon.clone = Tensor.clone
 moon.detach = Tensor.detach
@@ -2181,14 +2223,20 @@ moon.logical_not = Tensor.logical_not
 moon.logical_and = Tensor.logical_and
 moon.logical_or = Tensor.logical_or
 moon.logical_xor = Tensor.logical_xor
+moon.all = Tensor.all
+moon.any = Tensor.any
 moon.argmax = Tensor.argmax
 moon.argmin = Tensor.argmin
+moon.logsumexp = Tensor.logsumexp
 moon.max = Tensor.max
 moon.mean = Tensor.mean
 moon.min = Tensor.min
 moon.norm = Tensor.norm
+moon.prod = Tensor.prod
+moon.std = Tensor.std
 moon.sum = Tensor.sum
 moon.var = Tensor.var
+moon.cumsum = Tensor.cumsum
 moon.reshape = Tensor.reshape
 moon.view = Tensor.view
 moon.shield = Tensor.shield

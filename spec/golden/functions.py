@@ -69,8 +69,42 @@ def choices():
              lambda c, x, y: torch.where(c > 0, x, y))
 
 
+def reductions():
+    ops = {
+        "std": lambda x, d: x.std(d),
+        "prod": lambda x, d: x.prod(d[0]) if len(d) == 1 else
+        x.prod(d[0]).prod(d[1] - 1),
+        "logsumexp": torch.logsumexp,
+    }
+    for op, fn in ops.items():
+        for dims in ([1], [3], [2, 3]):
+            case("function", op, f"over {dims}", [Input(2, 3, 4)],
+                 lambda x, fn=fn, d=dims: fn(x, [i - 1 for i in d]),
+                 args=[dims])
+    case("function", "prod", "with zeros",
+         [Input(6, 3, fill="coarse", grad=True)], lambda x: x.prod(1),
+         args=[2])
+    for fill in ("wide", "extreme"):
+        case("function", "logsumexp", fill,
+             [Input(6, 5, fill=fill, grad=fill == "wide")],
+             lambda x: x.logsumexp(1), args=[2])
+        case("function", "log_softmax", fill,
+             [Input(6, 5, fill=fill, grad=fill == "wide")],
+             lambda x: x.log_softmax(1), args=[2])
+    for dim in (1, 2, 3):
+        case("function", "log_softmax", f"over {dim}", [Input(2, 3, 4)],
+             lambda x, d=dim: x.log_softmax(d - 1), args=[dim])
+        case("function", "cumsum", f"over {dim}", [Input(2, 3, 4)],
+             lambda x, d=dim: x.cumsum(d - 1), args=[dim])
+        for op in ("any", "all"):
+            case("function", op, f"over {dim}",
+                 [Input(2, 3, 4, fill="coarse", grad=False)],
+                 lambda x, o=op, d=dim: getattr(x, o)(d - 1), args=[dim])
+
+
 def functions():
     choices()
+    reductions()
     for op, calls in FUNCTIONS.items():
         for name, run, args in calls:
             for where, described in [
