@@ -346,9 +346,22 @@ int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
 int moon_softmax(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
 int moon_log_softmax(moon_ctx *ctx, moon_tensor *x, int dim,
                      moon_tensor **out);
-/* logits [N,C], labels i64 [N] in [0, C) -> mean loss, a scalar. */
+enum { MOON_LOSS_MEAN, MOON_LOSS_SUM, MOON_LOSS_NONE };
+typedef struct moon_cross_entropy_params {
+  double label_smoothing;  /* in [0, 1] */
+  int64_t ignore_index;    /* rows of this label do not count */
+  int32_t reduction;       /* MOON_LOSS_*: to a scalar, or [N] */
+} moon_cross_entropy_params;
+/* logits [N,C], labels i64 [N] in [0, C), weight [C] or NULL. Also logits [C]
+ * and [N,C,...]; labels then have their shape without C. MEAN divides by the
+ * sum of the labels' weights. p NULL: the mean, -100 ignored, no smoothing. */
 int moon_cross_entropy(moon_ctx *ctx, moon_tensor *logits, moon_tensor *labels,
-                       moon_tensor **out);
+                       moon_tensor *weight,
+                       const moon_cross_entropy_params *p, moon_tensor **out);
+/* The same of logarithms of probabilities; no label smoothing. */
+int moon_nll(moon_ctx *ctx, moon_tensor *logs, moon_tensor *labels,
+             moon_tensor *weight, const moon_cross_entropy_params *p,
+             moon_tensor **out);
 typedef struct moon_pool2d_params {
   int64_t kernel[2], stride[2], padding[2];
 } moon_pool2d_params;

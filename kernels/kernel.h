@@ -44,9 +44,10 @@ typedef struct moon_operand {
  * softmax_grad  dy, y, dx          params.dim
  * log_softmax   x, y               params.dim
  * log_softmax_grad dy, y, dx       params.dim
- * cross_entropy x[N,C], l[N], loss[], s[2,N]   s: each row's maximum, and the
- *                                  sum of exp(x - maximum)
- * cross_entropy_grad dloss[], x, l, s, dx
+ * cross_entropy x[N,C], l[N], loss, [s[2,N]], [w[C]]   params.loss; loss is [],
+ *                                  of NONE [N]. s: each row's maximum, and the
+ *                                  sum of exp(x - maximum); none of logarithms
+ * cross_entropy_grad dloss, x, l, [s], dx, [w]         params.loss
  * matmul        a[M,K], b[K,N], y[M,N], [bias[N]]   params.matmul; any strides
  * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
  * conv2d_grad_x dy, w, dx, [p]     params.conv
@@ -112,6 +113,7 @@ typedef union moon_params {
   struct { int32_t kind; uint32_t dims; } reduce;  /* MOON_R_*; bit d: dim d */
   struct { int32_t dim; } dim;
   struct { int32_t dim, reverse; } scan;       /* 1: from the end */
+  struct { moon_cross_entropy_params p; int32_t is_log; } loss;
   struct { int32_t epilogue, accumulate; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;

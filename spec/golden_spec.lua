@@ -5,7 +5,7 @@ local moon = require "moonseed"
 local golden = require "support.golden"
 local task = require "support.task"
 
-local groups = { "conv2d", "copy", "elementwise", "function", "matmul",
+local groups = { "conv2d", "copy", "elementwise", "function", "loss", "matmul",
                  "neural", "reduce", "sgd", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
@@ -60,7 +60,23 @@ end
 
 function run.where_positive(_, c, a, b) return c:gt(0):where(a, b) end
 function run.softmax(p, x) return x:softmax(p.dim) end
-function run.cross_entropy(_, x, l) return moon.cross_entropy(x, l) end
+
+-- Losses: p.args holds the options, a third input is the weight.
+for _, op in ipairs{ "cross_entropy", "nll", "mse", "l1", "huber", "smooth_l1",
+                     "bce_with_logits", "kl_div" } do
+  run[op] = function(p, x, y, weight)
+    local o = { weight = weight }
+    for name, value in pairs(p.args and p.args[1] or {}) do o[name] = value end
+    return moon.nn[op](x, y, o)
+  end
+end
+
+function run.bce_weighted(p, x, y, pos_weight, weight)
+  return moon.nn.bce_with_logits(x, y, { pos_weight = pos_weight,
+                                         weight = weight,
+                                         reduction = p.reduction })
+end
+
 function run.dropout(p, x) return moon.dropout(x, p.rate) end
 
 function run.max_pool2d(p, x)

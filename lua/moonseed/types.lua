@@ -137,11 +137,22 @@ function moon.max_pool2d_params(options) end
 ---@return Tensor  # of the same shape
 function moon.batch_norm(x, options) end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+--- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
+--- of logits [C] or [N, C, ...]; labels have their shape without C.
 ---@param logits Tensor
 ---@param labels Tensor
+---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
 ---@return Tensor
-function moon.cross_entropy(logits, labels) end
+function moon.cross_entropy(logits, labels, options) end
+
+--- The negative log-likelihood of labels i64 [N] from 0, given logarithms of
+--- probabilities [N, C], as log_softmax makes them: a scalar. Also of [C] or
+--- [N, C, ...].
+---@param logs Tensor
+---@param labels Tensor
+---@param options table|nil  weight, ignore_index, reduction; see cross_entropy
+---@return Tensor
+function moon.nll(logs, labels, options) end
 
 --- Runs `fn`; returns once every gradient of its backward passes is complete.
 --- Raises if a task that it started has not ended.
@@ -812,6 +823,16 @@ function Tensor:dispose() end
 ---@class nn
 local nn = {}
 
+--- Binary cross-entropy of logits, told from the side that keeps its digits.
+---
+--- For each logit x and target y in [0, 1] the cross-entropy of y and the
+--- sigmoid of x, and their mean.
+---@param logits Tensor
+---@param target Tensor  of their shape
+---@param options table|nil  pos_weight, a tensor that broadcasts to their shape: what y's own share counts; weight, likewise, what an element counts; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.bce_with_logits(logits, target, options) end
+
 --- nn.copy(module): the same module again, with tensors of its own.
 ---
 --- What is shared inside (a tensor or a module under two names) is shared in the
@@ -827,11 +848,70 @@ local nn = {}
 ---@return Module
 function nn.copy(module) end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+--- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
+--- of logits [C] or [N, C, ...]; labels have their shape without C.
 ---@param logits Tensor
 ---@param labels Tensor
+---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
 ---@return Tensor
-function nn.cross_entropy(logits, labels) end
+function nn.cross_entropy(logits, labels, options) end
+
+--- Huber's loss (1964): squared near 0, straight beyond delta.
+---
+--- d^2 / 2 of each difference d up to delta, delta (|d| - delta / 2) beyond,
+--- and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  delta (1), above 0; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.huber(input, target, options) end
+
+--- The Kullback-Leibler divergence of a distribution from its logarithms.
+---
+--- target (log target - input) of each element, and their mean; 0 where the
+--- target is.
+---@param input Tensor  logarithms of probabilities
+---@param target Tensor  probabilities, of its shape
+---@param options table|nil  log_target (false): the target is logarithms, too; reduction: "mean", "batchmean" (the sum over the first extent), "sum" or "none"
+---@return Tensor
+function nn.kl_div(input, target, options) end
+
+--- The mean absolute error.
+---
+--- |input - target| of each element, and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.l1(input, target, options) end
+
+--- The mean squared error.
+---
+--- (input - target)^2 of each element, and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.mse(input, target, options) end
+
+--- The negative log-likelihood of labels i64 [N] from 0, given logarithms of
+--- probabilities [N, C], as log_softmax makes them: a scalar. Also of [C] or
+--- [N, C, ...].
+---@param logs Tensor
+---@param labels Tensor
+---@param options table|nil  weight, ignore_index, reduction; see cross_entropy
+---@return Tensor
+function nn.nll(logs, labels, options) end
+
+--- The smooth L1 loss: Huber's loss over beta (Girshick 2015).
+---
+--- d^2 / (2 beta) of each difference d up to beta, |d| - beta / 2 beyond, and
+--- their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  beta (1); of beta 0 it is nn.l1; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.smooth_l1(input, target, options) end
 
 --- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
 --- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In

@@ -123,6 +123,7 @@ M.topics = {
   { "choose", "Conditions, and what picks by them" },
   { "reduce", "Reductions" }, { "views", "Views and picking" },
   { "read", "Reading values" }, { "neural", "What layers are made of" },
+  { "loss", "Losses" },
   { "grad", "Gradients" }, { "recompute", "Gradients" },
   { "user_op", "Gradients" }, { "verbs", "Tasks" }, { "task", "Tasks" },
   { "loop", "Tasks" }, { "stream", "Streams" }, { "tidy", "Memory" },

@@ -26,6 +26,7 @@ FILLS = {  # from a whole number in [0, 65536] to a value exact in f32
     "positive": lambda s: (s + 4096) / 2**15,  # [0.125, 2.125]
     "wide": lambda s: (s - 32768) / 2**9,  # [-64, 64]
     "coarse": lambda s: (s % 5) - 2,  # ties, for comparisons
+    "share": lambda s: (s % 9) / 8,  # [0, 1], both ends among them
     "extreme": lambda s: EXTREME[s % len(EXTREME)],
 }
 EXTREME = [0.0, math.nan, -30.0, math.inf, 30.0, -math.inf, -0.5, 2.0**-140]

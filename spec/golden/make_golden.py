@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from case import FILES, Input, case
 from functions import functions
+from losses import losses
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -342,7 +343,8 @@ def optimisers():
 
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
-                    shapes, copies, optimisers, functions):
+                    shapes, copies, optimisers, functions,
+                    losses):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "

@@ -47,6 +47,16 @@ describe("large:", function()
     for i = 1, 1027 do labels[i] = i * 31 % 43 end
     return moon.cross_entropy(x, op.index(x, labels))
   end)
+  large("cross_entropy, weighted and smoothed", { { 1027, 43 } }, function(x)
+    local labels, weight = {}, {}
+    for i = 1, 1027 do labels[i] = i * 31 % 43 end
+    for i = 1, 43 do weight[i] = i / 32 end
+    return moon.cross_entropy(x, op.index(x, labels), {
+      label_smoothing = 0.1, ignore_index = 5, reduction = "none",
+      weight = moon.tensor(weight, { dtype = x:dtype(),
+                                     device = x:device() }),
+    })
+  end)
   large("matmul", { { 67, 130 }, { 130, 91 } },
         function(a, b) return a:matmul(b) end)
   large("linear with ReLU", { { 129, 70 }, { 33, 70 }, { 33 } },

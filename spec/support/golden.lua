@@ -15,6 +15,7 @@ local fills = {
   positive = function(s) return (s + 4096) / 2 ^ 15 end,
   wide = function(s) return (s - 32768) / 2 ^ 9 end,
   coarse = function(s) return s % 5 - 2 end,
+  share = function(s) return s % 9 / 8 end,
   extreme = function(s) return extreme[s % #extreme + 1] end,
 }
 

@@ -1,6 +1,6 @@
 /* y = exp(x - max) / sum, and dx = y (dy - sum y dy); the same of y's
- * logarithm. See ref/softmax.c. Lines lie in one piece of memory, a tile of short ones at
- * a time, or beside each other (softmax_columns.h).
+ * logarithm. See ref/softmax.c. Lines lie in one piece of memory, a tile of
+ * short ones at a time, or beside each other (softmax_columns.h).
  */
 #include "lines.h"
 #include "softmax_columns.h"
@@ -163,24 +163,9 @@ CPU_COVERS(softmax_grad) { return covers(call); }
 
 CPU_CUT(softmax_grad) { cut(call, plan, 1); }
 
-static double dot(int64_t n, const float *restrict y,
-                  const float *restrict dy) {
-  enum { LANES = 16 };
-  double lane[LANES] = {0}, sum = 0;
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
-    for (int k = 0; k < LANES; k++) {
-      lane[k] += (double)y[i + k] * (double)dy[i + k];
-    }
-  }
-  for (; i < n; i++) sum += (double)y[i] * (double)dy[i];
-  for (int k = 0; k < LANES; k++) sum += lane[k];
-  return sum;
-}
-
 static void grad_line(int64_t n, const float *restrict dy,
                       const float *restrict y, float *restrict dx) {
-  float all = (float)dot(n, y, dy);
+  float all = (float)simd_line_dot(n, y, dy);
   for (int64_t i = 0; i < n; i++) dx[i] = y[i] * (dy[i] - all);
 }
 

@@ -5,7 +5,9 @@ local file = {
   MaxPool2d = "max_pool2d", GlobalAvgPool2d = "global_avg_pool2d",
   Dropout = "dropout", Flatten = "flatten", GroupNorm = "group_norm",
   Sigmoid = "sigmoid", Tanh = "tanh",
-  cross_entropy = "cross_entropy", copy = "copy",
+  cross_entropy = "cross_entropy", nll = "nll", mse = "mse", l1 = "l1",
+  huber = "huber", smooth_l1 = "smooth_l1", kl_div = "kl_div",
+  bce_with_logits = "bce_with_logits", copy = "copy",
   describe = "describe",
 }
 
