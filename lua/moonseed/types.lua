@@ -941,12 +941,27 @@ local Conv2d = {}
 ---@overload fun(options: table): Dropout
 local Dropout = {}
 
+--- y = x above 0, alpha (e^x - 1) below: Clevert et al. 2016.
+---
+--- nn.ELU{ alpha = 1 }
+---@class ELU: Module
+---@overload fun(options: table): ELU
+local ELU = {}
+
 --- x [N, ...] -> [N, the rest].
 ---
 --- nn.Flatten{}
 ---@class Flatten: Module
 ---@overload fun(): Flatten
 local Flatten = {}
+
+--- y = x P(X <= x) of the normal distribution: Hendrycks and Gimpel 2016.
+---
+--- nn.GELU{ approximate = "none" }
+--- : "tanh" for their formula with a tanh.
+---@class GELU: Module
+---@overload fun(options: table): GELU
+local GELU = {}
 
 --- The mean of each channel: x [N, C, H, W] -> [N, C].
 ---
@@ -964,12 +979,27 @@ local GlobalAvgPool2d = {}
 ---@overload fun(options: table): GroupNorm
 local GroupNorm = {}
 
+--- y = x above 0, slope x below.
+---
+--- nn.LeakyReLU{ slope = 0.01 }
+---@class LeakyReLU: Module
+---@overload fun(options: table): LeakyReLU
+local LeakyReLU = {}
+
 --- y = x w^T + b: x [..., inputs] -> [..., outputs].
 ---
 --- nn.Linear{ inputs, outputs, bias = true }
 ---@class Linear: Module
 ---@overload fun(options: table): Linear
 local Linear = {}
+
+--- y = x - log(sum of e^x along a dimension).
+---
+--- nn.LogSoftmax{ dim = -1 }
+--- The last.
+---@class LogSoftmax: Module
+---@overload fun(options: table): LogSoftmax
+local LogSoftmax = {}
 
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---
@@ -1106,12 +1136,34 @@ function Sequential:describe(describe) end
 ---@return table
 function Sequential.rebuild(options, rebuild) end
 
+--- y = x / (1 + e^-x), also called swish.
+---
+--- nn.SiLU{}
+---@class SiLU: Module
+---@overload fun(): SiLU
+local SiLU = {}
+
 --- y = 1 / (1 + e^-x).
 ---
 --- nn.Sigmoid{}
 ---@class Sigmoid: Module
 ---@overload fun(): Sigmoid
 local Sigmoid = {}
+
+--- y = e^x over its sum along a dimension.
+---
+--- nn.Softmax{ dim = -1 }
+--- The last.
+---@class Softmax: Module
+---@overload fun(options: table): Softmax
+local Softmax = {}
+
+--- y = log(1 + e^(beta x)) / beta; x where beta x is above the threshold.
+---
+--- nn.Softplus{ beta = 1, threshold = 20 }
+---@class Softplus: Module
+---@overload fun(options: table): Softplus
+local Softplus = {}
 
 --- y = tanh(x), the hyperbolic tangent.
 ---
@@ -2341,15 +2393,22 @@ moon.nn = nn
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
 nn.Dropout = Dropout
+nn.ELU = ELU
 nn.Flatten = Flatten
+nn.GELU = GELU
 nn.GlobalAvgPool2d = GlobalAvgPool2d
 nn.GroupNorm = GroupNorm
+nn.LeakyReLU = LeakyReLU
 nn.Linear = Linear
+nn.LogSoftmax = LogSoftmax
 nn.MaxPool2d = MaxPool2d
 nn.Module = Module
 nn.ReLU = ReLU
 nn.Sequential = Sequential
+nn.SiLU = SiLU
 nn.Sigmoid = Sigmoid
+nn.Softmax = Softmax
+nn.Softplus = Softplus
 nn.Tanh = Tanh
 nn.describe = describe
 moon.optim = optim
