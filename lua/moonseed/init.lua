@@ -51,6 +51,7 @@ for name, value in pairs{
   is_tensor = tensor.is, wrap = tensor.wrap, allclose = ops.allclose,
   cross_entropy = loss.cross_entropy, nll = loss.nll,
   save = file.save, load = file.load, print = print.print,
+  set_printoptions = print.set_printoptions,
   device = context.device, set_device = context.set_device,
   manual_seed = context.manual_seed, no_grad = context.no_grad,
   stats = runtime.stats, threads = runtime.threads,

@@ -284,6 +284,11 @@ function moon.set_threads(n) end
 ---@param options table|nil
 function moon.debug(options) end
 
+--- How tensors are printed from now on; what is not given stays.
+---@param given table|nil  precision (4), digits after the point; threshold (1000), the most elements that are shown in full; edge (3), how many of a dimension's first and last are shown of more; width, columns, at least 20 (0: 78, in a session the terminal's)
+---@return table  # the options as they were, for another call
+function moon.set_printoptions(given) end
+
 --- As Lua's print, but waits for tensors without blocking the loop.
 ---@param ... any
 function moon.print(...) end
