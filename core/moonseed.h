@@ -278,20 +278,36 @@ int moon_shield(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 
 /* --- elementwise: broadcasting as in NumPy; no promotion -------------- */
 enum {
-  MOON_U_NEG, MOON_U_RELU, MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_ABS,
-  MOON_U_SIGMOID, MOON_U_TANH,
-  MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_RDIV, MOON_U_POW,  /* with s */
-  MOON_U_EQ, MOON_U_NE, MOON_U_LT, MOON_U_LE, MOON_U_GT, MOON_U_GE /* bool */
+  /* of numbers; the last ones with s, CLAMP with s and t */
+  MOON_U_NEG, MOON_U_RELU, MOON_U_ABS, MOON_U_SIGN, MOON_U_FLOOR,
+  MOON_U_CEIL, MOON_U_ROUND,
+  MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_CLAMP,
+  /* of floats; the last ones with s, SOFTPLUS with s and t */
+  MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_SIN, MOON_U_COS, MOON_U_ERF,
+  MOON_U_SIGMOID, MOON_U_TANH, MOON_U_SILU, MOON_U_GELU, MOON_U_GELU_TANH,
+  MOON_U_RDIV, MOON_U_POW, MOON_U_LEAKY_RELU, MOON_U_ELU, MOON_U_SOFTPLUS,
+  /* to bool; the first six with s */
+  MOON_U_EQ, MOON_U_NE, MOON_U_LT, MOON_U_LE, MOON_U_GT, MOON_U_GE,
+  MOON_U_ISNAN, MOON_U_ISINF, MOON_U_ISFINITE
 };
-/* y = f(x) or f(x, s): x + s, x * s, s - x, s / x, x ^ s, x == s, ... */
+/* y = f(x) or f(x, s): x + s, x * s, s - x, s / x, x ^ s, x == s, ... What
+ * each is, kernels/ref/unary.c says. */
 int moon_unary(moon_ctx *ctx, int kind, moon_tensor *x, double s,
                moon_tensor **out);
+/* y = f(x, s, t). CLAMP to [s, t], either of which may be infinite. */
+int moon_unary2(moon_ctx *ctx, int kind, moon_tensor *x, double s, double t,
+                moon_tensor **out);
 enum {
-  MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_DIV, MOON_B_POW,
-  MOON_B_EQ, MOON_B_NE, MOON_B_LT, MOON_B_LE, MOON_B_GT, MOON_B_GE /* bool */
+  MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_MIN, MOON_B_MAX,
+  MOON_B_DIV, MOON_B_POW,                      /* of floats */
+  MOON_B_EQ, MOON_B_NE, MOON_B_LT, MOON_B_LE, MOON_B_GT, MOON_B_GE, /* bool */
+  MOON_B_AND, MOON_B_OR, MOON_B_XOR            /* bool; true is not 0 */
 };
 int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
                 moon_tensor **out);
+/* y = c ? a : b; c is bool. */
+int moon_where(moon_ctx *ctx, moon_tensor *c, moon_tensor *a, moon_tensor *b,
+               moon_tensor **out);
 int moon_cast(moon_ctx *ctx, moon_tensor *x, int dtype, moon_tensor **out);
 int moon_to_device(moon_ctx *ctx, moon_tensor *x, int device,
                    moon_tensor **out);
@@ -304,14 +320,18 @@ int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x, double alpha);
 
 /* --- reductions ------------------------------------------------------- */
 enum { MOON_R_SUM, MOON_R_MEAN, MOON_R_MAX, MOON_R_MIN, MOON_R_NORM,
-       MOON_R_VAR };
-/* Over `n` dimensions (0: all). norm is Euclidean, var unbiased. */
+       MOON_R_VAR, MOON_R_STD, MOON_R_PROD, MOON_R_LOGSUMEXP,
+       MOON_R_ANY, MOON_R_ALL };
+/* Over `n` dimensions (0: all). norm is Euclidean, var and std unbiased. */
 int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
                 const int32_t *dims, int keepdim, moon_tensor **out);
 /* kind MAX or MIN over one dimension: values (may be NULL) and i64 indices,
  * the first of equals. dim -1: over all, flattened. */
 int moon_arg_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int dim,
                     int keepdim, moon_tensor **values, moon_tensor **indices);
+
+/* Sums of x's elements up to each one along a dimension. */
+int moon_cumsum(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
 
 /* --- neural ----------------------------------------------------------- */
 enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU };
@@ -346,9 +366,24 @@ typedef struct moon_attention_params {
 int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
                    const moon_attention_params *p, moon_tensor **out);
 int moon_softmax(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
-/* logits [N,C], labels i64 [N] in [0, C) -> mean loss, a scalar. */
+int moon_log_softmax(moon_ctx *ctx, moon_tensor *x, int dim,
+                     moon_tensor **out);
+enum { MOON_LOSS_MEAN, MOON_LOSS_SUM, MOON_LOSS_NONE };
+typedef struct moon_cross_entropy_params {
+  double label_smoothing;  /* in [0, 1] */
+  int64_t ignore_index;    /* rows of this label do not count */
+  int32_t reduction;       /* MOON_LOSS_*: to a scalar, or [N] */
+} moon_cross_entropy_params;
+/* logits [N,C], labels i64 [N] in [0, C), weight [C] or NULL. Also logits [C]
+ * and [N,C,...]; labels then have their shape without C. MEAN divides by the
+ * sum of the labels' weights. p NULL: the mean, -100 ignored, no smoothing. */
 int moon_cross_entropy(moon_ctx *ctx, moon_tensor *logits, moon_tensor *labels,
-                       moon_tensor **out);
+                       moon_tensor *weight,
+                       const moon_cross_entropy_params *p, moon_tensor **out);
+/* The same of logarithms of probabilities; no label smoothing. */
+int moon_nll(moon_ctx *ctx, moon_tensor *logs, moon_tensor *labels,
+             moon_tensor *weight, const moon_cross_entropy_params *p,
+             moon_tensor **out);
 typedef struct moon_pool2d_params {
   int64_t kernel[2], stride[2], padding[2];
 } moon_pool2d_params;

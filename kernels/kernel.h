@@ -29,18 +29,25 @@ typedef struct moon_operand {
  * arange        y                  params.arange  y[i] = start + i step
  * copy          x, y               same shape; casts when dtypes differ
  * unary         x, y               params.unary; comparisons give bool
+ * unary_grad    dy, v, dx          params.unary; v is x or y, as ref's says
  * binary        a, b, y            params.binary; all of y's shape (stride 0)
+ * where         c, a, b, y         y = c ? a : b; all of y's shape; c is bool
  * add_into      x, y+              params.scale   y += alpha x
  * relu_grad     dy, y, dx, [db]    dx = y > 0 ? dy : 0; db[C] sums dx over
  *                                  all dimensions but 1
  * reduce        x, y               params.reduce; y has x's ndim, reduced
  *                                  dimensions of size 1
  * arg_reduce    x, [y], i          params.reduce, one dimension; i is i64
+ * any           x, y               params.reduce, ANY or ALL; x and y are bool
+ * cumsum        x, y               params.scan
  * softmax       x, y               params.dim
  * softmax_grad  dy, y, dx          params.dim
- * cross_entropy x[N,C], l[N], loss[], s[2,N]   s: each row's maximum, and the
- *                                  sum of exp(x - maximum)
- * cross_entropy_grad dloss[], x, l, s, dx
+ * log_softmax   x, y               params.dim
+ * log_softmax_grad dy, y, dx       params.dim
+ * cross_entropy x[N,C], l[N], loss, [s[2,N]], [w[C]]   params.loss; loss is [],
+ *                                  of NONE [N]. s: each row's maximum, and the
+ *                                  sum of exp(x - maximum); none of logarithms
+ * cross_entropy_grad dloss, x, l, [s], dx, [w]         params.loss
  * matmul        a[..,M,K], b[..,K,N], y[..,M,N], [bias[N]]   params.matmul;
  *                                  any strides
  * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
@@ -90,6 +97,8 @@ typedef struct moon_operand {
  */
 #define MOON_KERNELS(X)                                                     \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
+  X(unary_grad) X(where) X(any) X(cumsum) X(log_softmax)                    \
+  X(log_softmax_grad)                                                       \
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
@@ -107,11 +116,13 @@ enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
 typedef union moon_params {
   struct { double value; } fill;
   struct { double start, step; } arange;
-  struct { int32_t kind; double s; } unary;    /* MOON_U_* */
+  struct { int32_t kind; double s, t; } unary; /* MOON_U_* */
   struct { int32_t kind; } binary;             /* MOON_B_* */
   struct { double alpha; } scale;
   struct { int32_t kind; uint32_t dims; } reduce;  /* MOON_R_*; bit d: dim d */
   struct { int32_t dim; } dim;
+  struct { int32_t dim, reverse; } scan;       /* 1: from the end */
+  struct { moon_cross_entropy_params p; int32_t is_log; } loss;
   struct { int32_t epilogue, accumulate; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;

@@ -4,8 +4,8 @@
 local moon = require "moonseed"
 local golden = require "support.golden"
 
-local groups = { "conv2d", "copy", "elementwise", "matmul", "neural", "reduce",
-                 "sgd", "shape" }
+local groups = { "conv2d", "copy", "elementwise", "function", "loss", "matmul",
+                 "neural", "reduce", "sgd", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
 local run = {}
@@ -57,8 +57,25 @@ for _, op in ipairs{ "max", "min", "argmax", "argmin" } do
   end
 end
 
+function run.where_positive(_, c, a, b) return c:gt(0):where(a, b) end
 function run.softmax(p, x) return x:softmax(p.dim) end
-function run.cross_entropy(_, x, l) return moon.cross_entropy(x, l) end
+
+-- Losses: p.args holds the options, a third input is the weight.
+for _, op in ipairs{ "cross_entropy", "nll", "mse", "l1", "huber", "smooth_l1",
+                     "bce_with_logits", "kl_div" } do
+  run[op] = function(p, x, y, weight)
+    local o = { weight = weight }
+    for name, value in pairs(p.args and p.args[1] or {}) do o[name] = value end
+    return moon.nn[op](x, y, o)
+  end
+end
+
+function run.bce_weighted(p, x, y, pos_weight, weight)
+  return moon.nn.bce_with_logits(x, y, { pos_weight = pos_weight,
+                                         weight = weight,
+                                         reduction = p.reduction })
+end
+
 function run.dropout(p, x) return moon.dropout(x, p.rate) end
 
 function run.max_pool2d(p, x)
@@ -123,5 +140,14 @@ function run.sgd(p, a, b, ...)
   end
   return a, b
 end
+
+-- Others are called as functions of moon: the tensors, then p.args.
+setmetatable(run, { __index = function(_, op)
+  return function(p, ...)
+    local list, n = { ... }, select("#", ...)
+    for i, value in ipairs(p.args) do list[n + i] = value end
+    return moon[op](unpack(list, 1, n + #p.args))
+  end
+end })
 
 golden.agrees(groups, run)

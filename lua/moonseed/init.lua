@@ -16,6 +16,7 @@ require("moonseed.generator").install()
 
 local create = require "moonseed.create"
 local grad = require "moonseed.grad"
+local loss = require "moonseed.loss"
 local neural = require "moonseed.neural"
 local ops = require "moonseed.ops"
 local print = require "moonseed.print"
@@ -25,6 +26,8 @@ local task = require "moonseed.task"
 local tensor = require "moonseed.tensor"
 local verbs = require "moonseed.verbs"
 local user_op = require "moonseed.user_op"
+require "moonseed.functions"
+require "moonseed.choose"
 require "moonseed.views"
 require "moonseed.reduce"
 require "moonseed.read"
@@ -46,7 +49,9 @@ end
 for name, value in pairs{
   version = ffi.string(core.C.moon_version()),
   is_tensor = tensor.is, wrap = tensor.wrap, allclose = ops.allclose,
+  cross_entropy = loss.cross_entropy, nll = loss.nll,
   save = file.save, load = file.load, print = print.print,
+  set_printoptions = print.set_printoptions,
   device = context.device, set_device = context.set_device,
   manual_seed = context.manual_seed, no_grad = context.no_grad,
   stats = runtime.stats, threads = runtime.threads,

@@ -18,6 +18,8 @@ import products as many_products
 import torch
 import torch.nn.functional as F
 from case import FILES, Input, case
+from functions import functions
+from losses import losses
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -343,8 +345,8 @@ def optimisers():
 
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
-                    shapes, copies, optimisers, *many_products.sections(),
-                    *layers.sections()):
+                    shapes, copies, optimisers, functions, losses,
+                    *many_products.sections(), *layers.sections()):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "

@@ -8,7 +8,8 @@
   X(batch_norm_grad) X(dropout) X(random) X(index_select) X(sgd)            \
   X(statistics) X(batch_images) X(group_norm) X(group_norm_grad) X(blend)   \
   X(blend_grad) X(attention) X(attention_grad) X(layer_norm)                \
-  X(layer_norm_grad) X(index_add) X(gather) X(scatter_add)
+  X(layer_norm_grad) X(index_add) X(gather) X(scatter_add) X(unary_grad)    \
+  X(where) X(any) X(cumsum) X(log_softmax) X(log_softmax_grad)
 
 #define DECLARE(name) extern const moon_kernel MOON_NAME(name);
 KERNELS(DECLARE)
