@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 12, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 13, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -375,17 +375,42 @@ int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
 int moon_gather(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor *index,
                 moon_tensor **out);
 
-/* --- optimiser, gradients, data --------------------------------------- */
-typedef struct moon_sgd_params {
-  double lr, momentum, weight_decay;
-  double max_norm;  /* > 0: scale all gradients to at most this norm first */
-  int32_t nesterov;
-} moon_sgd_params;
-/* One op over n parameters, all or nothing. velocity[i] may be NULL when
- * momentum is 0. `norm` (may be NULL) receives the gradients' norm, f32. */
-int moon_sgd_step(moon_ctx *ctx, int n, moon_tensor *const *parameter,
-                  moon_tensor *const *gradient, moon_tensor *const *velocity,
-                  const moon_sgd_params *p, moon_tensor **norm);
+/* --- optimisers, gradients, data -------------------------------------- */
+/* What happens to the parameter p of an entry; g is its gradient, clipped. The
+ * formulas are in kernels/ref/step.c. `state` holds tensors of p's shape and
+ * dtype, in the order given. */
+enum {
+  MOON_STEP_NORM,     /* no parameter: g only counts in the norm */
+  MOON_STEP_SGD,      /* velocity, with beta1 */
+  MOON_STEP_ADAM,     /* mean, square, count (of steps, an f64 scalar) */
+  MOON_STEP_RMSPROP,  /* square, velocity (with beta1), mean (CENTERED) */
+  MOON_STEP_LION,     /* mean */
+  MOON_STEP_MUON,     /* velocity, direction (only read): p moves along it */
+  MOON_STEP_LERP,     /* none: p += lr (g - p) */
+  MOON_STEP_SWAP,     /* the other: p and it change places; no gradient */
+  MOON_STEP_RULES
+};
+enum { MOON_STEP_STATES = 3 };
+enum { MOON_STEP_NESTEROV = 1, MOON_STEP_DECOUPLED = 2,  /* flags */
+       MOON_STEP_CENTERED = 4 };
+typedef struct moon_step_rates {
+  int32_t rule, flags;
+  double lr, weight_decay, beta1, beta2, eps;
+} moon_step_rates;
+typedef struct moon_step_entry {
+  moon_tensor *parameter, *gradient, *state[MOON_STEP_STATES];
+  moon_step_rates rates;
+} moon_step_entry;
+typedef struct moon_step_params {
+  double max_value;  /* > 0: every element of a gradient is cut to +-this */
+  double max_norm;   /* > 0: then all gradients are scaled to this norm at most */
+  int32_t rule;      /* that names the op */
+} moon_step_params;
+/* One op over n entries, all or nothing. Those without a gradient that need one
+ * are left out. `norm` (may be NULL) receives the Euclidean norm of all
+ * gradients before they are scaled, f32. */
+int moon_step(moon_ctx *ctx, int n, const moon_step_entry *entry,
+              const moon_step_params *p, moon_tensor **norm);
 /* f32 [3]: Euclidean norm, share of zeros, count of non-finite values. */
 int moon_statistics(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_params {
