@@ -117,7 +117,7 @@ local function follow(self)
   self.sets = divide(self, profiles)
   self.profile_of = profiles
   rawset(self, "grouped", self.groups)
-  self.generation = Module.generation()
+  rawset(self, "generation", Module.generation())
 end
 
 local function catch_up(self)
@@ -157,6 +157,14 @@ function Optimiser.new(class, options)
   follow(self)
   refresh(self)
   return setmetatable(self, class)
+end
+
+--- Takes groups that were checked when they were new: by now the model may have
+--- lost what a pattern matched.
+---@param groups table|nil
+function Optimiser:adopt_groups(groups)
+  self.groups, self.generation = groups, nil
+  rawset(self, "grouped", groups)
 end
 
 -- --- a step ----------------------------------------------------------------

@@ -62,9 +62,11 @@ end
 
 local function make_optim(o, t, model)
   if o.optim then return o.optim end
-  local options = { model }
-  for name, value in pairs(t.optim) do options[name] = value end
-  return optim.SGD(options)
+  local description, groups = need(t.optim, "optim"), t.optim.groups
+  description.groups = nil  -- seeds, which they may be for, come later
+  local opt = optim.rebuild(description, model)
+  opt:adopt_groups(groups)
+  return opt
 end
 
 local function make_garden(o, t, fit_options)

@@ -10,7 +10,7 @@ local rows = require "moonseed.data.rows"
 local Archive = require "moonseed.train.archive"
 local garden_state = require "moonseed.seed.save"
 
-local M = { FORMAT = 1 }
+local M = { FORMAT = 2 }
 
 -- --- what it was made of ---------------------------------------------------
 
@@ -28,13 +28,9 @@ local function data_of(data, name, archive)
   return { n = #data, origin = origin, index = index ~= nil }
 end
 
-local optim_fields = { "lr", "momentum", "nesterov", "weight_decay",
-                       "max_norm" }
-
+-- Nil for an optimiser of one's own that cannot say; resume is then given it.
 local function optim_of(optim)
-  local t = {}
-  for _, name in ipairs(optim_fields) do t[name] = optim[name] end
-  return t
+  return optim.describe and optim:describe() or nil
 end
 
 local fit_fields = { "epochs", "batch", "augment", "schedule", "every", "keep",
