@@ -80,6 +80,13 @@ local function keep_only(step)
   end
 end
 
+-- Removes the checkpoints after a step.
+local function keep_at_most(step)
+  for _, path in ipairs(checkpoint.list(folder)) do
+    if tonumber(path:match "step%-(%d+)") > step then os.remove(path) end
+  end
+end
+
 describe("moon.train.resume", function()
   before_each(function() folder, remove = files.folder() end)
   after_each(function() remove() end)
@@ -131,6 +138,35 @@ describe("moon.train.resume", function()
         optim = description, epochs = 14, every = 9,
         incubation = { optim = { description[1], lr = 0.01 } } }
       assert.is_true(seen.TRAINING and seen.BLENDING)
+    end))
+  end
+
+  for _, schedule in ipairs{ { "plateau", patience = 0, factor = 0.5 },
+                             { "one_cycle", warmup = 3 } } do
+    it("goes on with the same bits, rate, averages and metrics: "
+       .. schedule[1], task(function()
+      local train, valid = data()
+      moon.manual_seed(3)
+      local model = gardens.model()
+      local run = moon.train.fit{ model, train = train, valid = valid,
+        optim = optim.AdamW{ model, lr = 0.01 }, epochs = 6, batch = 8,
+        accumulate = 3, schedule = schedule, out = folder, every = 3,
+        keep = 99, quiet = true, rng_seed = 5,
+        ema = optim.EMA{ model, decay = 0.8, buffers = true },
+        metrics = { f1 = { "F1", classes = 4 } } }
+      run:await()
+      for _, step in ipairs{ 15, 9 } do
+        keep_at_most(step)
+        local other = go_on()
+        other:await()
+        assert.is_true(weights(model) == weights(other.model))
+        assert.equal(run.optim.lr, other.optim.lr)
+        assert.same(run.series.valid_f1, other.series.valid_f1)
+        assert.same(run.series.valid_loss, other.series.valid_loss)
+        for name, t in pairs(run.ema:state()) do
+          assert.is_true(bits.of(t) == bits.of(other.ema:state()[name]), name)
+        end
+      end
     end))
   end
 

@@ -2,7 +2,8 @@
 --- read from its own file when first asked for.
 local file = { Optimiser = "optimiser", SGD = "sgd", Adam = "adam",
                AdamW = "adamw", RMSprop = "rmsprop", Lion = "lion",
-               Muon = "muon", rebuild = "rebuild" }
+               Muon = "muon", rebuild = "rebuild", schedule = "schedule",
+               EMA = "ema" }
 
 return setmetatable({}, {
   __index = function(optim, name)
