@@ -61,6 +61,8 @@ typedef struct moon_ctx {
   int32_t stream;     /* where ops are queued */
   int32_t grad_mode;  /* 1: record the graph */
   int32_t site;       /* debug: moon_site_add's number for the caller's line */
+  int32_t again;      /* 1: computed before, for its values: running statistics
+                         have moved already */
 } moon_ctx;
 
 /* A tensor as Lua holds it: by value, so that `t[1]` is ours to define. */
