@@ -241,6 +241,14 @@ const int64_t *moon_tensor_strides(const moon_tensor *t);  /* in elements */
 const void *moon_tensor_data(const moon_tensor *t);
 /* Element `index` in logical order as a double; complete tensors only. */
 int moon_tensor_item(const moon_tensor *t, int64_t index, double *out);
+/* The ops in flight that touch t's memory, up to n of them as points on their
+ * streams; how many there are. */
+int moon_tensor_uses(const moon_tensor *t, moon_event *out, int n);
+/* t's memory in the caller's hands until moon_tensor_unmap: complete, dense and
+ * row-major, and used by nobody where it is to be written. Meanwhile ops that
+ * would write it, or touch what the caller writes, are refused (MOON_E_BUSY). */
+int moon_tensor_map(moon_ctx *ctx, moon_tensor *t, int writes, void **out);
+void moon_tensor_unmap(moon_tensor *t);
 /* Cuts the storage into `n` equal regions along dimension 0 (as far as rows
  * are whole), so that views of different rows depend on nothing of each
  * other. The tensor must be contiguous. */
