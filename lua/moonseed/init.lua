@@ -48,6 +48,7 @@ for name, value in pairs{
   version = ffi.string(core.C.moon_version()),
   is_tensor = tensor.is, wrap = tensor.wrap, allclose = ops.allclose,
   save = file.save, load = file.load, print = print.print,
+  set_printoptions = print.set_printoptions,
   device = context.device, set_device = context.set_device,
   manual_seed = context.manual_seed, no_grad = context.no_grad,
   stats = runtime.stats, threads = runtime.threads,

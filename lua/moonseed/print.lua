@@ -4,30 +4,64 @@
 --   { { 1.0000, 2.5000 },
 --     { 3.0000, 4.0000 } }  2x2 f32 cpu
 --
--- Of more than 1000 elements each dimension shows its first and last three.
+-- Of more than 1000 elements each dimension shows its first and last three;
+-- moon.set_printoptions says otherwise.
 
+local core = require "moonseed.ffi"
+local check = require "moonseed.check"
 local read = require "moonseed.read"
 local tensor = require "moonseed.tensor"
+local wait = require "moonseed.wait"
+local C, ffi = core.C, core.ffi
 
 local methods = tensor.methods
 
 local M = {}
 
-local MOST, EDGE = 1000, 3
+-- linewidth: nil, M.width; sci_mode: nil, as the values are.
+local defaults = { precision = 4, threshold = 1000, edgeitems = 3,
+                   linewidth = check.optional, sci_mode = check.optional }
+local options = { precision = 4, threshold = 1000, edgeitems = 3 }
 
---- Columns that a row may take.
+--- Columns that a row may take, unless set_printoptions says so.
 M.width = 78
+
+--- set_printoptions{ precision = 4, threshold = 1000, edgeitems = 3,
+---                   linewidth = nil, sci_mode = nil }
+--- How tensors are printed from now on; what is not given is as it is here.
+--- precision: digits after the point; threshold: elements above which only the
+--- first and last edgeitems of each dimension are shown; linewidth: columns,
+--- those of the terminal at the REPL unless given; sci_mode: true or false for
+--- 1.0000e+00 always or never, else where the values ask for it.
+---@param given table|nil
+---@return table  the options, as they were before
+function M.set_printoptions(given)
+  local op = "set_printoptions"
+  local o = check.options(op, given, {}, defaults)
+  check.count(op, "precision", o.precision)
+  if o.precision > 17 then
+    check.fail(op, "precision is at most 17, not %d", o.precision)
+  end
+  check.count(op, "threshold", o.threshold)
+  check.count(op, "edgeitems", o.edgeitems, 1)
+  if o.linewidth ~= nil then check.count(op, "linewidth", o.linewidth, 1) end
+  if o.sci_mode ~= nil then check.boolean(op, "sci_mode", o.sci_mode) end
+  local before = options
+  options = o
+  return before
+end
 
 -- Positions (from 0) to show of an extent, with false for "...".
 local function shown(extent, short)
   local list = {}
-  if not short or extent <= 2 * EDGE then
+  local edge = options.edgeitems
+  if not short or extent <= 2 * edge then
     for i = 1, extent do list[i] = i - 1 end
     return list
   end
-  for i = 1, EDGE do list[i] = i - 1 end
-  list[EDGE + 1] = false
-  for i = extent - EDGE, extent - 1 do list[#list + 1] = i end
+  for i = 1, edge do list[i] = i - 1 end
+  list[edge + 1] = false
+  for i = extent - edge, extent - 1 do list[#list + 1] = i end
   return list
 end
 
@@ -36,7 +70,7 @@ local function each(view, depth, at, visit)
   local stride = view.strides[depth]
   for _, i in ipairs(view.shown[depth]) do
     if i and depth == #view.shape then
-      visit(view.data[at + i])
+      visit(view.data[at + i * stride])
     elseif i then
       each(view, depth + 1, at + i * stride, visit)
     end
@@ -60,12 +94,17 @@ local function float_format(view)
     if v > largest then largest = v end
     if v > 0 and v < least then least = v end
   end)
+  local plain = ("%%.%df"):format(options.precision)
+  local scientific = ("%%.%de"):format(options.precision)
+  if options.sci_mode ~= nil then
+    return options.sci_mode and scientific or plain
+  end
   if whole and largest < 1e7 then return "%.0f" end
   if largest >= 1e6 or (largest > 0 and largest < 1e-2) or
       largest / least > 1e6 then
-    return "%.4e"
+    return scientific
   end
-  return "%.4f"
+  return plain
 end
 
 local function writer(view, dtype)
@@ -90,15 +129,16 @@ end
 -- One row: its numbers, broken where the line is full.
 local function row(view, at, indent)
   local lines, line = {}, "{ "
-  local list = view.shown[#view.shape]
+  local list, stride = view.shown[#view.shape], view.strides[#view.shape]
+  local most = options.linewidth or M.width
   for place, i in ipairs(list) do
     local text = "..."
     if i then
-      text = view.write(view.data[at + i])
+      text = view.write(view.data[at + i * stride])
       text = (" "):rep(view.width - #text) .. text
     end
     if place < #list then text = text .. "," end
-    if #indent + #line + #text > M.width and line ~= "{ " then
+    if #indent + #line + #text > most and line ~= "{ " then
       lines[#lines + 1] = line
       line = "  "
     end
@@ -125,23 +165,21 @@ local function describe(t)
                              methods.device(t))
 end
 
-local function make_view(t, data)
-  local shape = methods.shape(t)
-  local view = { shape = shape, data = data, strides = {}, shown = {},
-                 width = 0 }
-  local stride, places = 1, 1  -- even where there are no elements, rows are
-  for d = #shape, 1, -1 do
-    view.strides[d] = stride
-    stride = stride * shape[d]
-    places = places * math.max(shape[d], 1)
+-- The values where they lie: a large tensor is not copied to be looked at.
+local function make_view(t)
+  local shape, p = methods.shape(t), t.p
+  local view = { shape = shape, strides = {}, shown = {}, width = 0 }
+  view.data = ffi.cast(read.pointer_type(methods.dtype(t), false),
+                       C.moon_tensor_data(p))
+  local places = 1  -- even where there are no elements, rows are
+  for d, extent in ipairs(shape) do
+    view.strides[d] = tonumber(C.moon_tensor_strides(p)[d - 1])
+    places = places * math.max(extent, 1)
   end
   for d, extent in ipairs(shape) do
-    view.shown[d] = shown(extent, places > MOST)
+    view.shown[d] = shown(extent, places > options.threshold)
   end
-  view.write = writer(view, methods.dtype(t))
-  each(view, 1, 0, function(v)
-    view.width = math.max(view.width, #view.write(v))
-  end)
+  if #shape == 0 then view.strides, view.shown = { 1 }, { { 0 } } end
   return view
 end
 
@@ -151,13 +189,18 @@ end
 ---@param t userdata  a tensor; waits for it
 ---@return string
 function M.text(t)
-  local data = read.values(methods.ndim(t) == 0 and methods.view(t, 1) or t)
-  if methods.ndim(t) == 0 then
-    local view = { shape = { 1 }, data = data, strides = { 1 },
-                   shown = { { 0 } } }
-    return writer(view, methods.dtype(t))(data[0]) .. "  " .. describe(t)
+  local host = read.on_host(t)
+  wait.tensor(host)
+  local view, tail = make_view(host), "  " .. describe(t)
+  if #view.shape == 0 then
+    view.shape = { 1 }
+    return writer(view, methods.dtype(t))(view.data[0]) .. tail
   end
-  return block(make_view(t, data), 1, 0, "") .. "  " .. describe(t)
+  view.write = writer(view, methods.dtype(t))
+  each(view, 1, 0, function(v)
+    view.width = math.max(view.width, #view.write(v))
+  end)
+  return tensor.after(block(view, 1, 0, "") .. tail, host)
 end
 
 --- As Lua's print, but waits for tensors without blocking the loop.

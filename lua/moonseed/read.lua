@@ -30,8 +30,10 @@ function methods.await(t)
   return t
 end
 
--- The tensor where the host can read it.
-local function on_host(t)
+--- The tensor where the host can read it.
+---@param t userdata
+---@return userdata
+function M.on_host(t)
   local device = methods.device(t)
   return device:sub(1, 4) == "cuda" and methods.to(t, "cpu") or t
 end
@@ -53,7 +55,7 @@ function methods.item(t)
     check.fail("item", "the tensor is %s; it takes one element",
                tensor.shape_text(t))
   end
-  local host = on_host(t)
+  local host = M.on_host(t)
   wait.tensor(host)
   local value = M.element(host, 0)
   if C.moon_tensor_dtype(p) == C.MOON_BOOL then return value ~= 0 end
@@ -65,7 +67,7 @@ end
 ---@param t userdata  a tensor
 ---@return userdata  typed pointer to the first element
 function M.values(t)
-  local host = methods.contiguous(on_host(t:detach()))
+  local host = methods.contiguous(M.on_host(t:detach()))
   wait.tensor(host)
   local data = C.moon_tensor_data(host.p)
   return ffi.cast(M.pointer_type(methods.dtype(t), false), data)
