@@ -246,7 +246,8 @@ int moon_tensor_item(const moon_tensor *t, int64_t index, double *out);
 int moon_tensor_uses(const moon_tensor *t, moon_event *out, int n);
 /* t's memory in the caller's hands until moon_tensor_unmap: complete, dense and
  * row-major, and used by nobody where it is to be written. Meanwhile ops that
- * would write it, or touch what the caller writes, are refused (MOON_E_BUSY). */
+ * would write it, or touch what the caller writes, are refused with
+ * MOON_E_BUSY. */
 int moon_tensor_map(moon_ctx *ctx, moon_tensor *t, int writes, void **out);
 void moon_tensor_unmap(moon_tensor *t);
 /* Cuts the storage into `n` equal regions along dimension 0 (as far as rows
@@ -413,7 +414,7 @@ typedef struct moon_step_entry {
 } moon_step_entry;
 typedef struct moon_step_params {
   double max_value;  /* > 0: every element of a gradient is cut to +-this */
-  double max_norm;   /* > 0: then all gradients are scaled to this norm at most */
+  double max_norm;   /* > 0: then all are scaled to at most this norm */
   int32_t rule;      /* that names the op */
 } moon_step_params;
 /* One op over n entries, all or nothing. Those without a gradient that need one

@@ -131,7 +131,7 @@ describe("moon.recompute", function()
       if y:sum():item() > -1 then y = y * moon.rand(4) end
       return y
     end
-    local function run(use)
+    local function drawn(use)
       moon.manual_seed(5)
       w.grad = nil
       local done, draws = false, 0
@@ -149,7 +149,7 @@ describe("moon.recompute", function()
       assert.is_true(draws > 1)
       return bits.of(y) .. bits.of(w.grad) .. bits.of(moon.rand(2))
     end
-    assert.is_true(run(plainly) == run(moon.recompute))
+    assert.is_true(drawn(plainly) == drawn(moon.recompute))
   end))
 
   it("may gather tasks that draw random numbers of their own", task(function()
@@ -160,19 +160,19 @@ describe("moon.recompute", function()
         function() return moon.dropout(x * w, 0.5) * 2 end)
       return a + b
     end
-    local function run(use)
+    local function drawn(use)
       moon.manual_seed(5)
       w.grad = nil
       use(gathering, moon.ones(6)):sum():backward()
       return bits.of(w.grad) .. bits.of(moon.rand(2))
     end
-    assert.is_true(run(plainly) == run(moon.recompute))
+    assert.is_true(drawn(plainly) == drawn(moon.recompute))
   end))
 
   it("may be nested", task(function()
     local w = moon.ones(5):requires_grad()
     local function inner(x) return moon.dropout(x * w, 0.5) end
-    local function run(use)
+    local function drawn(use)
       moon.manual_seed(6)
       w.grad = nil
       use(function(x)
@@ -180,7 +180,7 @@ describe("moon.recompute", function()
       end, moon.ones(5)):sum():backward()
       return bits.of(w.grad) .. bits.of(moon.rand(2))
     end
-    assert.is_true(run(plainly) == run(moon.recompute))
+    assert.is_true(drawn(plainly) == drawn(moon.recompute))
   end))
 
   it("leaves the generators of seeds alone: a model with a garden in it",
@@ -192,16 +192,16 @@ describe("moon.recompute", function()
     end })
     local function trace(use)
       moon.manual_seed(4)
-      local run = gardens.run()
-      gardens.grow(run, "HOLDING", "noisy")
+      local r = gardens.run()
+      gardens.grow(r, "HOLDING", "noisy")
       for _ = 1, 3 do
         local x, y = moon.randn(8, 1, 8, 8), moon.randint(0, 4, 8)
-        run.opt:zero_grad()
-        nn.cross_entropy(use(run.model, x), y):backward()
-        run.opt:step()
+        r.opt:zero_grad()
+        nn.cross_entropy(use(r.model, x), y):backward()
+        r.opt:step()
       end
-      run.garden:close()
-      return trace_of(run.model)
+      r.garden:close()
+      return trace_of(r.model)
     end
     assert.is_true(trace(plainly) == trace(moon.recompute))
   end))

@@ -26,14 +26,13 @@ local options = { precision = 4, threshold = 1000, edgeitems = 3 }
 --- Columns that a row may take, unless set_printoptions says so.
 M.width = 78
 
---- set_printoptions{ precision = 4, threshold = 1000, edgeitems = 3,
----                   linewidth = nil, sci_mode = nil }
---- How tensors are printed from now on; what is not given is as it is here.
---- precision: digits after the point; threshold: elements above which only the
---- first and last edgeitems of each dimension are shown; linewidth: columns,
---- those of the terminal at the REPL unless given; sci_mode: true or false for
---- 1.0000e+00 always or never, else where the values ask for it.
----@param given table|nil
+--- How tensors are printed from now on; what is not given is as it was at the
+--- beginning.
+---@param given table|nil  precision (4), digits after the point; threshold
+--- (1000), elements above which only the first and last edgeitems (3) of each
+--- dimension are shown; linewidth, columns, at the REPL the terminal's unless
+--- given; sci_mode, true or false for 1.0000e+00 always or never, else where
+--- the values ask for it
 ---@return table  the options, as they were before
 function M.set_printoptions(given)
   local op = "set_printoptions"

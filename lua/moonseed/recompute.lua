@@ -58,8 +58,8 @@ local recomputed = user_op.op{ name = "recompute", forward = run_once,
 
 --- fn(...), one tensor, without keeping activations: they are computed again
 --- in the backward, with the same random numbers, and running statistics move
---- once. `fn` may wait. What it changes by itself it changes twice; tensors that
---- were computed outside belong among the arguments.
+--- once. `fn` may wait. What it changes by itself it changes twice; tensors
+--- that were computed outside belong among the arguments.
 ---@param fn function
 ---@param ... any     for `fn`
 ---@return userdata  what `fn` returned

@@ -86,14 +86,14 @@ describe("optim.Muon", function()
         local o = { dtype = dtype, device = device }
         local r = { lr = 0.1, momentum = 0.9, weight_decay = 0.1,
                     nesterov = name ~= "square" }
-        local p, g = random(shape[1], shape[2]), nil
+        local p = random(shape[1], shape[2])
         local v = each(p, nil, function() return 0 end)
         local t = moon.tensor(p, o):requires_grad()
         local opt = optim.Muon{ { t }, lr = r.lr, momentum = r.momentum,
                                 weight_decay = r.weight_decay,
                                 nesterov = r.nesterov }
         for _ = 1, 3 do
-          g = random(shape[1], shape[2])
+          local g = random(shape[1], shape[2])
           t.grad = moon.tensor(g, o)
           opt:step()
           p, v = reference(p, v, g, r)

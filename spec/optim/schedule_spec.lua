@@ -90,9 +90,8 @@ describe("a schedule", function()
         return schedule[case[1]](options)
       end
       local a, b = new_optim(), new_optim(7)
-      local first, second = new(a), nil
+      local first, second = new(a), new(b)
       for k = 1, 4 do first:step():tell(k) end
-      second = new(b)
       second:load_state(first:state())
       assert.equal(a.lr, b.lr)
       for k = 1, 4 do

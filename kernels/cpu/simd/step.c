@@ -14,7 +14,8 @@ typedef struct entry {
 
 static entry entry_at(const moon_call *call, int k) {
   int each = call->params.step.each, first = 1 + each * k;
-  entry e = {.p = cpu_optional(call, first), .g = cpu_optional(call, first + 1)};
+  entry e = {.p = cpu_optional(call, first),
+             .g = cpu_optional(call, first + 1)};
   for (int i = 0; i + 2 < each; i++) {
     e.state[i] = cpu_optional(call, first + 2 + i);
   }

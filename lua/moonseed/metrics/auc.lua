@@ -1,8 +1,9 @@
---- The area under the receiver operating characteristic: how often an example of
---- the class has a larger score than one that is not of it; equal scores count
---- half (Mann and Whitney 1947). Exact: the scores are kept, on the device, and
---- sorted when the value is read. With more than two classes the mean over the
---- classes, each against the rest, of those that have examples of both kinds.
+--- The area under the receiver operating characteristic: how often an example
+--- of the class has a larger score than one that is not of it; equal scores
+--- count half (Mann and Whitney 1947). Exact: the scores are kept, on the
+--- device, and sorted when the value is read. With more than two classes it is
+--- the mean over the classes, each against the rest, that have examples of both
+--- kinds.
 local check = require "moonseed.check"
 local core = require "moonseed.ffi"
 local Metric = require "moonseed.metrics.metric"
@@ -46,8 +47,8 @@ end
 -- The elements of a tensor as doubles of our own.
 local function numbers(t)
   local n = t:numel()
-  local list, values = core.array("double[?]", math.max(n, 1)), nil
-  values = read.values(t:to "f64")
+  local list = core.array("double[?]", math.max(n, 1))
+  local values = read.values(t:to "f64")
   for i = 0, n - 1 do list[i] = values[i] end
   return list
 end

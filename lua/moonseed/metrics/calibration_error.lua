@@ -1,7 +1,7 @@
---- Expected calibration error (Guo et al. 2017): how far the model's confidence,
---- its largest probability, is from how often it is right. The examples are put
---- into bins of confidence of equal width, (a, b]; the error is the mean over
---- examples of their bin's |confidence - accuracy|.
+--- Expected calibration error (Guo et al. 2017): how far the model's
+--- confidence, its largest probability, is from how often it is right. The
+--- examples are put into bins of confidence of equal width, (a, b]; the error
+--- is the mean over examples of their bin's |confidence - accuracy|.
 local check = require "moonseed.check"
 local Metric = require "moonseed.metrics.metric"
 local moon = require "moonseed"

@@ -8,8 +8,8 @@ local Confusion = Metric.class{
   result = function(_, sums) return sums.counts:totable() end,
 }
 
---- metrics.Confusion{ 10 }: takes logits [N, C] or classes i64 [N]. Its value is a
---- list of rows: value[1 + true class][1 + predicted class].
+--- metrics.Confusion{ 10 }: takes logits [N, C] or classes i64 [N]. Its value
+--- is a list of rows: value[1 + true class][1 + predicted class].
 ---@param options table
 ---@return table metric
 local function new(_, options) return Metric.new(Confusion, options) end

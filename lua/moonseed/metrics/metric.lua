@@ -4,8 +4,8 @@
 --   for x, y in valid:batches{ 256 } do right:update(model(x), y) end
 --   print(right:value())
 --
--- `update` adds up on the device and waits for nothing; `value` is the one place
--- where a metric is read, and suspends. What was not measured is nil.
+-- `update` adds up on the device and waits for nothing; `value` is the one
+-- place where a metric is read, and suspends. What was not measured is nil.
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local moon = require "moonseed"
@@ -16,8 +16,8 @@ local tensor = require "moonseed.tensor"
 local Metric = {}
 Metric.__index = Metric
 
---- A class of metrics.
----@param def table  its definition:
+--- A class of metrics. Its definition:
+---
 ---   name     as users call it
 ---   names    of the leading options, known: of the named ones
 ---   check    function(op, o) or nil
@@ -26,6 +26,8 @@ Metric.__index = Metric
 ---            added up in; or lists that grow
 ---   add      function(self, sums, x, y): one batch, without gradients
 ---   result   function(self, sums): suspends
+---
+---@param def table
 ---@return table class
 function Metric.class(def)
   local class = { definition = def }

@@ -3,8 +3,8 @@
 --   precision = tp / (tp + fp)     recall = tp / (tp + fn)
 --   F1 = 2 tp / (2 tp + fp + fn)
 --
--- of each class; 0 where a class is there but the denominator is 0. Classes that
--- were neither seen nor predicted are NaN in a list and left out of averages.
+-- of each class; 0 where a class is there but the denominator is 0. Classes
+-- that were neither seen nor predicted are NaN in a list, and in no average.
 -- average = "macro": the mean over classes; "weighted": by how many examples
 -- they have; "micro": of all counts together; "none": a list, by class.
 local check = require "moonseed.check"

@@ -36,8 +36,8 @@ local function check_decay(value)
 end
 
 --- optim.EMA{ model, decay = 0.999, buffers = false }
---- model: a module, or a list of tensors. buffers: floating ones (the statistics
---- of a batch norm) are averaged, too; else they are the model's own.
+--- model: a module, or a list of tensors. buffers: floating ones (the
+--- statistics of a batch norm) are averaged, too; else they stay the model's.
 ---@param options table
 ---@return table ema
 local function new(_, options)

@@ -12,7 +12,8 @@
 -- in a group with adam = true: embeddings, and the last layer, which Jordan
 -- leaves to AdamW:
 --
---   optim.Muon{ model, lr = 0.02, groups = { { match = "^head", adam = true } } }
+--   optim.Muon{ model, lr = 0.02,
+--               groups = { { match = "^head", adam = true } } }
 --
 -- adam_lr moves in proportion to lr.
 local check = require "moonseed.check"

@@ -11,10 +11,22 @@
 -- The options of an optimiser are fields that may be assigned between steps.
 -- All have max_value (if positive, every element of a gradient is first cut to
 -- at most this, either way), max_norm (if positive, all gradients together are
--- then scaled to at most this norm) and groups (see groups.lua):
+-- then scaled to at most this norm) and groups, which set options by the name of
+-- the parameter (match, a Lua pattern) or the class of its module (kind,
+-- likewise); decay = false is weight_decay = 0:
 --
 --   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
---                groups = { { match = "bias$", decay = false } } }
+--                groups = { { kind = "Norm", decay = false },
+--                           { match = "^head", lr = 1e-2 } } }
+--
+-- Gradients add up until zero_grad: for a step over four batches,
+--
+--   opt:zero_grad()
+--   for _ = 1, 4 do
+--     local x, y = next_batch();
+--     (nn.cross_entropy(model(x), y) / 4):backward()
+--   end
+--   opt:step()
 --
 -- An optimiser of your own is a rule of the core's step with other options, or
 -- others in front of it: look at lion.lua and muon.lua.
@@ -47,17 +59,25 @@ local function sorted(t)
   return list
 end
 
---- A class of optimisers.
----@param def table  its definition:
+--- A class of optimisers. Its definition:
+---
 ---   name     as users call it
 ---   known    its options with their defaults, beside those that all have
----   rule     { name, code = MOON_STEP_..., states = names in the order of the
----            core's, set = function(rates, o) }; a state named in
----            `scalars` is one f64; uses(o, state) says whether it is needed.
----            Or rule_of, function(p, o) -> rule, and main, whose name the op
----            has
+---   rule     what happens to a parameter, see below
+---   rule_of  function(p, o) -> rule, instead; main: the one that names the op
 ---   check    function(op, o), beyond each option by itself
 ---   prepare  function(self, frame, n): before a step is submitted
+---
+--- A rule:
+---
+---   name     of the op
+---   code     MOON_STEP_...
+---   states   their names, in the order of the core's
+---   scalars  names of those that are one f64 number
+---   uses     function(o, state): whether it is needed; always, unless given
+---   set      function(rates, o): fills a moon_step_rates
+---
+---@param def table
 ---@return table class
 function Optimiser.class(def)
   def.own = sorted(def.known)
@@ -161,10 +181,10 @@ end
 
 --- Takes groups that were checked when they were new: by now the model may have
 --- lost what a pattern matched.
----@param groups table|nil
-function Optimiser:adopt_groups(groups)
-  self.groups, self.generation = groups, nil
-  rawset(self, "grouped", groups)
+---@param list table|nil
+function Optimiser:adopt_groups(list)
+  self.groups, self.generation = list, nil
+  rawset(self, "grouped", list)
 end
 
 -- --- a step ----------------------------------------------------------------

@@ -139,7 +139,9 @@ function Rate:listens() return self.shape.tell ~= nil end
 
 -- --- state -----------------------------------------------------------------
 
-local function number(value) return moon.tensor({ value }, { dtype = "f64" }) end
+local function number(value)
+  return moon.tensor({ value }, { dtype = "f64" })
+end
 
 --- What a checkpoint needs: where it is, as tensors.
 ---@return table<string, userdata>
@@ -150,8 +152,8 @@ function Rate:state()
   return t
 end
 
---- Takes a table as `state` gives it, and sets the optimiser's rate. Other names
---- are an error, and nothing changes then.
+--- Takes a table as `state` gives it, and sets the optimiser's rate. Other
+--- names are an error, and nothing changes then.
 ---@param given table<string, userdata>
 function Rate:load_state(given)
   local own = self:state()
@@ -195,15 +197,15 @@ function M.step(options) return make("step", options) end
 ---@return Rate
 function M.linear(options) return make("linear", options) end
 
---- optim.schedule.cosine{ opt, steps =, floor = 0, warmup = 0 }: down along half
---- a cosine (Loshchilov and Hutter 2017), to `floor` of the first rate.
+--- optim.schedule.cosine{ opt, steps =, floor = 0, warmup = 0 }: down along
+--- half a cosine (Loshchilov and Hutter 2017), to `floor` of the first rate.
 ---@param options table|nil
 ---@return Rate
 function M.cosine(options) return make("cosine", options) end
 
 --- optim.schedule.one_cycle{ opt, steps =, rise = 0.25, start = 0, floor = 0 }:
---- up along a line from `start` for the share `rise` of the run, then down along
---- half a cosine to `floor` (Smith and Topin 2018).
+--- up along a line from `start` for the share `rise` of the run, then down
+--- along half a cosine to `floor` (Smith and Topin 2018).
 ---@param options table|nil
 ---@return Rate
 function M.one_cycle(options) return make("one_cycle", options) end
@@ -226,8 +228,9 @@ local function own(fn)
                         at = 0, memory = {} }, Rate)
 end
 
---- A schedule by name, as { name, option = ... }, as optim.schedule makes it, or
---- of a function(part of the run) -> share of the first rate; not yet driving.
+--- A schedule by name, as { name, option = ... }, as optim.schedule makes it,
+--- or of a function(part of the run) -> share of the first rate. It drives
+--- nothing yet.
 ---@param op string  who asks
 ---@param given string|table|function
 ---@return Rate

@@ -1,5 +1,5 @@
---- The shapes of a rate: its share of the first rate at a place of the run. Each
---- has the options it takes with their defaults, `check` for them, and
+--- The shapes of a rate: its share of the first rate at a place of the run.
+--- Each has the options it takes with their defaults, `check` for them, and
 --- `factor(o, at)`, where at = { k =, steps =, part = }: step k (from 0) of so
 --- many, and the share of the run in [0, 1] that is over, warm-up left out.
 local check = require "moonseed.check"

@@ -97,8 +97,8 @@ local function fit_options_of(o, archive, folder)
 end
 
 --- moon.train.resume(folder), or { folder, model =, optim =, train =, valid =,
---- schedule =, loss =, metrics =, ... } for what a checkpoint cannot hold: classes,
---- functions and data of your own. Suspends while it reads.
+--- schedule =, loss =, metrics =, ... } for what a checkpoint cannot hold:
+--- classes, functions and data of your own. Suspends while it reads.
 ---@param options string|table
 ---@return table run  that trains on from now
 return function(options)
