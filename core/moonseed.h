@@ -61,6 +61,8 @@ typedef struct moon_ctx {
   int32_t stream;     /* where ops are queued */
   int32_t grad_mode;  /* 1: record the graph */
   int32_t site;       /* debug: moon_site_add's number for the caller's line */
+  int32_t again;      /* 1: computed before, for its values: running statistics
+                         have moved already */
 } moon_ctx;
 
 /* A tensor as Lua holds it: by value, so that `t[1]` is ours to define. */
@@ -245,6 +247,15 @@ const int64_t *moon_tensor_strides(const moon_tensor *t);  /* in elements */
 const void *moon_tensor_data(const moon_tensor *t);
 /* Element `index` in logical order as a double; complete tensors only. */
 int moon_tensor_item(const moon_tensor *t, int64_t index, double *out);
+/* The ops in flight that touch t's memory, up to n of them as points on their
+ * streams; how many there are. */
+int moon_tensor_uses(const moon_tensor *t, moon_event *out, int n);
+/* t's memory in the caller's hands until moon_tensor_unmap: complete, dense and
+ * row-major, and used by nobody where it is to be written. Meanwhile ops that
+ * would write it, or touch what the caller writes, are refused with
+ * MOON_E_BUSY. */
+int moon_tensor_map(moon_ctx *ctx, moon_tensor *t, int writes, void **out);
+void moon_tensor_unmap(moon_tensor *t);
 /* Cuts the storage into `n` equal regions along dimension 0 (as far as rows
  * are whole), so that views of different rows depend on nothing of each
  * other. The tensor must be contiguous. */
@@ -442,17 +453,42 @@ int moon_embedding(moon_ctx *ctx, moon_tensor *index, moon_tensor *weight,
 int moon_gather(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor *index,
                 moon_tensor **out);
 
-/* --- optimiser, gradients, data --------------------------------------- */
-typedef struct moon_sgd_params {
-  double lr, momentum, weight_decay;
-  double max_norm;  /* > 0: scale all gradients to at most this norm first */
-  int32_t nesterov;
-} moon_sgd_params;
-/* One op over n parameters, all or nothing. velocity[i] may be NULL when
- * momentum is 0. `norm` (may be NULL) receives the gradients' norm, f32. */
-int moon_sgd_step(moon_ctx *ctx, int n, moon_tensor *const *parameter,
-                  moon_tensor *const *gradient, moon_tensor *const *velocity,
-                  const moon_sgd_params *p, moon_tensor **norm);
+/* --- optimisers, gradients, data -------------------------------------- */
+/* What happens to the parameter p of an entry; g is its gradient, clipped. The
+ * formulas are in kernels/ref/step.c. `state` holds tensors of p's shape and
+ * dtype, in the order given. */
+enum {
+  MOON_STEP_NORM,     /* no parameter: g only counts in the norm */
+  MOON_STEP_SGD,      /* velocity, with beta1 */
+  MOON_STEP_ADAM,     /* mean, square, count (of steps, an f64 scalar) */
+  MOON_STEP_RMSPROP,  /* square, velocity (with beta1), mean (CENTERED) */
+  MOON_STEP_LION,     /* mean */
+  MOON_STEP_MUON,     /* velocity, direction (only read): p moves along it */
+  MOON_STEP_LERP,     /* none: p += lr (g - p) */
+  MOON_STEP_SWAP,     /* the other: p and it change places; no gradient */
+  MOON_STEP_RULES
+};
+enum { MOON_STEP_STATES = 3 };
+enum { MOON_STEP_NESTEROV = 1, MOON_STEP_DECOUPLED = 2,  /* flags */
+       MOON_STEP_CENTERED = 4 };
+typedef struct moon_step_rates {
+  int32_t rule, flags;
+  double lr, weight_decay, beta1, beta2, eps;
+} moon_step_rates;
+typedef struct moon_step_entry {
+  moon_tensor *parameter, *gradient, *state[MOON_STEP_STATES];
+  moon_step_rates rates;
+} moon_step_entry;
+typedef struct moon_step_params {
+  double max_value;  /* > 0: every element of a gradient is cut to +-this */
+  double max_norm;   /* > 0: then all are scaled to at most this norm */
+  int32_t rule;      /* that names the op */
+} moon_step_params;
+/* One op over n entries, all or nothing. Those without a gradient that need one
+ * are left out. `norm` (may be NULL) receives the Euclidean norm of all
+ * gradients before they are scaled, f32. */
+int moon_step(moon_ctx *ctx, int n, const moon_step_entry *entry,
+              const moon_step_params *p, moon_tensor **norm);
 /* f32 [3]: Euclidean norm, share of zeros, count of non-finite values. */
 int moon_statistics(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_params {

@@ -86,14 +86,15 @@ typedef struct moon_operand {
  * index_add     dy, i, dx          params.dim; dx = 0, then rows added
  * gather        x, i, y            params.dim
  * scatter_add   dy, i, dx          params.dim; dx = 0, then elements added
- * sgd           n times p+, g, [v+]; then norm[1] when wanted   params.sgd
+ * step          r, n times p+, g, [s+...], then norm[1] when wanted
+ *                                  params.step; r is n moon_step_rates as bytes
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
  * batch_images  x, i, y            params.batch
  * store         [x[n]]             params.store; an x that failed is an error
  * save          n tensors, y[]     params.save (core/file/save.c; io thread)
  * load          y                  params.save (core/file/load.c; io thread)
  *
- * In sgd every triple has three operands (data NULL where v is absent).
+ * In step every entry has `each` operands (data NULL where one is absent).
  */
 #define MOON_KERNELS(X)                                                     \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
@@ -107,7 +108,7 @@ typedef struct moon_operand {
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad)                   \
   X(attention) X(attention_grad) X(dropout)                                 \
   X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
-  X(scatter_add) X(sgd) X(statistics) X(batch_images) X(store) X(save)      \
+  X(scatter_add) X(step) X(statistics) X(batch_images) X(store) X(save)      \
   X(load)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
@@ -138,7 +139,10 @@ typedef union moon_params {
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
-  struct { moon_sgd_params p; int32_t n, wants_norm; } sgd;
+  struct {                                     /* counts: some are ADAM's */
+    moon_step_params p;
+    int32_t n, each, wants_norm, counts;
+  } step;
   struct { moon_batch_params p; int64_t position; } batch;
   struct {                                     /* host memory */
     double *to; int64_t *count, *errors;

@@ -5,7 +5,7 @@ local moon = require "moonseed"
 local golden = require "support.golden"
 
 local groups = { "conv2d", "copy", "elementwise", "function", "loss", "matmul",
-                 "neural", "reduce", "sgd", "shape" }
+                 "neural", "optim", "reduce", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
 local run = {}
@@ -124,21 +124,23 @@ function run.row_fill(_, a)
   return y
 end
 
--- Three steps on two parameters; their gradients follow step by step.
-function run.sgd(p, a, b, ...)
-  local gradients = { ... }
-  local parameters = { a:requires_grad(), b:requires_grad() }
-  local opt = moon.optim.SGD{
-    parameters, lr = p.lr, momentum = p.momentum, nesterov = p.nesterov,
-    weight_decay = p.weight_decay, max_norm = p.max_norm,
-  }
-  for step = 0, 2 do
-    for i, parameter in ipairs(parameters) do
+-- Five steps on two parameters; their gradients follow step by step.
+local function optimise(kind, p, a, b, ...)
+  local gradients, options = { ... }, { { a:requires_grad(),
+                                          b:requires_grad() } }
+  for name, value in pairs(p) do options[name] = value end
+  local opt = moon.optim[kind](options)
+  for step = 0, 4 do
+    for i, parameter in ipairs(options[1]) do
       parameter.grad = gradients[2 * step + i]
     end
     opt:step()
   end
   return a, b
+end
+
+for _, kind in ipairs{ "SGD", "Adam", "AdamW", "RMSprop" } do
+  run[kind] = function(...) return optimise(kind, ...) end
 end
 
 -- Others are called as functions of moon: the tensors, then p.args.

@@ -31,6 +31,7 @@ require "moonseed.choose"
 require "moonseed.views"
 require "moonseed.reduce"
 require "moonseed.read"
+require "moonseed.map"
 local tidy = require "moonseed.tidy"
 local file = require "moonseed.file"
 local switches = require "moonseed.debug"
@@ -69,8 +70,8 @@ _G.print = print.print
 runtime.at_close(task.close)
 
 -- Parts that are loaded when first asked for.
-local parts = { nn = true, optim = true, data = true, seed = true,
-                train = true }
+local parts = { nn = true, optim = true, data = true, metrics = true,
+                seed = true, train = true }
 
 -- Not every part need be there. An error inside one that is, is raised as it
 -- is.

@@ -161,7 +161,9 @@ function moon.nll(logs, labels, options) end
 function moon.grad_scope(fn) end
 
 --- fn(...), one tensor, without keeping activations: they are computed again
---- in the backward, with the same random numbers.
+--- in the backward, with the same random numbers, and running statistics move
+--- once. `fn` may wait. What it changes by itself it changes twice; tensors
+--- that were computed outside belong among the arguments.
 ---@param fn function
 ---@param ... any  for `fn`
 ---@return Tensor  # what `fn` returned
@@ -813,6 +815,17 @@ function Tensor:item() end
 ---@return table|number|boolean
 function Tensor:totable() end
 
+--- Calls fn(pointer, n) with a pointer to the first of n elements, row by row,
+--- of the tensor's dtype (uint8_t for bool), once the values are there. With
+--- write = true it waits until nobody else uses the memory, too, and the
+--- pointer is not const. The pointer is good until fn ends; before that, ops
+--- that would write the tensor (with write: touch it) are refused. A tensor
+--- that does not lie row by row is an error: map t:contiguous().
+---@param fn function
+---@param options table|nil  write (false)
+---@return any ...  # what `fn` returned
+function Tensor:map(fn, options) end
+
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---@param options table|integer  see max_pool2d_params; a number is the kernel
 ---@return Tensor
@@ -1286,9 +1299,246 @@ function describe.describe(module) end
 ---@return Module  # module
 function describe.rebuild(description) end
 
---- `moon.optim`: optimisers, each read from its own file when first asked for.
+--- `moon.optim`: optimisers, schedules of their rate, averages of weights; each
+--- read from its own file when first asked for.
 ---@class optim
 local optim = {}
+
+--- Another optimiser from what `describe` gave, or from such a table of your
+--- own: optim.rebuild({ "SGD", lr = 0.1 }, model).
+---@param description table
+---@param model Module  a module, or a list of tensors
+---@return Optimiser
+function optim.rebuild(description, model) end
+
+--- Adam (Kingma and Ba 2015), in the form of PyTorch's:
+---
+---   g = gradient + weight_decay * p
+---   m = beta1 * m + (1 - beta1) * g       s = beta2 * s + (1 - beta2) * g^2
+---   p = p - lr * m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps)
+---
+--- where t counts the steps of this parameter; m, s and t start at zero. With
+--- weights to decay, AdamW is what you want.
+---
+--- optim.Adam{ model, lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class Adam: Optimiser
+---@overload fun(options: table): Adam
+local Adam = {}
+
+--- AdamW (Loshchilov and Hutter 2019): Adam whose weight decay goes past the
+--- moments, in the form of PyTorch's:
+---
+---   p = p * (1 - lr * weight_decay)
+---   m = beta1 * m + (1 - beta1) * g       s = beta2 * s + (1 - beta2) * g^2
+---   p = p - lr * m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps)
+---
+--- where t counts the steps of this parameter; m, s and t start at zero.
+---
+--- optim.AdamW{ model, lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0.01 }
+--- model: a module, or a list of tensors.
+---@class AdamW: Optimiser
+---@overload fun(options: table): AdamW
+local AdamW = {}
+
+--- A moving average of a model's weights (Polyak and Juditsky 1992; Tarvainen
+--- and Valpola 2017), for evaluation:
+---
+---   local ema = optim.EMA{ model, decay = 0.999 }
+---   ... opt:step() ema:update()
+---   local accuracy = ema:swapped(function() return evaluate(model) end)
+---
+--- An update is one op over all averages, all or nothing:
+---
+---   average = average + (1 - decay) * (weight - average)
+---
+--- An average begins as its weight, at the first update that sees it: a model
+--- may gain and lose parameters. So it is in PyTorch's AveragedModel.
+---
+--- optim.EMA{ model, decay = 0.999, buffers = false }
+--- model: a module, or a list of tensors. buffers: floating ones (the
+--- statistics of a batch norm) are averaged, too; else they stay the model's.
+---@class EMA
+---@overload fun(options: table): EMA
+local EMA = {}
+
+--- After a step of the optimiser; enqueues.
+---@return EMA  # self
+function EMA:update() end
+
+--- Weights and averages change places; again: back. What has no average yet
+--- stays. Enqueues.
+---@return EMA  # self
+function EMA:swap() end
+
+--- Calls fn(...) while the model has the averages for weights; back afterwards,
+--- also on error.
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...  # what `fn` returned
+function EMA:swapped(fn, ...) end
+
+--- What a checkpoint needs: the averages under names like "average.2.weight",
+--- the tensors themselves.
+---@return table<string, Tensor>
+function EMA:state() end
+
+--- Takes a table as `state` gives it. Names that the model has not, and other
+--- shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function EMA:load_state(given) end
+
+--- What it is made of, as plain values.
+---@return table
+function EMA:describe() end
+
+--- Whether `value` is one.
+---@param value any
+---@return boolean
+function EMA.is(value) end
+
+--- Lion, "evolved sign momentum" (Chen et al. 2023):
+---
+---   p = p * (1 - lr * weight_decay) - lr * sign(beta1 * m + (1 - beta1) * g)
+---   m = beta2 * m + (1 - beta2) * g       (m starts at zero)
+---
+--- Every element moves by lr: a tenth to a third of AdamW's rate, and three to
+--- ten times its weight decay, are where to begin.
+---
+--- optim.Lion{ model, lr = 1e-4, betas = { 0.9, 0.99 }, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class Lion: Optimiser
+---@overload fun(options: table): Lion
+local Lion = {}
+
+--- Muon, "momentum orthogonalised by Newton-Schulz" (Jordan 2024):
+---
+---   v = momentum * v + g                  (v starts at zero)
+---   u = nesterov and g + momentum * v or v
+---   p = p * (1 - lr * weight_decay) - lr * sqrt(max(1, rows / columns)) * O(u)
+---
+--- where O(u) is near the closest matrix to u whose singular values are all 1.
+--- It is found by a few steps of a polynomial in u, products of matrices alone.
+--- A weight with more than two dimensions (a convolution's) is the matrix of its
+--- first dimension against the others. Parameters with fewer than two dimensions
+--- are stepped by AdamW, with adam_lr, betas, eps and weight_decay; so are those
+--- in a group with adam = true: embeddings, and the last layer, which Jordan
+--- leaves to AdamW:
+---
+---   optim.Muon{ model, lr = 0.02,
+---               groups = { { match = "^head", adam = true } } }
+---
+--- adam_lr moves in proportion to lr.
+---
+--- optim.Muon{ model, lr = 0.02, momentum = 0.95, nesterov = true, steps = 5, weight_decay = 0, adam_lr = 3e-4, betas = { 0.9, 0.95 }, eps = 1e-10 }
+--- model: a module, or a list of tensors. steps: of the polynomial.
+---@class Muon: Optimiser
+---@overload fun(options: table): Muon
+local Muon = {}
+
+--- What optimisers have in common.
+---
+--- A step is one op over all parameters that have a gradient, all or nothing.
+--- Those of a module with a field `apart`, a function(fn, ...) that calls and
+--- returns fn(...), are a step of their own inside it (a seed has one): whether
+--- it fails is none of the others' business, and max_norm clips it by itself.
+--- fn gives the norm of their gradients, whether or not they are clipped.
+--- State belongs to parameters, not to positions: when the model gains or loses
+--- parameters, new ones start without and the others keep theirs.
+---
+--- The options of an optimiser are fields that may be assigned between steps.
+--- All have max_value (if positive, every element of a gradient is first cut to
+--- at most this, either way), max_norm (if positive, all gradients together are
+--- then scaled to at most this norm) and groups, which set options by the name of
+--- the parameter (match, a Lua pattern) or the class of its module (kind,
+--- likewise); decay = false is weight_decay = 0:
+---
+---   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
+---                groups = { { kind = "Norm", decay = false },
+---                           { match = "^head", lr = 1e-2 } } }
+---
+--- Gradients add up until zero_grad: for a step over four batches,
+---
+---   opt:zero_grad()
+---   for _ = 1, 4 do
+---     local x, y = next_batch();
+---     (nn.cross_entropy(model(x), y) / 4):backward()
+---   end
+---   opt:step()
+---
+--- An optimiser of your own is a rule of the core's step with other options, or
+--- others in front of it: look at lion.lua and muon.lua.
+---@class Optimiser
+local Optimiser = {}
+
+--- A class of optimisers. Its definition:
+---
+---   name     as users call it
+---   known    its options with their defaults, beside those that all have
+---   rule     what happens to a parameter, see below
+---   rule_of  function(p, o) -> rule, instead; main: the one that names the op
+---   check    function(op, o), beyond each option by itself
+---   prepare  function(self, frame, n): before a step is submitted
+---
+--- A rule:
+---
+---   name     of the op
+---   code     MOON_STEP_...
+---   states   their names, in the order of the core's
+---   scalars  names of those that are one f64 number
+---   uses     function(o, state): whether it is needed; always, unless given
+---   set      function(rates, o): fills a moon_step_rates
+---
+---@param def table
+---@return table  # class
+function Optimiser.class(def) end
+
+--- An optimiser of a class: options as { model, lr = ..., ... }, where model is
+--- a module or a list of tensors.
+---@param class table  see Optimiser.class
+---@param options table
+---@return Optimiser
+function Optimiser.new(class, options) end
+
+--- One step along the gradients there are; enqueues and returns. Suspends the
+--- task while it is too far ahead of the device.
+---@return Tensor|nil  # norm  of the gradients before clipping, with max_norm
+function Optimiser:step() end
+
+--- Clears the gradients of all parameters: they become nil.
+function Optimiser:zero_grad() end
+
+--- What a checkpoint needs: the parameters' states under names like
+--- "velocity.2.weight" (the tensors themselves), and `lr`.
+---@return table<string, Tensor>
+function Optimiser:state() end
+
+--- Takes a table as `state` gives it. Names of parameters that there are not,
+--- and other shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Optimiser:load_state(given) end
+
+--- What it is made of, as plain values: { "SGD", lr = 0.1, ... }, from which
+--- optim.rebuild makes another one. lr is the first one; how far it has come is
+--- in `state`.
+---@return table
+function Optimiser:describe() end
+
+--- RMSprop (Hinton 2012; centered: Graves 2013), in the form of PyTorch's:
+---
+---   g = gradient + weight_decay * p
+---   s = alpha * s + (1 - alpha) * g^2
+---   m = alpha * m + (1 - alpha) * g                  (centered)
+---   v = momentum * v + g / (sqrt(s - m^2) + eps)     (m = 0 unless centered)
+---   p = p - lr * v
+---
+--- All states start at zero.
+---
+--- optim.RMSprop{ model, lr = 0.01, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false }
+--- model: a module, or a list of tensors.
+---@class RMSprop: Optimiser
+---@overload fun(options: table): RMSprop
+local RMSprop = {}
 
 --- Stochastic gradient descent with momentum (Sutskever et al. 2013, in the
 --- form of PyTorch's SGD):
@@ -1297,39 +1547,72 @@ local optim = {}
 ---   v = momentum * v + g           (v starts at zero)
 ---   p = p - lr * (nesterov and g + momentum * v or v)
 ---
---- A step is one op over all parameters that have a gradient, all or nothing.
---- Those of a module with a field `apart`, a function(fn, ...) that calls and
---- returns fn(...), are a step of their own inside it (a seed has one): whether
---- it fails is none of the others' business, and max_norm clips it by itself.
---- fn gives the norm of their gradients, whether or not they are clipped.
---- Velocities belong to parameters, not to positions: when the model gains or
---- loses parameters, new ones start without and the others keep theirs.
----
---- optim.SGD{ model, lr =, momentum = 0, nesterov = false, weight_decay = 0, max_norm = 0 }
---- model: a module, or a list of tensors. max_norm: if positive, all gradients
---- together are first scaled to at most this norm. The options are fields that
---- may be assigned between steps.
----@class SGD
+--- optim.SGD{ model, lr =, momentum = 0, nesterov = false, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class SGD: Optimiser
 ---@overload fun(options: table): SGD
 local SGD = {}
 
---- One step along the gradients there are; enqueues and returns. Suspends the
---- task while it is too far ahead of the device.
----@return Tensor|nil  # norm of the gradients before clipping, with max_norm
-function SGD:step() end
+--- How an optimiser's rate goes over a run, as shares of its first rate: for
+--- moon.train.fit, or by hand.
+---
+---   local rate = optim.schedule.cosine{ opt, steps = 1000, warmup = 50 }
+---   for x, y in batches do
+---     ...
+---     opt:step()
+---     rate:step()                       -- opt.lr is now that of the next step
+---   end
+---   fit{ model, optim = opt, schedule = { "cosine", warmup = 50 }, ... }
+---
+--- Options that all have: the optimiser (fit gives its own), steps, how many
+--- there are in all (fit knows), and warmup: so many steps the rate rises along
+--- a line, (k + 1) / warmup, before what follows begins. Numbers of steps below
+--- 1 are shares of the run.
+---@class schedule
+local schedule = {}
 
---- Clears the gradients of all parameters: they become nil.
-function SGD:zero_grad() end
+--- optim.schedule.constant{ opt, warmup = 0 }
+--- The first rate.
+---@param options table|nil
+---@return Rate
+function schedule.constant(options) end
 
---- What a checkpoint needs: velocities by the names of their parameters (the
---- tensors themselves) and `lr`.
----@return table<string, Tensor>
-function SGD:state() end
+--- optim.schedule.step{ opt, at = { 300, 600 }, factor = 0.1, warmup = 0 }
+--- The
+--- rate times `factor` at each of these steps; or every = n: at every n-th.
+---@param options table|nil
+---@return Rate
+function schedule.step(options) end
 
---- Takes a table as `state` gives it. Names of parameters that there are not,
---- and other shapes, are an error, and nothing changes then.
----@param given table<string, Tensor>
-function SGD:load_state(given) end
+--- optim.schedule.linear{ opt, steps =, floor = 0, warmup = 0 }
+--- Down along a
+--- line, to `floor` of the first rate.
+---@param options table|nil
+---@return Rate
+function schedule.linear(options) end
+
+--- optim.schedule.cosine{ opt, steps =, floor = 0, warmup = 0 }
+--- Down along
+--- half a cosine (Loshchilov and Hutter 2017), to `floor` of the first rate.
+---@param options table|nil
+---@return Rate
+function schedule.cosine(options) end
+
+--- optim.schedule.one_cycle{ opt, steps =, rise = 0.25, start = 0, floor = 0 }
+--- Up along a line from `start` for the share `rise` of the run, then down
+--- along half a cosine to `floor` (Smith and Topin 2018).
+---@param options table|nil
+---@return Rate
+function schedule.one_cycle(options) end
+
+--- optim.schedule.plateau{ opt, factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, floor = 0, warmup = 0 }
+--- The rate times `factor`, but not below `floor` of the first, once more than
+--- `patience` losses in a row were not below the best by the share `threshold`;
+--- then `cooldown` losses do not count. It is told them: rate:tell(loss), after
+--- an epoch; fit tells it the validation loss. PyTorch's ReduceLROnPlateau.
+---@param options table|nil
+---@return Rate
+function schedule.plateau(options) end
 
 --- `moon.data`: data sets, each reader from its own file when first asked for.
 ---@class data
@@ -1388,6 +1671,175 @@ function folder.places(name) end
 ---@param file string  its name without ".gz"
 ---@return string|nil
 function folder.find(places, file) end
+
+--- `moon.metrics`: how good a model is, added up on the device and read once;
+--- each from its own file when first asked for.
+---@class metrics
+local metrics = {}
+
+--- Another metric from what `describe` gave, or from such a table of your own:
+--- metrics.rebuild{ "TopK", k = 5 }.
+---@param description table
+---@return Metric
+function metrics.rebuild(description) end
+
+--- The area under the receiver operating characteristic: how often an example
+--- of the class has a larger score than one that is not of it; equal scores
+--- count half (Mann and Whitney 1947). Exact: the scores are kept, on the
+--- device, and sorted when the value is read. With more than two classes it is
+--- the mean over the classes, each against the rest, that have examples of both
+--- kinds.
+---
+--- metrics.AUC{}
+--- Takes scores [N] of class 1, or logits [N, C]; labels from 0.
+---@class AUC: Metric
+---@overload fun(options: table|nil): AUC
+local AUC = {}
+
+--- The share of examples whose largest logit is that of their class.
+---
+--- metrics.Accuracy{}
+--- Takes logits [N, C] or classes i64 [N].
+---@class Accuracy: Metric
+---@overload fun(options: table|nil): Accuracy
+local Accuracy = {}
+
+--- Expected calibration error (Guo et al. 2017): how far the model's
+--- confidence, its largest probability, is from how often it is right. The
+--- examples are put into bins of confidence of equal width, (a, b]; the error
+--- is the mean over examples of their bin's |confidence - accuracy|.
+---
+--- metrics.CalibrationError{ bins = 15 }
+--- Takes logits [N, C].
+---@class CalibrationError: Metric
+---@overload fun(options: table|nil): CalibrationError
+local CalibrationError = {}
+
+--- The confusion matrix: how many examples of each class were taken for each.
+---
+--- metrics.Confusion{ 10 }
+--- Takes logits [N, C] or classes i64 [N]. Its value
+--- is a list of rows: value[1 + true class][1 + predicted class].
+---@class Confusion: Metric
+---@overload fun(options: table): Confusion
+local Confusion = {}
+
+--- The harmonic mean of precision and recall; see scores.lua.
+---
+--- metrics.F1{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class F1: Metric
+---@overload fun(options: table): F1
+local F1 = {}
+
+--- The mean of values, one per example: losses, distances.
+---
+--- metrics.Mean{}
+--- Update(loss, y) takes the mean of a batch with its labels,
+--- or one value per example.
+---@class Mean: Metric
+---@overload fun(options: table|nil): Mean
+local Mean = {}
+
+--- What metrics have in common.
+---
+---   local right = moon.metrics.Accuracy{}
+---   for x, y in valid:batches{ 256 } do right:update(model(x), y) end
+---   print(right:value())
+---
+--- `update` adds up on the device and waits for nothing; `value` is the one
+--- place where a metric is read, and suspends. What was not measured is nil.
+---@class Metric
+local Metric = {}
+
+--- A class of metrics. Its definition:
+---
+---   name     as users call it
+---   names    of the leading options, known: of the named ones
+---   check    function(op, o) or nil
+---   takes_one  x may be one value for the whole batch
+---   begin    function(self, x) -> tensors by name, on x's device, that are
+---            added up in; or lists that grow
+---   add      function(self, sums, x, y): one batch, without gradients
+---   result   function(self, sums): suspends
+---
+---@param def table
+---@return table  # class
+function Metric.class(def) end
+
+--- A metric of a class.
+---@param class table
+---@param options table|nil
+---@return Metric
+function Metric.new(class, options) end
+
+--- Adds a batch: what the model gives, and the true labels, i64 [N]. Enqueues.
+---@param x Tensor  logits [N, C], or what the metric says
+---@param y Tensor
+---@return Metric  # self
+function Metric:update(x, y) end
+
+--- What was measured since the beginning or the last reset; nil before any
+--- update. Suspends until it is there.
+---@return number|table|nil
+function Metric:value() end
+
+--- Begins again.
+---@return Metric  # self
+function Metric:reset() end
+
+--- What it is made of, as plain values: { "TopK", k = 5 }, from which
+--- moon.metrics.rebuild makes another one.
+---@return table
+function Metric:describe() end
+
+--- The predicted classes, i64 [N]: of logits [N, C], or given as they are.
+---@param op string
+---@param x Tensor
+---@return Tensor
+function Metric.predicted(op, x) end
+
+--- Logits [N, C], or an error.
+---@param op string
+---@param x Tensor
+---@param classes integer|nil  how many there must be
+---@return Tensor
+function Metric.logits(op, x, classes) end
+
+--- Zeros to add up in, on x's device.
+---@param x Tensor
+---@param dtype string
+---@param ... integer  the shape
+---@return Tensor
+function Metric.zeros(x, dtype, ...) end
+
+--- The share of what was taken for a class that is of it; see scores.lua.
+---
+--- metrics.Precision{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class Precision: Metric
+---@overload fun(options: table): Precision
+local Precision = {}
+
+--- The share of a class that was taken for it; see scores.lua.
+---
+--- metrics.Recall{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class Recall: Metric
+---@overload fun(options: table): Recall
+local Recall = {}
+
+--- The share of examples whose class is among the k largest logits; of equal
+--- ones the first counts as larger.
+---
+--- metrics.TopK{ 5 }
+--- Takes logits [N, C].
+---@class TopK: Metric
+---@overload fun(options: table): TopK
+local TopK = {}
 
 --- Growth: slots, seeds, and those who decide about them.
 ---
@@ -1476,7 +1928,8 @@ function seed.tournament(options) end
 ---   gates       "strict", "permissive" or a table of thresholds (gate.lua)
 ---   blending    { kind = "add", curve = "cosine", steps = 200,
 ---                 steepness = 10 }
----   incubation  { lr = 0.05, momentum = 0.9, max_norm = 1, through = false }
+---   incubation  { optim = { "SGD", lr = 0.05, momentum = 0.9 },
+---                 max_norm = 1, through = false }; see Incubator.options
 ---   lag         steps from a snapshot to what was decided upon it; one epoch
 ---               unless given. free = true: when the decision comes
 ---   cooldown    steps after a plan in which no other is applied
@@ -1631,6 +2084,8 @@ function Slot:describe(describe) end
 ---@return table
 function Slot.rebuild(options, rebuild) end
 
+--- One line of what it holds: "Slot early: TRAINING conv_light, DORMANT".
+---@return string
 function Slot:headline() end
 
 --- The slot's seeds, by position.
@@ -1810,8 +2265,9 @@ function evaluate.measure(garden, data) end
 --- random numbers are as before.
 ---@param model Module
 ---@param data Dataset
+---@param metrics table<string, table>|nil  moon.metrics that are shown every batch, too
 ---@return table  # loss, accuracy
-function evaluate.accuracy(model, data) end
+function evaluate.accuracy(model, data, metrics) end
 
 --- Gates: what has to be measured, and how large, before a seed may advance.
 --- A quantity that was not measured is nil, and its check fails.
@@ -2012,8 +2468,8 @@ function train.import(path) end
 ---   local run = moon.train.resume{ "runs/first", model = build() }
 ---
 --- moon.train.resume(folder), or { folder, model =, optim =, train =, valid =,
---- schedule =, loss =, ... } for what a checkpoint cannot hold: classes,
---- functions and data of your own. Suspends while it reads.
+--- schedule =, loss =, metrics =, ... } for what a checkpoint cannot hold:
+--- classes, functions and data of your own. Suspends while it reads.
 ---@param options string|table
 ---@return Run  # run  that trains on from now
 function train.resume(options) end
@@ -2086,8 +2542,13 @@ function Record:close() end
 ---
 --- train.fit{ model, optim =, train =, valid =, epochs = 1, ... }
 ---   batch      128; augment: { flip = true, crop = 2 } of data:batches
----   schedule   "constant", "cosine", "one_cycle", or function(part) -> factor
----              of optim.lr; part of the run in [0, 1)
+---   schedule   of optim.lr: a name of optim.schedule, { name, warmup = 100,
+---              ... }, or function(part of the run) -> share of the first rate
+---   accumulate  batches whose gradients a step adds up, weighted by their size
+---   ema        an optim.EMA of the model, moved after every step; without a
+---              garden it is what is validated
+---   metrics    { name = metric }: moon.metrics, or { "TopK", k = 5 }, of
+---              validation; in run.metrics under valid_name
 ---   loss       function(model, x, y) -> loss; cross-entropy unless given
 ---   garden     a seed.Garden of the model
 ---   out        a folder: checkpoints and the record
@@ -2231,6 +2692,44 @@ function Streams:stats() end
 ---@param n integer|nil  at most, per stream; 256 unless given
 ---@return table[]
 function Streams:recent(n) end
+
+--- A rate that moves; optim.schedule makes them.
+---@class Rate
+---@field at integer  steps that were taken
+---@field first number  the optimiser's rate at the beginning
+local Rate = {}
+
+--- Sets the optimiser's rate to that after k steps.
+---@param k integer
+---@return Rate  # self
+function Rate:seek(k) end
+
+--- After an optimiser's step: sets the rate of the next one.
+---@return Rate  # self
+function Rate:step() end
+
+--- Tells a loss, a number; a plateau looks at it, others do not.
+---@param loss number
+---@return Rate  # self
+function Rate:tell(loss) end
+
+--- Whether it goes by the losses that it is told.
+---@return boolean
+function Rate:listens() end
+
+--- What a checkpoint needs: where it is, as tensors.
+---@return table<string, Tensor>
+function Rate:state() end
+
+--- Takes a table as `state` gives it, and sets the optimiser's rate. Other
+--- names are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Rate:load_state(given) end
+
+--- What it is made of, as plain values: { "cosine", warmup = 50 }. Nil for a
+--- function of one's own.
+---@return table|nil
+function Rate:describe() end
 
 --- A data set: examples x with their targets y, counted by `#`.
 ---
@@ -2486,6 +2985,7 @@ moon.index_select = Tensor.index_select
 moon.await = Tensor.await
 moon.item = Tensor.item
 moon.totable = Tensor.totable
+moon.map = Tensor.map
 moon.max_pool2d = Tensor.max_pool2d
 moon.global_avg_pool2d = Tensor.global_avg_pool2d
 moon.group_norm = Tensor.group_norm
@@ -2523,9 +3023,28 @@ nn.Softplus = Softplus
 nn.Tanh = Tanh
 nn.describe = describe
 moon.optim = optim
+optim.Adam = Adam
+optim.AdamW = AdamW
+optim.EMA = EMA
+optim.Lion = Lion
+optim.Muon = Muon
+optim.Optimiser = Optimiser
+optim.RMSprop = RMSprop
 optim.SGD = SGD
+optim.schedule = schedule
 moon.data = data
 data.folder = folder
+moon.metrics = metrics
+metrics.AUC = AUC
+metrics.Accuracy = Accuracy
+metrics.CalibrationError = CalibrationError
+metrics.Confusion = Confusion
+metrics.F1 = F1
+metrics.Mean = Mean
+metrics.Metric = Metric
+metrics.Precision = Precision
+metrics.Recall = Recall
+metrics.TopK = TopK
 moon.seed = seed
 seed.Garden = Garden
 seed.Governor = Governor
