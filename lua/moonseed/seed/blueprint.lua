@@ -20,7 +20,7 @@ local cost = require "moonseed.seed.cost"
 local loop = require "moonseed.loop"
 local Module = require "moonseed.nn.module"
 local moon = require "moonseed"
-local probe = require "moonseed.seed.probe"
+local probe = require "moonseed.nn.probe"
 
 local M = {}
 
