@@ -5,6 +5,9 @@ local file = {
   MaxPool2d = "max_pool2d", GlobalAvgPool2d = "global_avg_pool2d",
   Dropout = "dropout", Flatten = "flatten", GroupNorm = "group_norm",
   Sigmoid = "sigmoid", Tanh = "tanh",
+  Identity = "identity", Residual = "residual",
+  SqueezeExcite = "squeeze_excite", DropPath = "drop_path",
+  WeightNorm = "weight_norm", init = "initialise",
   cross_entropy = "cross_entropy", copy = "copy",
   describe = "describe",
 }
