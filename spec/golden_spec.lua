@@ -3,10 +3,11 @@
 
 local moon = require "moonseed"
 local golden = require "support.golden"
+local layers = require "support.golden_layers"
 local task = require "support.task"
 
-local groups = { "conv2d", "copy", "elementwise", "matmul", "neural", "reduce",
-                 "sgd", "shape" }
+local groups = { "conv2d", "copy", "elementwise", "layers", "matmul", "neural",
+                 "reduce", "sgd", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
 local run = {}
@@ -125,6 +126,10 @@ function run.sgd(p, a, b, ...)
   return a, b
 end
 
+for name, make in pairs(layers.make) do
+  run[name] = function(p, x, ...) return layers.run(make(p), x, ...) end
+end
+
 -- What of a case disagrees, in words.
 local function disagreements(case, dtype, tolerance)
   local inputs, found = {}, {}
@@ -132,7 +137,8 @@ local function disagreements(case, dtype, tolerance)
     inputs[i] = golden.tensor(input, dtype)
   end
   local function compare(what, t, wanted)
-    local difference = golden.difference(t, wanted, tolerance)
+    local difference = golden.difference(t, wanted, tolerance,
+                                         case.p.least)
     if difference then found[#found + 1] = what .. ": " .. difference end
   end
   local outputs = { run[case.op](case.p, unpack(inputs)) }

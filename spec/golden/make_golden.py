@@ -16,6 +16,7 @@ import textwrap
 import torch
 import torch.nn.functional as F
 from case import FILES, Input, case
+from layers import layers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -341,7 +342,7 @@ def optimisers():
 
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
-                    shapes, copies, optimisers):
+                    shapes, copies, optimisers, layers):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "

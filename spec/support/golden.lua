@@ -59,14 +59,15 @@ end
 ---@param t userdata
 ---@param golden table      shape, values
 ---@param tolerance number  relative to the largest golden value
+---@param least? number  that is taken for at least this
 ---@return string?
-function M.difference(t, golden, tolerance)
+function M.difference(t, golden, tolerance, least)
   local shape = table.concat(t:shape(), "x")
   if shape ~= table.concat(golden.shape, "x") then
     return ("shape %s, golden %s"):format(shape,
       table.concat(golden.shape, "x"))
   end
-  local got, most = t:reshape(#golden.values):totable(), 0
+  local got, most = t:reshape(#golden.values):totable(), least or 0
   for _, value in ipairs(golden.values) do
     most = math.max(most, math.abs(value))
   end
