@@ -1,22 +1,19 @@
 """Golden values of layers and of whole networks: the modules of PyTorch, their
 parameters replaced by generated inputs, in the order of ours."""
 
+import os
+import sys
+
 import torch
 import torch.nn.functional as F
 from case import Input, case
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-
-class Residual(nn.Module):
-    """branch(x) + shortcut(x)."""
-
-    def __init__(self, branch, shortcut=None):
-        super().__init__()
-        self.branch, self.shortcut = branch, shortcut or nn.Identity()
-
-    def forward(self, x):
-        return self.branch(x) + self.shortcut(x)
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "..", "scripts", "bench"))
+# The networks of the benches are those of the golden values.
+from torch_models import basic_block, resnet9, resnet18  # noqa: E402
 
 
 class SqueezeExcite(nn.Module):
@@ -30,48 +27,6 @@ class SqueezeExcite(nn.Module):
     def forward(self, x):
         gate = self.excite(F.relu(self.squeeze(x.mean((2, 3)))))
         return x * torch.sigmoid(gate)[:, :, None, None]
-
-
-def conv_norm(inputs, outputs, kernel, stride, *after):
-    return [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-            nn.BatchNorm2d(outputs), *after]
-
-
-def conv(inputs, outputs, *after):
-    return nn.Sequential(*conv_norm(inputs, outputs, 3, 1, nn.ReLU(), *after))
-
-
-def basic_block(inputs, outputs, stride):
-    """He et al. 2016, as torchvision's BasicBlock."""
-    branch = conv_norm(inputs, outputs, 3, stride, nn.ReLU())
-    branch += conv_norm(outputs, outputs, 3, 1)
-    shortcut = None
-    if stride != 1 or inputs != outputs:
-        shortcut = nn.Sequential(*conv_norm(inputs, outputs, 1, stride))
-    return nn.Sequential(Residual(nn.Sequential(*branch), shortcut), nn.ReLU())
-
-
-def resnet18(classes, inputs, n):
-    layers = conv_norm(inputs, n, 3, 1, nn.ReLU())
-    for stage in range(4):
-        last = n * 2 ** max(0, stage - 1)
-        now = n * 2 ** stage
-        layers += [basic_block(last, now, 1 if stage == 0 else 2),
-                   basic_block(now, now, 1)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-                         nn.Linear(8 * n, classes))
-
-
-def resnet9(classes, inputs, n):
-    def residual(n):
-        return Residual(nn.Sequential(conv(n, n), conv(n, n)))
-    return nn.Sequential(
-        conv(inputs, n),
-        conv(n, 2 * n, nn.MaxPool2d(2)), residual(2 * n),
-        conv(2 * n, 4 * n, nn.MaxPool2d(2)),
-        conv(4 * n, 8 * n, nn.MaxPool2d(2)), residual(8 * n),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(8 * n, classes, bias=False))
 
 
 def module(op, name, x, model, order=None, **p):
