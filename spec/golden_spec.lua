@@ -3,10 +3,10 @@
 
 local moon = require "moonseed"
 local golden = require "support.golden"
-local layers = require "support.golden_layers"
+local modules = require "support.golden_modules"
 local task = require "support.task"
 
-local groups = { "conv2d", "copy", "elementwise", "layers", "matmul", "neural",
+local groups = { "conv2d", "copy", "elementwise", "matmul", "modules", "neural",
                  "reduce", "sgd", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
@@ -126,8 +126,8 @@ function run.sgd(p, a, b, ...)
   return a, b
 end
 
-for name, make in pairs(layers.make) do
-  run[name] = function(p, x, ...) return layers.run(make(p), x, ...) end
+for name, make in pairs(modules.make) do
+  run[name] = function(p, x, ...) return modules.run(make(p), x, ...) end
 end
 
 -- What of a case disagrees, in words.

@@ -1260,7 +1260,8 @@ function folder.find(places, file) end
 
 --- Growth: slots, seeds, and those who decide about them.
 ---
---- A name is its file here: seed.Slot is seed/slot.lua. Reading a name loads it.
+--- A name is its file here: seed.Slot is seed/slot.lua; but seed.cost is
+--- nn/cost.lua. Reading a name loads it.
 ---@class seed
 local seed = {}
 
@@ -1567,7 +1568,7 @@ function Slot:fossilize(options) end
 ---
 --- The contract, checked by `build` for everyone's blueprints alike: the module
 --- keeps the features' shape (or gives the declared one) and dtype, and is the
---- identity at birth. What it costs is counted (moonseed.seed.cost), not stated.
+--- identity at birth. What it costs is counted (moonseed.nn.cost), not stated.
 --- Those of the folder blueprints/ are read when first asked for.
 --- Adds a blueprint; a later one of the same name
 --- takes its place, for seeds planted from then on.

@@ -16,7 +16,7 @@ import textwrap
 import torch
 import torch.nn.functional as F
 from case import FILES, Input, case
-from layers import layers
+from modules import modules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -342,7 +342,7 @@ def optimisers():
 
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
-                    shapes, copies, optimisers, layers):
+                    shapes, copies, optimisers, modules):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "

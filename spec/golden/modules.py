@@ -38,11 +38,11 @@ def module(op, name, x, model, order=None, **p):
     def run(x, *values):
         return torch.func.functional_call(model, dict(zip(names, values)), (x,))
 
-    case("layers", op, name, [x, *(Input(*parameters[n].shape) for n in names)],
-         run, **p)
+    inputs = [x, *(Input(*parameters[n].shape) for n in names)]
+    case("modules", op, name, inputs, run, **p)
 
 
-def layers():
+def modules():
     for name, kernel, dilation in [
         ("kernel 3", (3, 3), (1, 1)), ("kernel 2x4", (2, 4), (1, 1)),
         ("kernel 4x3, dilation 1x2", (4, 3), (1, 2)),

@@ -1,2 +1,0 @@
--- See nn/cost.lua.
-return require "moonseed.nn.cost"
