@@ -3,9 +3,10 @@
 
 local moon = require "moonseed"
 local golden = require "support.golden"
+local modules = require "support.golden_modules"
 
 local groups = { "conv2d", "copy", "elementwise", "function", "loss", "matmul",
-                 "neural", "optim", "reduce", "shape" }
+                 "modules", "neural", "optim", "reduce", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
 local run = {}
@@ -141,6 +142,10 @@ end
 
 for _, kind in ipairs{ "SGD", "Adam", "AdamW", "RMSprop" } do
   run[kind] = function(...) return optimise(kind, ...) end
+end
+
+for name, make in pairs(modules.make) do
+  run[name] = function(p, x, ...) return modules.run(make(p), x, ...) end
 end
 
 -- Others are called as functions of moon: the tensors, then p.args.
