@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 12, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 13, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -422,19 +422,21 @@ int moon_walk_user_give(moon_walk *walk, int input, moon_tensor *dx);
 int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- files ------------------------------------------------------------ */
-/* Reads off the loop thread: idx (plain or gzip) or safetensors, told by
- * content. `ticket` arrives when the job is done. */
-int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
-                   moon_job **out);
+/* Reads off the loop thread: idx (plain or gzip), safetensors, npy or npz, told
+ * by content; one that is not of `format` is refused (NULL: any). `ticket`
+ * arrives when the job is done. */
+int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
+                   double ticket, moon_job **out);
 int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */
 int moon_job_count(const moon_job *job);
 const char *moon_job_name(const moon_job *job, int i);
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
 void moon_job_release(moon_job *job);
-/* Writes a safetensors file off the loop thread: temporary name, sync, rename.
- * An op like any other: later in-place writes wait for it. `out` is an i64
- * scalar, the bytes written, or carries the error. */
-int moon_file_save(moon_ctx *ctx, const char *path, int n,
+/* Writes a file off the loop thread: temporary name, sync, rename. An op like
+ * any other: later in-place writes wait for it. An npy file holds one tensor,
+ * whose name does not count. `out` is an i64 scalar, the bytes written, or
+ * carries the error. */
+int moon_file_save(moon_ctx *ctx, const char *path, const char *format, int n,
                    const char *const *names, moon_tensor *const *tensors,
                    moon_tensor **out);
 

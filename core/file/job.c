@@ -17,14 +17,15 @@ int moon__io_context(const moon_ctx *ctx, int device, moon_ctx *io) {
   return MOON_OK;
 }
 
-int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
-                   moon_job **out) {
+int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
+                   double ticket, moon_job **out) {
   moon_runtime *rt = ctx->rt;
   int status = moon__io_start(rt);
   if (status < 0) return status;
   moon__file_job *job = moon__calloc(1, sizeof *job);
   job->head.ticket = ticket;
   job->path = moon__text_copy(path);
+  job->format = format ? moon__text_copy(format) : NULL;
   atomic_init(&job->refs, 2);
   moon__lock(rt);
   if (rt->job_last) {
@@ -45,7 +46,8 @@ void moon__job_run(moon_job *head) {
   if (atomic_load(&job->refs) > 1) {
     job->status = moon__source_open(job->path, &job->source, &job->fail);
     if (job->status == MOON_OK) {
-      job->status = moon__file_list(job->source, &job->list, &job->fail);
+      job->status = moon__file_list(job->source, job->format, &job->list,
+                                    &job->fail);
     }
   }
   atomic_store_explicit(&job->done, 1, memory_order_release);
@@ -59,6 +61,7 @@ void moon__job_unref(moon_job *head) {
   moon__listing_free(&job->list);
   moon__source_release(job->source);
   free(job->path);
+  free(job->format);
   free(job);
 }
 
@@ -94,6 +97,25 @@ const char *moon_job_name(const moon_job *job, int i) {
   return e ? e->name : NULL;
 }
 
+/* The tensor as its numbers lie in the file: of columns the dimensions are
+ * turned round. */
+static int empty_as_stored(moon_ctx *io, const moon__entry *e,
+                           moon_tensor **out) {
+  int64_t shape[MOON_MAX_DIMS];
+  for (int d = 0; d < e->ndim; d++) {
+    shape[d] = e->shape[e->columns ? e->ndim - 1 - d : d];
+  }
+  return moon_empty(io, e->dtype, e->ndim, shape, out);
+}
+
+static int turn_round(moon_ctx *ctx, moon_tensor *y, moon_tensor **out) {
+  int32_t order[MOON_MAX_DIMS];
+  for (int d = 0; d < y->ndim; d++) order[d] = y->ndim - 1 - d;
+  int status = moon_permute(ctx, y, order, out);
+  moon__unref(y);
+  return status;
+}
+
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out) {
   moon_tensor *y;
   moon_ctx io;
@@ -102,7 +124,7 @@ int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out) {
   if (!e) return status;
   status = moon__io_context(ctx, ctx->device, &io);
   if (status < 0) return status;
-  status = moon_empty(&io, e->dtype, e->ndim, e->shape, &y);
+  status = empty_as_stored(&io, e, &y);
   if (status < 0) return status;
   moon__file_plan *plan = moon__calloc(1, sizeof *plan);
   plan->source = moon__source_retain(file_job(job)->source);
@@ -112,5 +134,6 @@ int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out) {
   moon__arg arg = {y, MOON__WRITE, NULL};
   status = moon__run(&io, "load", MOON_K_load, &params, &arg, 1);
   if (status < 0) moon__save_free(plan);
+  if (status == MOON_OK && e->columns) return turn_round(&io, y, out);
   return moon__finish(status, y, out);
 }
