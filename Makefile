@@ -112,7 +112,7 @@ tsan:
 
 # The readers: over spec/fuzz/corpus with every check gcc has, and fuzzed.
 READERS = core/base/status.c $(patsubst %,core/file/%.c,source inflate \
-  listing idx safetensors json load header npy npz zip)
+  listing idx safetensors json load header npy npz zip cifar)
 FUZZ = $(notdir $(wildcard spec/fuzz/corpus/*))
 FUZZ_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 $(WARN)
 $(BUILD)/corpus/%: spec/fuzz/%.c spec/fuzz/fuzz.c $(READERS) $(HEADERS)

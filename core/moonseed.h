@@ -422,9 +422,9 @@ int moon_walk_user_give(moon_walk *walk, int input, moon_tensor *dx);
 int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- files ------------------------------------------------------------ */
-/* Reads off the loop thread: idx (plain or gzip), safetensors, npy or npz, told
- * by content; one that is not of `format` is refused (NULL: any). `ticket`
- * arrives when the job is done. */
+/* Reads off the loop thread. The format is told by content: safetensors, idx
+ * (plain or gzip), npy, npz; or by its name: these, which then refuse others,
+ * cifar10, cifar100. `ticket` arrives when the job is done. */
 int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
                    double ticket, moon_job **out);
 int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */

@@ -104,6 +104,8 @@ typedef struct moon__entry {
   int64_t shape[MOON_MAX_DIMS];
   moon__part part;
   int64_t numel, at, nbytes;  /* elements; its place in the part's content */
+  int64_t record;   /* > 0: a row of it in every so many bytes, `at` in each */
+  int32_t below;    /* > 0: what its numbers, u8, are less than */
 } moon__entry;
 
 /* Bytes of one of its numbers in the file. */
@@ -131,7 +133,7 @@ int moon__file_list(moon__source *source, const char *format,
 typedef int moon__lister(moon__source *source, moon__listing *list,
                          moon_fail *fail);
 moon__lister moon__idx_list, moon__safetensors_list, moon__npy_list,
-    moon__npz_list;
+    moon__npz_list, moon__cifar10_list, moon__cifar100_list;
 /* npy.c: e's dtype, shape and place from the header that `r` is at, and that
  * the content ends with it. */
 int moon__npy_header(moon__reader *r, moon__entry *e, moon_fail *fail);

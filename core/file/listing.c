@@ -102,13 +102,15 @@ static bool is_npz(const uint8_t *head) {
  * another format's first bytes say. */
 static const struct format {
   const char *name;
-  bool (*is)(const uint8_t *head);
+  bool (*is)(const uint8_t *head);  /* NULL: its bytes tell nothing */
   moon__lister *list;
   bool gzip;  /* read from gzip, too */
 } formats[] = {{"safetensors", is_safetensors, moon__safetensors_list, false},
                {"idx", is_idx, moon__idx_list, true},
                {"npy", is_npy, moon__npy_list, false},
-               {"npz", is_npz, moon__npz_list, false}};
+               {"npz", is_npz, moon__npz_list, false},
+               {"cifar10", NULL, moon__cifar10_list, false},
+               {"cifar100", NULL, moon__cifar100_list, false}};
 
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -159,7 +161,7 @@ int moon__file_list(moon__source *source, const char *format,
     return moon__file_fail(fail, path, "is gzip, but what it holds is no idx "
                            "file");
   }
-  if (told && f != told && f->is) {
+  if (told && f && f != told && f->is) {
     return moon__file_fail(fail, path, "is %s, not %s", told->name, f->name);
   }
   if (!f && source->nbytes < 8) {

@@ -67,33 +67,59 @@ static int read_turned(moon__reader *r, const moon__entry *e, char *out,
   return status;
 }
 
-static int check_bools(const moon__source *source, const moon__entry *e,
-                       const uint8_t *data, moon_fail *fail) {
-  for (int64_t i = 0; i < e->numel; i++) {
-    if (data[i] > 1) {
-      return moon__file_fail(fail, source->path,
-                             "%.40s%selement %" PRId64
-                             " is %d, a bool is 0 or 1",
-                             e->name, *e->name ? ": " : "", i, data[i]);
+/* A row out of each record. */
+static int read_records(moon__reader *r, const moon__entry *e, char *out,
+                        moon_fail *fail) {
+  int64_t rows = e->shape[0], row = rows ? e->nbytes / rows : 0;
+  int64_t most = MOON_FILE_CHUNK / e->record + 1;
+  char *chunk = moon__malloc((size_t)(most * e->record));
+  int status = MOON_OK;
+  for (int64_t i = 0; i < rows && status == MOON_OK; i += most) {
+    int64_t n = rows - i < most ? rows - i : most;
+    status = moon__reader_read(r, chunk, (size_t)(n * e->record), fail);
+    for (int64_t k = 0; k < n && status == MOON_OK; k++, out += row) {
+      memcpy(out, chunk + k * e->record + e->at, (size_t)row);
     }
   }
+  free(chunk);
+  return status;
+}
+
+/* Numbers of one byte that are less than `below`. */
+static int check_below(const moon__source *source, const moon__entry *e,
+                       const uint8_t *data, moon_fail *fail) {
+  int below = e->dtype == MOON_BOOL ? 2 : e->below;
+  for (int64_t i = 0; i < e->numel && below > 0; i++) {
+    if (data[i] < below) continue;
+    return moon__file_fail(fail, source->path,
+                           "%.40s%selement %" PRId64
+                           " is %d, a %s is from 0 to %d",
+                           e->name, *e->name ? ": " : "", i, data[i],
+                           e->dtype == MOON_BOOL ? "bool" : "label",
+                           below - 1);
+  }
   return MOON_OK;
+}
+
+static int read_entry(moon__reader *r, const moon__entry *e, void *out,
+                      moon_fail *fail) {
+  if (e->record > 0) return read_records(r, e, out, fail);
+  if (e->stored != MOON__AS_IS || e->swapped) {
+    return read_turned(r, e, out, fail);
+  }
+  return moon__reader_read(r, out, (size_t)e->nbytes, fail);
 }
 
 int moon__entry_load(moon__source *source, const moon__entry *e, void *out,
                      moon_fail *fail) {
   moon__reader r;
-  int status = moon__reader_open(&r, source, &e->part, e->at, fail);
+  int64_t at = e->record > 0 ? 0 : e->at;
+  int status = moon__reader_open(&r, source, &e->part, at, fail);
   if (status < 0) return status;
-  status = e->stored == MOON__AS_IS && !e->swapped
-               ? moon__reader_read(&r, out, (size_t)e->nbytes, fail)
-               : read_turned(&r, e, out, fail);
+  status = read_entry(&r, e, out, fail);
   if (status == MOON_OK && e->last) status = moon__reader_end(&r, fail);
   moon__reader_close(&r);
-  if (status == MOON_OK && e->dtype == MOON_BOOL) {
-    status = check_bools(source, e, out, fail);
-  }
-  return status;
+  return status < 0 ? status : check_below(source, e, out, fail);
 }
 
 static int plan(const moon_call *call, moon_plan *plan, int may_create,

@@ -167,7 +167,20 @@ local function bad_safetensors_sizes()
     "\1\7"))
 end
 
+local function cifar_corpus()
+  local function record(label)
+    return string.char(label) .. ("\1"):rep(1024) .. ("\2"):rep(1024)
+      .. ("\3"):rep(1023) .. "\255"
+  end
+  write("cifar/good-one", record(9))
+  write("cifar/good-two", record(3) .. record(0))
+  write("cifar/bad-label", record(3) .. record(10))
+  write("cifar/bad-nothing", "")
+  write("cifar/bad-cut", (record(3) .. record(0)):sub(1, -2))
+end
+
 idx_corpus()
+cifar_corpus()
 good_safetensors()
 bad_safetensors_json()
 bad_safetensors_sizes()
