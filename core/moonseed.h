@@ -423,8 +423,10 @@ int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- files ------------------------------------------------------------ */
 /* Reads off the loop thread. The format is told by content: safetensors, idx
- * (plain or gzip), npy, npz; or by its name: these, which then refuse others,
- * cifar10, cifar100. `ticket` arrives when the job is done. */
+ * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then refuse
+ * others, cifar10, cifar100. Of a folder "pictures" gives names alone: "a/" of
+ * each folder in it, "a/b.png" of each picture below. `ticket` arrives when the
+ * job is done. */
 int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
                    double ticket, moon_job **out);
 int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */
@@ -432,6 +434,16 @@ int moon_job_count(const moon_job *job);
 const char *moon_job_name(const moon_job *job, int i);
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
 void moon_job_release(moon_job *job);
+/* Pictures of any size, PNG or JPEG, as u8 [n, channels, size], channels-last;
+ * 1 channel or 3. STRETCH: all of each; COVER: the largest middle part that has
+ * the proportions. One that cannot be read is named in the error. */
+enum { MOON_FIT_STRETCH, MOON_FIT_COVER };
+typedef struct moon_pictures_params {
+  int64_t size[2];
+  int32_t channels, fit;
+} moon_pictures_params;
+int moon_pictures_read(moon_ctx *ctx, const moon_pictures_params *p, int n,
+                       const char *const *paths, moon_tensor **out);
 /* Writes a file off the loop thread: temporary name, sync, rename. An op like
  * any other: later in-place writes wait for it. An npy file holds one tensor,
  * whose name does not count. `out` is an i64 scalar, the bytes written, or

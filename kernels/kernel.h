@@ -78,6 +78,8 @@ typedef struct moon_operand {
  * store         [x[n]]             params.store; an x that failed is an error
  * save          n tensors, y[]     params.save (core/file/save.c; io thread)
  * load          y                  params.save (core/file/load.c; io thread)
+ * fetch         y[]                params.save (core/file/pictures.c; io thread)
+ * decode        t[], y             params.save (core/file/pictures.c)
  *
  * In sgd every triple has three operands (data NULL where v is absent).
  */
@@ -90,7 +92,8 @@ typedef struct moon_operand {
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
   X(blend) X(blend_grad) X(dropout) X(random) X(randperm)                   \
   X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
-  X(statistics) X(batch_images) X(store) X(save) X(load)
+  X(statistics) X(batch_images) X(store) X(save) X(load)      \
+  X(fetch) X(decode)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };

@@ -101,6 +101,7 @@ typedef struct moon__entry {
   bool swapped;     /* big-endian */
   bool columns;     /* the first dimension runs fastest (Fortran) */
   bool last;        /* the content ends with it */
+  bool picture;     /* decoded whole, see picture.h */
   int64_t shape[MOON_MAX_DIMS];
   moon__part part;
   int64_t numel, at, nbytes;  /* elements; its place in the part's content */
@@ -119,7 +120,7 @@ typedef struct moon__listing {
 } moon__listing;
 
 /* An entry more, zeroed but for its name (taken over; NULL: "") and its part,
- * the whole file; owned by the listing. */
+ * the whole file (NULL: it has none); owned by the listing. */
 moon__entry *moon__listing_add(moon__listing *list,
                                const moon__source *source, char *name);
 void moon__listing_free(moon__listing *list);
@@ -133,7 +134,8 @@ int moon__file_list(moon__source *source, const char *format,
 typedef int moon__lister(moon__source *source, moon__listing *list,
                          moon_fail *fail);
 moon__lister moon__idx_list, moon__safetensors_list, moon__npy_list,
-    moon__npz_list, moon__cifar10_list, moon__cifar100_list;
+    moon__npz_list, moon__cifar10_list, moon__cifar100_list,
+    moon__picture_list;
 /* npy.c: e's dtype, shape and place from the header that `r` is at, and that
  * the content ends with it. */
 int moon__npy_header(moon__reader *r, moon__entry *e, moon_fail *fail);
@@ -141,6 +143,10 @@ int moon__npy_header(moon__reader *r, moon__entry *e, moon_fail *fail);
  * error with the numbers. */
 int moon__entry_check_length(const moon__source *source, const moon__entry *e,
                              moon_fail *fail);
+
+/* --- folder.c --------------------------------------------------------- */
+/* Entries without numbers: the names of pictures below a folder. */
+int moon__folder_list(const char *path, moon__listing *list, moon_fail *fail);
 
 /* --- zip.c: what a zip file's directory says -------------------------- */
 typedef struct moon__member { char *name; moon__part part; } moon__member;
@@ -176,9 +182,12 @@ struct moon__piece;
 typedef int moon__write_pieces(struct moon__writer *w,
                                struct moon__piece *piece, int n);
 
-/* What a load or save op owns: its params.save.plan. moon__save_free frees
- * it. */
+typedef struct moon__pictures moon__pictures;  /* see pictures.c */
+void moon__pictures_release(moon__pictures *q);
+
+/* What a file op owns: its params.save.plan. moon__save_free frees it. */
 typedef struct moon__file_plan {
+  moon__pictures *pictures;  /* fetch and decode: shared by the two */
   moon__source *source;  /* load: where the bytes are */
   moon__entry entry;     /* load: which of them */
   char *path;            /* save: the file, */

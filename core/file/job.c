@@ -1,6 +1,7 @@
 /* Jobs: a file is opened and listed on the io thread; then each tensor can be
  * taken, which queues an op that brings its bytes. */
 #include <stdlib.h>
+#include <string.h>
 #include "../op/op.h"
 #include "file.h"
 
@@ -40,16 +41,19 @@ int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
   return MOON_OK;
 }
 
+static int open_and_list(moon__file_job *job) {
+  if (job->format && !strcmp(job->format, "pictures")) {
+    return moon__folder_list(job->path, &job->list, &job->fail);
+  }
+  int status = moon__source_open(job->path, &job->source, &job->fail);
+  if (status < 0) return status;
+  return moon__file_list(job->source, job->format, &job->list, &job->fail);
+}
+
 /* On the io thread. Nobody waits for a job that only the queue holds. */
 void moon__job_run(moon_job *head) {
   moon__file_job *job = file_job(head);
-  if (atomic_load(&job->refs) > 1) {
-    job->status = moon__source_open(job->path, &job->source, &job->fail);
-    if (job->status == MOON_OK) {
-      job->status = moon__file_list(job->source, job->format, &job->list,
-                                    &job->fail);
-    }
-  }
+  if (atomic_load(&job->refs) > 1) job->status = open_and_list(job);
   atomic_store_explicit(&job->done, 1, memory_order_release);
 }
 
@@ -122,6 +126,10 @@ int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out) {
   int status;
   const moon__entry *e = find(job, i, &status);
   if (!e) return status;
+  if (!file_job(job)->source) {
+    return moon__fail(MOON_E_VALUE, "load: %s is a folder",
+                      file_job(job)->path);
+  }
   status = moon__io_context(ctx, ctx->device, &io);
   if (status < 0) return status;
   status = empty_as_stored(&io, e, &y);

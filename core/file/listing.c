@@ -14,7 +14,7 @@ moon__entry *moon__listing_add(moon__listing *list,
   moon__entry *e = &list->entry[list->n++];
   memset(e, 0, sizeof *e);
   e->name = name ? name : moon__calloc(1, 1);
-  e->part = moon__source_whole(source);
+  if (source) e->part = moon__source_whole(source);
   return e;
 }
 
@@ -77,6 +77,7 @@ int moon__entry_check_length(const moon__source *source, const moon__entry *e,
 /* --- formats ------------------------------------------------------------ */
 enum { HEAD = 9 };  /* bytes by which formats are told */
 
+/* `with` has HEAD characters at most. */
 static bool begins(const uint8_t *head, const char *with) {
   return !memcmp(head, with, strlen(with));
 }
@@ -98,6 +99,14 @@ static bool is_npz(const uint8_t *head) {
   return begins(head, "PK\3\4") || begins(head, "PK\5\6");
 }
 
+static bool is_png(const uint8_t *head) {
+  return begins(head, "\x89PNG\r\n\x1a\n");
+}
+
+static bool is_jpeg(const uint8_t *head) {
+  return begins(head, "\xff\xd8\xff");
+}
+
 /* In the order in which they are tried: a safetensors header may be as long as
  * another format's first bytes say. */
 static const struct format {
@@ -109,6 +118,8 @@ static const struct format {
                {"idx", is_idx, moon__idx_list, true},
                {"npy", is_npy, moon__npy_list, false},
                {"npz", is_npz, moon__npz_list, false},
+               {"png", is_png, moon__picture_list, false},
+               {"jpeg", is_jpeg, moon__picture_list, false},
                {"cifar10", NULL, moon__cifar10_list, false},
                {"cifar100", NULL, moon__cifar100_list, false}};
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "file.h"
+#include "picture.h"
 
 static void swap_bytes(uint8_t *at, size_t width, size_t n) {
   for (size_t i = 0; i < n; i++, at += width) {
@@ -114,6 +114,7 @@ int moon__entry_load(moon__source *source, const moon__entry *e, void *out,
                      moon_fail *fail) {
   moon__reader r;
   int64_t at = e->record > 0 ? 0 : e->at;
+  if (e->picture) return moon__picture_load(source, e, out, fail);
   int status = moon__reader_open(&r, source, &e->part, at, fail);
   if (status < 0) return status;
   status = read_entry(&r, e, out, fail);

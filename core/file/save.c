@@ -49,6 +49,7 @@ const moon_kernel moon__save_kernel = {"save", plan, run};
 void moon__save_free(void *plan) {
   moon__file_plan *p = plan;
   if (!p) return;
+  moon__pictures_release(p->pictures);
   moon__source_release(p->source);
   free(p->entry.name);
   for (int i = 0; i < p->n; i++) free(p->name[i]);

@@ -19,7 +19,9 @@ local known = { format = check.optional }
 local formats = {
   safetensors = { save = true }, npz = { save = true },
   npy = { save = true, one = true }, idx = { one = true },
+  png = { one = true }, jpeg = { one = true },
 }
+local endings = { jpg = "jpeg" }
 
 local function known_formats(save)
   local names = {}
@@ -34,7 +36,8 @@ end
 local function format_of(op, path, options)
   check.text(op, "the path", path)
   local o = check.options(op, options, {}, known)
-  local name = o.format or path:match "%.([%w_]+)$" or "none"
+  local name = o.format or (path:match "%.([%w_]+)$" or "none"):lower()
+  name = endings[name] or name
   local format = formats[name]
   if not format or (op == "save" and not format.save) then
     check.fail(op, "no format '%s' (known: %s) for %s", name,
@@ -94,15 +97,32 @@ local function start_job(path, format)
   return ffi.gc(job_out[0], C.moon_job_release), ticket
 end
 
+local function finished_job(path, format)
+  local job, ticket = start_job(check.text("load", "the path", path), format)
+  wait.job(job, ticket)
+  check.status(C.moon_job_status(job))
+  return job
+end
+
+--- Names of the pictures below a folder, and of the folders in it, which end
+--- with a slash; in the order of their bytes. Waits until they are there.
+---@param path string
+---@return string[]
+function M.pictures(path)
+  local job, names = finished_job(path, "pictures"), {}
+  for i = 0, C.moon_job_count(job) - 1 do
+    names[i + 1] = ffi.string(C.moon_job_name(job, i))
+  end
+  return names
+end
+
 --- Reads a file that the core knows; waits until it is there.
 ---@param path string
 ---@param format string|nil  another one is refused; nil: told by content
 ---@return table<string, userdata>  tensors by name
 ---@return string[]  the names, in the file's order
 function M.read(path, format)
-  local job, ticket = start_job(check.text("load", "the path", path), format)
-  wait.job(job, ticket)
-  check.status(C.moon_job_status(job))
+  local job = finished_job(path, format)
   local tensors, names = {}, {}
   for i = 0, C.moon_job_count(job) - 1 do
     local name = ffi.string(C.moon_job_name(job, i))
@@ -112,13 +132,13 @@ function M.read(path, format)
   return tensors, names
 end
 
---- Reads the tensors of a file: safetensors or npz by name, npy or idx the one
---- that is there. A safetensors file that was altered since moon.save wrote it
+--- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or jpeg
+--- the one that is there, a picture as u8 [C, H, W]. A safetensors file that was altered since moon.save wrote it
 --- is an error: it states its checksum. Of npy, arrays in Fortran's order become
 --- views; i1, i2 and u2 become i32, u4 i64, f2 f32.
 ---@param path string
----@param options table|nil  format: "safetensors", "npy", "npz" or "idx", else
----                          by extension
+---@param options table|nil  format: "safetensors", "npy", "npz", "idx", "png"
+---                          or "jpeg", else by extension
 ---@return table<string, userdata>|userdata  by name, or the one
 function M.load(path, options)
   local name, format = format_of("load", path, options)
