@@ -113,7 +113,7 @@ tsan:
 # The readers: over spec/fuzz/corpus with every check gcc has, and fuzzed.
 READERS = core/base/status.c $(patsubst %,core/file/%.c,source inflate \
   listing idx safetensors json load header npy npz zip cifar picture\
-  png jpeg)
+  png jpeg csv csv_text csv_scan csv_column)
 READER_LIBS = -lpng -ljpeg -lz
 FUZZ = $(notdir $(wildcard spec/fuzz/corpus/*))
 FUZZ_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 $(WARN)

@@ -434,6 +434,32 @@ int moon_job_count(const moon_job *job);
 const char *moon_job_name(const moon_job *job, int i);
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
 void moon_job_release(moon_job *job);
+/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and, with
+ * a label, "y" [rows]. Errors name the line. */
+enum { MOON_CSV_NUMBER, MOON_CSV_BOOL, MOON_CSV_CATEGORY, MOON_CSV_SKIP };
+typedef struct moon_csv_rule {  /* what a column is; without one, numbers */
+  const char *name;             /* NULL: by position */
+  int32_t position, kind, label, n;
+  const char *const *values;    /* [n] all that a category may be; n 0: found
+                                   out, numbered as they come */
+} moon_csv_rule;
+enum { MOON_CSV_REFUSE, MOON_CSV_NAN, MOON_CSV_FILL, MOON_CSV_DROP };
+typedef struct moon_csv_params {
+  int32_t separator;  /* a character */
+  int32_t header;     /* the first row names columns: 1, 0; -1: found out */
+  int32_t missing;    /* what becomes of an empty cell; `fill`: FILL's number */
+  int32_t dtype;      /* of x, and of y where it is a number: f32 or f64 */
+  int32_t n_rules, n_empty;
+  double fill;
+  const moon_csv_rule *rule;
+  const char *const *empty;  /* texts that say so */
+} moon_csv_params;
+int moon_csv_read(moon_ctx *ctx, const char *path, const moon_csv_params *p,
+                  double ticket, moon_job **out);
+/* Of a job that is done: the name of x's column i, NULL past the last or without
+ * a header; the k-th text of its categories (-1: the label's). */
+const char *moon_csv_column(const moon_job *job, int i);
+const char *moon_csv_category(const moon_job *job, int i, int k);
 /* Pictures of any size, PNG or JPEG, as u8 [n, channels, size], channels-last;
  * 1 channel or 3. STRETCH: all of each; COVER: the largest middle part that has
  * the proportions. One that cannot be read is named in the error. */

@@ -107,6 +107,7 @@ typedef struct moon__entry {
   int64_t numel, at, nbytes;  /* elements; its place in the part's content */
   int64_t record;   /* > 0: a row of it in every so many bytes, `at` in each */
   int32_t below;    /* > 0: what its numbers, u8, are less than */
+  const void *memory;  /* its numbers; NULL: they are in the file */
 } moon__entry;
 
 /* Bytes of one of its numbers in the file. */
@@ -188,7 +189,8 @@ void moon__pictures_release(moon__pictures *q);
 /* What a file op owns: its params.save.plan. moon__save_free frees it. */
 typedef struct moon__file_plan {
   moon__pictures *pictures;  /* fetch and decode: shared by the two */
-  moon__source *source;  /* load: where the bytes are */
+  moon__source *source;  /* load: where the bytes are, */
+  struct moon__table *table;  /* or what has the entry's memory */
   moon__entry entry;     /* load: which of them */
   char *path;            /* save: the file, */
   moon__write_pieces *write;  /* how it is written, */
@@ -222,6 +224,8 @@ typedef struct moon__file_job {
   int status;         /* what follows is the owner's once it is done */
   moon_fail fail;
   char *path, *format;
+  moon_csv_params *csv;  /* of a table as text: how it is read, */
+  struct moon__table *table;  /* and what was read */
   moon__source *source;
   moon__listing list;
 } moon__file_job;

@@ -114,6 +114,10 @@ int moon__entry_load(moon__source *source, const moon__entry *e, void *out,
                      moon_fail *fail) {
   moon__reader r;
   int64_t at = e->record > 0 ? 0 : e->at;
+  if (e->memory) {
+    memcpy(out, e->memory, (size_t)e->nbytes);
+    return MOON_OK;
+  }
   if (e->picture) return moon__picture_load(source, e, out, fail);
   int status = moon__reader_open(&r, source, &e->part, at, fail);
   if (status < 0) return status;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../op/op.h"
+#include "csv.h"
 #include "writer.h"
 
 static const struct format {
@@ -51,6 +52,7 @@ void moon__save_free(void *plan) {
   if (!p) return;
   moon__pictures_release(p->pictures);
   moon__source_release(p->source);
+  moon__table_release(p->table);
   free(p->entry.name);
   for (int i = 0; i < p->n; i++) free(p->name[i]);
   free(p->name);

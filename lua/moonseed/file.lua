@@ -88,20 +88,26 @@ end
 
 local job_out = ffi.new "moon_job *[1]"
 
-local function start_job(path, format)
+-- A job, started by fn(ctx, path, how, ticket, out), that is done.
+local function finished(fn, path, how)
   local ticket = ring.ticket()
-  local status = C.moon_file_read(live, path, format, ticket, job_out)
-  if status < 0 then
-    retry.call(status, C.moon_file_read, live, path, format, ticket, job_out)
-  end
-  return ffi.gc(job_out[0], C.moon_job_release), ticket
-end
-
-local function finished_job(path, format)
-  local job, ticket = start_job(check.text("load", "the path", path), format)
+  local status = fn(live, path, how, ticket, job_out)
+  if status < 0 then retry.call(status, fn, live, path, how, ticket, job_out) end
+  local job = ffi.gc(job_out[0], C.moon_job_release)
   wait.job(job, ticket)
   check.status(C.moon_job_status(job))
   return job
+end
+
+-- Tensors by name, and the names in the file's order.
+local function take_all(job)
+  local tensors, names = {}, {}
+  for i = 0, C.moon_job_count(job) - 1 do
+    local name = ffi.string(C.moon_job_name(job, i))
+    names[i + 1] = name
+    tensors[name] = tensor.call(C.moon_job_take, job, i, out)
+  end
+  return tensors, names
 end
 
 --- Names of the pictures below a folder, and of the folders in it, which end
@@ -109,7 +115,8 @@ end
 ---@param path string
 ---@return string[]
 function M.pictures(path)
-  local job, names = finished_job(path, "pictures"), {}
+  check.text("load", "the path", path)
+  local job, names = finished(C.moon_file_read, path, "pictures"), {}
   for i = 0, C.moon_job_count(job) - 1 do
     names[i + 1] = ffi.string(C.moon_job_name(job, i))
   end
@@ -122,14 +129,19 @@ end
 ---@return table<string, userdata>  tensors by name
 ---@return string[]  the names, in the file's order
 function M.read(path, format)
-  local job = finished_job(path, format)
-  local tensors, names = {}, {}
-  for i = 0, C.moon_job_count(job) - 1 do
-    local name = ffi.string(C.moon_job_name(job, i))
-    names[i + 1] = name
-    tensors[name] = tensor.call(C.moon_job_take, job, i, out)
-  end
-  return tensors, names
+  check.text("load", "the path", path)
+  return take_all(finished(C.moon_file_read, path, format))
+end
+
+--- Reads a table as text; waits until it is there.
+---@param path string
+---@param params userdata  moon_csv_params
+---@param keep any         what these point to
+---@return table<string, userdata>  x and, with a label, y
+---@return userdata  moon_job, which has the texts
+function M.read_csv(path, params, keep)
+  local job = finished(C.moon_csv_read, path, params)
+  return tensor.after(take_all(job), keep), job
 end
 
 --- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or jpeg

@@ -1,4 +1,4 @@
--- Data sets in files: Fashion-MNIST, idx, csv.
+-- Data sets in files: Fashion-MNIST, idx, CIFAR.
 local files = require "support.files"
 local task = require "support.task"
 local moon = require "moonseed"
@@ -138,55 +138,5 @@ describe("moon.data.cifar10", function()
     files.write(folder .. "/train.bin", record(1, 1) .. "x")
     assert.error_matches(function() moon.data.cifar100{ folder, "train" } end,
       "cifar: 3075 bytes are no whole number of records of 3074")
-  end))
-end)
-
-describe("moon.data.csv", function()
-  it("reads columns of numbers", task(function()
-    with_file("1,2\n3,4.5\n\n", function(path)
-      local data = moon.data.csv{ path }
-      assert.equal(2, #data)
-      assert.same({ { 1, 2 }, { 3, 4.5 } }, data.x:totable())
-      assert.is_nil(data.y)
-    end)
-  end))
-
-  it("takes a label column by name or position", task(function()
-    with_file("a, kind ,b\n1,0,2\n3,1,4\n", function(path)
-      for _, label in ipairs{ "kind", 2 } do
-        local data = moon.data.csv{ path, label = label }
-        assert.same({ { 1, 2 }, { 3, 4 } }, data.x:totable())
-        assert.same({ 0, 1 }, data.y:totable())
-        assert.equal("i64", data.y:dtype())
-      end
-    end)
-  end))
-
-  it("numbers labels that are words", task(function()
-    with_file('1;"cat"\r\n2;dog\r\n3;cat\r\n', function(path)
-      local data = moon.data.csv{ path, label = 2, separator = ";" }
-      assert.same({ 0, 1, 0 }, data.y:totable())
-      assert.same({ "cat", "dog" }, data.classes)
-    end)
-  end))
-
-  it("names file and line of what is wrong", task(function()
-    with_file("a,b\n1,2\n3,x\n", function(path)
-      assert.error_matches(function() moon.data.csv{ path } end,
-                           path .. ":3: column 2 (b): 'x' is not a number", 1,
-                           true)
-      assert.error_matches(function() moon.data.csv{ path, label = "c" } end,
-                           "no column 'c' (a, b)", 1, true)
-    end)
-    with_file("1,2\n3\n", function(path)
-      assert.error_matches(function() moon.data.csv{ path } end,
-                           path .. ":2: 1 columns, the first line has 2", 1,
-                           true)
-    end)
-    with_file("", function(path)
-      assert.error_matches(function() moon.data.csv{ path } end, "has no rows")
-    end)
-    assert.error_matches(function() moon.data.csv{ "/nowhere.csv" } end,
-                         "/nowhere.csv")
   end))
 end)
