@@ -400,6 +400,37 @@ int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
                       int64_t position, const moon_batch_params *p,
                       moon_tensor **out);
 
+/* Images varied at random, x f32 or f64 -> its shape: image j as its place in the
+ * epoch, position + j, says under this key. No gradient. */
+typedef struct moon_place { uint64_t key; int64_t position; } moon_place;
+typedef struct moon_affine_params {  /* ranges: from, to */
+  double rotate[2], shear[2];  /* degrees: clockwise; along rows */
+  double scale[2];
+  double translate[2];        /* up to these shares of height and width */
+  double fill;                /* what lies beyond the edge */
+} moon_affine_params;
+typedef struct moon_jitter_params {
+  double brightness[2], contrast[2], saturation[2];  /* factors */
+  double hue[2];                                     /* turns */
+} moon_jitter_params;
+typedef struct moon_cutout_params { int64_t size[2]; double fill; }
+    moon_cutout_params;
+int moon_affine(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_affine_params *p, moon_tensor **out);
+/* C 1 or 3 (RGB), in [0, 1]. */
+int moon_jitter(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_jitter_params *p, moon_tensor **out);
+int moon_cutout(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_cutout_params *p, moon_tensor **out);
+/* x [B,...]: each with the next, the last with the first; the same shares for
+ * the same place, whatever x is. */
+int moon_mixup(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+               double alpha, moon_tensor **out);
+/* w [N] f32 or f64, not negative -> i64 [n], rows drawn with replacement, each
+ * as often as its weight. */
+int moon_multinomial(moon_ctx *ctx, moon_tensor *w, int64_t n,
+                     moon_tensor **out);
+
 /* --- backward --------------------------------------------------------- */
 /* Starts at a scalar, or at any tensor with `dy` of its shape. */
 int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,

@@ -75,6 +75,11 @@ typedef struct moon_operand {
  * sgd           n times p+, g, [v+]; then norm[1] when wanted   params.sgd
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
  * batch_images  x, i, y            params.batch
+ * affine        x, y               params.affine  (draw.h: what is random)
+ * jitter        x, y               params.jitter
+ * cutout        x, y               params.cutout
+ * mixup         x, y               params.mixup
+ * multinomial   w, y               params.random
  * store         [x[n]]             params.store; an x that failed is an error
  * save          n tensors, y[]     params.save (core/file/save.c; io thread)
  * load          y                  params.save (core/file/load.c; io thread)
@@ -92,8 +97,8 @@ typedef struct moon_operand {
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
   X(blend) X(blend_grad) X(dropout) X(random) X(randperm)                   \
   X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
-  X(statistics) X(batch_images) X(store) X(save) X(load)      \
-  X(fetch) X(decode)
+  X(statistics) X(batch_images) X(store) X(save) X(load)                    \
+  X(fetch) X(decode) X(affine) X(jitter) X(cutout) X(mixup) X(multinomial)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -121,6 +126,10 @@ typedef union moon_params {
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
   struct { moon_sgd_params p; int32_t n, wants_norm; } sgd;
   struct { moon_batch_params p; int64_t position; } batch;
+  struct { moon_affine_params p; moon_place at; } affine;
+  struct { moon_jitter_params p; moon_place at; } jitter;
+  struct { moon_cutout_params p; moon_place at; } cutout;
+  struct { moon_place at; double alpha; } mixup;
   struct {                                     /* host memory */
     double *to; int64_t *count, *errors;
     const int64_t *life; int64_t wanted;       /* where they differ: nothing */

@@ -5,8 +5,8 @@ local moon = require "moonseed"
 local golden = require "support.golden"
 local task = require "support.task"
 
-local groups = { "conv2d", "copy", "elementwise", "matmul", "neural", "reduce",
-                 "sgd", "shape" }
+local groups = { "augment", "conv2d", "copy", "elementwise", "matmul",
+                 "neural", "reduce", "sgd", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
 local run = {}
@@ -124,6 +124,19 @@ function run.sgd(p, a, b, ...)
   end
   return a, b
 end
+
+local augment = moon.data.augment
+
+function run.affine(p, x)
+  return augment.affine(x, { rotate = { p.rotate, p.rotate },
+    shear = { p.shear, p.shear }, scale = { p.scale, p.scale } })
+end
+
+function run.jitter(p, x)
+  return augment.jitter(x, { [p.kind] = { p.by, p.by } })
+end
+
+function run.normalise(p, x) return augment.normalise(x, p) end
 
 -- What of a case disagrees, in words.
 local function disagreements(case, dtype, tolerance)

@@ -79,8 +79,8 @@ static void set_kinds(moon__columns *c, moon__table *t) {
   for (int i = 0; i < c->n; i++) {
     const moon_csv_rule *rule = rule_of(c, i);
     c->column[i].kind = rule ? rule->kind : MOON_CSV_NUMBER;
-    c->column[i].label = rule && rule->label;
     if (c->column[i].kind == MOON_CSV_SKIP) continue;
+    c->column[i].label = rule && rule->label;
     if (c->column[i].label) c->labelled = true;
     if (!c->column[i].label) c->features++;
   }

@@ -63,6 +63,9 @@ static int check_csv(const moon_csv_params *p) {
     if (p->rule[k].kind < MOON_CSV_NUMBER || p->rule[k].kind > MOON_CSV_SKIP) {
       return moon__fail(MOON_E_VALUE, "csv: no kind %d", p->rule[k].kind);
     }
+    if (p->rule[k].label && p->rule[k].kind == MOON_CSV_SKIP) {
+      return moon__fail(MOON_E_VALUE, "csv: the label's column is skipped");
+    }
     labels += p->rule[k].label != 0;
   }
   if (labels <= 1) return MOON_OK;

@@ -11,7 +11,8 @@
   X(running) X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random)     \
   X(randperm) X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)  \
   X(statistics) X(batch_images) X(store) X(group_norm) X(group_norm_grad)   \
-  X(blend) X(blend_grad)
+  X(blend) X(blend_grad) X(affine) X(jitter) X(cutout) X(mixup)             \
+  X(multinomial)
 
 #define DECLARE(name) extern const moon_kernel moon_ref_##name;
 KERNELS(DECLARE)

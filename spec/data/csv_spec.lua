@@ -154,6 +154,8 @@ describe("moon.data.csv", function()
     fails('missing is "error", "nan", "drop" or a number, not gone', "",
           { missing = "gone" })
     fails("no option 'lable' %(known: path, dtype", "", { lable = 1 })
+    fails("the label's column is skipped", "1\n",
+          { label = 1, types = { "skip" } })
     fails("no dtype 2; f32 or f64", "", { dtype = "i64" })
   end))
 

@@ -11,6 +11,7 @@ local WEIGHT_SALT = 99
 local fills = {
   signed = function(s) return (s - 32768) / 2 ^ 14 end,
   positive = function(s) return (s + 4096) / 2 ^ 15 end,
+  unit = function(s) return s / 2 ^ 16 end,
   wide = function(s) return (s - 32768) / 2 ^ 9 end,
   coarse = function(s) return s % 5 - 2 end,
 }

@@ -7,7 +7,7 @@
   X(max_pool2d) X(max_pool2d_grad) X(batch_norm) X(batch_norm_eval)         \
   X(batch_norm_grad) X(dropout) X(random) X(index_select) X(sgd)            \
   X(statistics) X(batch_images) X(group_norm) X(group_norm_grad) X(blend)   \
-  X(blend_grad)
+  X(blend_grad) X(affine) X(jitter) X(cutout) X(mixup)
 
 #define DECLARE(name) extern const moon_kernel MOON_NAME(name);
 KERNELS(DECLARE)

@@ -2,7 +2,7 @@
 local file = {
   fashion_mnist = "fashion_mnist", tensors = "tensors", csv = "csv",
   idx = "idx", folder = "folder", cifar10 = "cifar10", cifar100 = "cifar100",
-  digits = "digits",
+  digits = "digits", augment = "augment",
 }
 
 return setmetatable({}, {
