@@ -40,8 +40,11 @@ end
 
 local function rest(event)
   local names, parts = {}, {}
-  for name in pairs(event) do
-    if not placed[name] then names[#names + 1] = tostring(name) end
+  for name, value in pairs(event) do
+    local is_empty = type(value) == "table" and next(value) == nil
+    if not (placed[name] or is_empty) then
+      names[#names + 1] = tostring(name)
+    end
   end
   table.sort(names)
   for i, name in ipairs(names) do
