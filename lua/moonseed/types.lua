@@ -1140,6 +1140,12 @@ function Garden:seeds() end
 ---@return table
 function Garden:plain_options() end
 
+--- Calls fn(event) for everything that happens from now on, before `on_event`,
+--- which is the user's.
+---@param fn fun(event: table)
+---@return fun()  # ends that
+function Garden:listen(fn) end
+
 --- Runs fn(), which cannot fail; what it notes is told afterwards, so that a
 --- listener finds it done, and cannot stop it half way.
 ---@param fn function
@@ -1266,6 +1272,8 @@ function Slot:describe(describe) end
 ---@param rebuild function
 ---@return table
 function Slot.rebuild(options, rebuild) end
+
+function Slot:headline() end
 
 --- The slot's seeds, by position.
 ---@return Seed[]
@@ -1703,8 +1711,13 @@ function Record:garden(garden) end
 ---@param since number|nil  uv.hrtime() at the start of the step; ops that began before are left out, those of earlier steps that ran since are not
 function Record:streams(step, spans, since) end
 
---- Has everything written, and suspends until it is. Gives up, and says so,
---- when a write fails or nothing moves for `patience`. Again: does nothing.
+--- Suspends until the disk keeps what was recorded so far, through a loss of
+--- power too. Gives up when a write fails or nothing moves for `patience`.
+function Record:sync() end
+
+--- Has everything written, and suspends until the disk keeps it. Gives up, and
+--- says so, when a write fails or nothing moves for `patience`. Again: does
+--- nothing.
 function Record:close() end
 
 --- moon.train.fit: trains a model in the background.
@@ -1934,6 +1947,10 @@ local Seed = {}
 ---@param t table  stage, alpha, kind, blueprint, shape
 ---@param generator userdata  words, as moon_task_generator gives them
 function Seed:carry(t, generator) end
+
+--- "BLENDING conv_light, alpha 0.25".
+---@return string
+function Seed:describe() end
 
 --- The stage, DORMANT without a garden.
 ---@return string
