@@ -123,6 +123,10 @@ static inline size_t cpu_align64(size_t nbytes) {
  * [0, size), or MOON_E_INDEX with the first that does not. */
 int moon_cpu_check_index(const moon_operand *index, const char *what,
                          int64_t size, moon_fail *fail);
+/* The same, but one other value is right, too. */
+int moon_cpu_check_index_but(const moon_operand *index, const char *what,
+                             int64_t size, const int64_t *but,
+                             moon_fail *fail);
 
 /* --- what simd/ gives ----------------------------------------------------- */
 struct cpu_packing;

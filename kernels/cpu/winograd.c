@@ -5,21 +5,18 @@
 #include <string.h>
 #include "winograd.h"
 
-enum { APART = 16 };  /* elements between matrices: not the same cache sets */
-
 int moon_cpu_winograd_begin(const winograd *g, int part, winograd_part *out,
                             moon_fail *fail) {
-  const cpu_winograd_simd *simd = moon_cpu_simd()->winograd;
   winograd_block *b = &out->block;
   *out = (winograd_part){.block.g = g};
   int slice = part / (int)g->ranges, range = part % (int)g->ranges;
-  moon_part_range(g->p.k, (int)g->slices, slice, simd->panel, &b->k,
+  moon_part_range(g->p.k, (int)g->slices, slice, WINOGRAD_SLICE, &b->k,
                   &b->k_end);
   moon_part_range(g->tiles, (int)g->ranges, range, 1, &b->first, &out->end);
-  b->v_size = g->block * g->p.c + APART;
-  b->m_size = g->block * (b->k_end - b->k) + APART;
-  int64_t zeros = g->p.c > g->p.k ? g->p.c : g->p.k;
-  int64_t numel = WINOGRAD_PLACES * (b->v_size + b->m_size) + zeros;
+  b->v_size = winograd_apart(g->block, g->p.c);
+  b->m_size = winograd_apart(g->block, b->k_end - b->k);
+  int64_t most = g->p.c > g->p.k ? g->p.c : g->p.k;
+  int64_t numel = WINOGRAD_PLACES * (b->v_size + b->m_size + most) + most;
   float *pad = moon_cpu_pad((size_t)numel * sizeof *pad);
   if (!pad) {
     snprintf(fail->text, sizeof fail->text, "no memory for %lld tiles",
@@ -28,8 +25,9 @@ int moon_cpu_winograd_begin(const winograd *g, int part, winograd_part *out,
   }
   b->v = pad;
   b->m = b->v + WINOGRAD_PLACES * b->v_size;
-  b->zeros = b->m + WINOGRAD_PLACES * b->m_size;
-  memset(pad + numel - zeros, 0, (size_t)zeros * sizeof *pad);
+  b->part = b->m + WINOGRAD_PLACES * b->m_size;
+  b->zeros = b->part + WINOGRAD_PLACES * most;
+  memset(pad + numel - most, 0, (size_t)most * sizeof *pad);
   return MOON_OK;
 }
 

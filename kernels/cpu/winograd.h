@@ -27,7 +27,16 @@
 #define MOON_CPU_WINOGRAD_H
 #include "convolution.h"
 
-enum { WINOGRAD_PLACES = 36, WINOGRAD_TILE = 4, WINOGRAD_CHANNELS = 16 };
+enum {
+  WINOGRAD_PLACES = 36, WINOGRAD_TILE = 4, WINOGRAD_CHANNELS = 16,
+  WINOGRAD_SLICE = 64  /* where output channels may be cut: whole panels */
+};
+
+/* Elements from one of 36 matrices to the next: more than they have, so that
+ * the same place of all is not the same set of a cache. */
+static inline int64_t winograd_apart(int64_t rows, int64_t columns) {
+  return rows * columns + 16;
+}
 
 /* A forward convolution, or the weights' gradient of one, and its cut: each of
  * `ranges` times `slices` parts takes some tiles and some output channels. */
@@ -45,6 +54,7 @@ typedef struct winograd_block {
   int64_t k, k_end;        /* output channels, from a panel's first on */
   float *v, *m;            /* 36 matrices each; m is M or Z of these channels */
   int64_t v_size, m_size;  /* elements from matrix to matrix */
+  float *part;             /* a tile that is half transformed */
   const float *zeros;      /* a pixel outside of x or dy */
 } winograd_block;
 
@@ -70,7 +80,6 @@ typedef struct winograd_sum {
 
 /* What simd/ gives: winograd.c */
 typedef struct cpu_winograd_simd {
-  int64_t panel;  /* columns, at most */
   int64_t grain;  /* V and M have whole multiples of it as rows */
   void (*input)(const winograd_block *b, const float *x);     /* V */
   void (*multiply)(const winograd_block *b, const float *u);  /* M */

@@ -6,12 +6,12 @@
 
 enum {
   CHANNELS = 32,              /* of both sides together, at least */
-  TILES = 32,                 /* of all images, at least */
+  TILES = 16,                 /* of all images, at least */
   NEAR_BYTES = 512 << 10,     /* V and M of a block */
   FAR_BYTES = 16 << 20,       /* of U that the outer cache holds */
-  NEAR_BLOCK = 48, FAR_BLOCK = 96,  /* tiles that use U while it is there */
+  NEAR_BLOCK = 48, FAR_BLOCK = 128,  /* tiles that use U while it is there */
   PART_NS = 150000, PARTS = 32,
-  SUMS_BYTES = 20 << 20       /* of all matrices S */
+  SUMS_BYTES = 5 << 20       /* of all matrices S */
 };
 
 static const double PACK_NS = 0.25;  /* per element */
@@ -19,6 +19,13 @@ static const double PACK_NS = 0.25;  /* per element */
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t share(int64_t n, int64_t by) { return (n + by - 1) / by; }
+
+/* The power of two at or below n, at least 1: as many parts for each core. */
+static int64_t power_below(int64_t n) {
+  int64_t power = 1;
+  while (2 * power <= n) power *= 2;
+  return power;
+}
 
 /* The multiplications of whole tiles are fewer than half of the direct ones. */
 static bool saves(const conv_problem *p) {
@@ -64,18 +71,18 @@ static int64_t block_of(const winograd *g, int64_t k) {
 
 /* Output channels are cut where tiles alone give too few parts. */
 static void slice(winograd *g, int64_t parts) {
-  int64_t panels = share(g->p.k, moon_cpu_simd()->winograd->panel);
-  while (g->ranges * g->slices < parts && 2 * g->slices <= panels) {
+  int64_t most_slices = share(g->p.k, WINOGRAD_SLICE);
+  while (g->ranges * g->slices < parts && 2 * g->slices <= most_slices) {
     g->slices *= 2;
   }
   g->block = block_of(g, g->p.k / g->slices);
 }
 
 static void cut(winograd *g, conv_way way) {
-  int64_t parts = most(1, least(PARTS, (int64_t)(ns_of(g) / PART_NS)));
+  int64_t parts = power_below(least(PARTS, (int64_t)(ns_of(g) / PART_NS)));
   int64_t ranges = parts;
   if (way == CONV_BACKWARD_W) {
-    ranges = least(ranges, most(1, SUMS_BYTES / matrix_bytes(&g->p)));
+    ranges = least(ranges, power_below(SUMS_BYTES / matrix_bytes(&g->p)));
   }
   g->slices = 1;
   g->ranges = least(ranges, share(g->tiles, block_of(g, g->p.k)));
@@ -101,7 +108,7 @@ static const cpu_order *order_of(const conv_key *key, const conv_problem *p) {
   static winograd_weights *known;
   const int64_t *s = key->w_stride;
   bool turned = key->kernel == MOON_K_conv2d_grad_x;
-  int64_t numel = WINOGRAD_PLACES * p->c * p->k;
+  int64_t numel = WINOGRAD_PLACES * winograd_apart(p->c, p->k);
   winograd_weights w = {
       .order = {numel, p->c, PACK_NS * (double)numel, pack}, .next = known,
       .c = p->c, .k = p->k, .flip = turned,

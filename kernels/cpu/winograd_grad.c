@@ -12,16 +12,19 @@ typedef struct room {
   int64_t s_size, k;
 } room;
 
+static int64_t s_size(const winograd *g) {
+  return WINOGRAD_PLACES * winograd_apart(g->p.c, g->p.k);
+}
+
 static room room_of(const winograd *g, float *scratch) {
-  room r = {.s = scratch, .s_size = WINOGRAD_PLACES * g->p.c * g->p.k,
-            .k = g->p.k};
+  room r = {.s = scratch, .s_size = s_size(g), .k = g->p.k};
   r.db = scratch + g->ranges * r.s_size;
   return r;
 }
 
 void moon_cpu_winograd_plan_w(const conv_state *s, moon_plan *plan) {
   const winograd *g = s->winograd;
-  int64_t size = WINOGRAD_PLACES * g->p.c * g->p.k;
+  int64_t size = s_size(g);
   plan->parts[plan->phases++] = s->parts;
   cpu_phase(plan, g->p.c, (double)(size * g->ranges), 0.3);
   plan->cost_ns += s->ns;

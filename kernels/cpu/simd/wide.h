@@ -50,4 +50,23 @@ static inline __attribute__((always_inline)) void wide_store(float *y,
   *(wide *)y = v;
 }
 
+/* Past the caches; y is a whole number of vectors from a 64-byte border. */
+static inline __attribute__((always_inline)) void wide_stream(float *y,
+                                                              wide v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(y, (__m512)v);
+#elif defined(__AVX__)
+  _mm256_stream_ps(y, (__m256)v);
+#else
+  wide_store(y, v);
+#endif
+}
+
+/* Other threads see what was streamed before what is written after this. */
+static inline void wide_fence(void) {
+#if defined(__AVX__)
+  _mm_sfence();
+#endif
+}
+
 #endif

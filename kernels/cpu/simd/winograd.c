@@ -5,6 +5,10 @@
 /* Rows whose sums stay in registers: of M, of S. */
 enum { ROWS = 6, ROWS_S = 4, PANEL = WINO_PANEL, PLACES = WINOGRAD_PLACES };
 
+/* Elements of y that are written past the caches, because they would not stay
+ * there until y is read. */
+enum { STREAMED = 2 << 20 };
+
 /* --- transforms ----------------------------------------------------------- */
 /* The 36 pixels of x that a tile needs; those outside are `zeros`. */
 static void find_pixels(const winograd_block *b, int64_t tile, const float *x,
@@ -22,29 +26,35 @@ static void find_pixels(const winograd_block *b, int64_t tile, const float *x,
   }
 }
 
+/* Column by column, then row by row, each over all channels: so few streams of
+ * memory at a time, each without gaps. */
 static void input(const winograd_block *b, const float *x) {
   int64_t channels = b->g->p.c;
   for (int64_t t = 0; t < b->count; t++) {
     const float *pixel[6][6];
     find_pixels(b, b->first + t, x, pixel);
-    for (int64_t c = 0; c < channels; c += WIDE) {
-      wide part[6][6];
-      for (int v = 0; v < 6; v++) {
+    for (int v = 0; v < 6; v++) {
+      for (int64_t c = 0; c < channels; c += WIDE) {
         wide d[6], s[6];
 #pragma GCC unroll 6
         for (int u = 0; u < 6; u++) d[u] = wide_load(pixel[u][v] + c);
         wino_input(d, s);
 #pragma GCC unroll 6
-        for (int u = 0; u < 6; u++) part[u][v] = s[u];
-      }
-      float *to = b->v + t * channels + c;
-      for (int u = 0; u < 6; u++) {
-        wide s[6];
-        wino_input(part[u], s);
-#pragma GCC unroll 6
-        for (int v = 0; v < 6; v++) {
-          wide_store(to + (6 * u + v) * b->v_size, s[v]);
+        for (int u = 0; u < 6; u++) {
+          wide_store(b->part + (6 * u + v) * channels + c, s[u]);
         }
+      }
+    }
+    for (int u = 0; u < 6; u++) {
+      const float *from = b->part + 6 * u * channels;
+      float *to = b->v + 6 * u * b->v_size + t * channels;
+      for (int64_t c = 0; c < channels; c += WIDE) {
+        wide d[6], s[6];
+#pragma GCC unroll 6
+        for (int v = 0; v < 6; v++) d[v] = wide_load(from + v * channels + c);
+        wino_input(d, s);
+#pragma GCC unroll 6
+        for (int v = 0; v < 6; v++) wide_store(to + v * b->v_size + c, s[v]);
       }
     }
   }
@@ -78,6 +88,7 @@ static void output_vector(const winograd_block *b, const float *m, wide bias,
 static void output(const winograd_block *b, const float *bias, bool relu,
                    float *y) {
   const conv_problem *p = &b->g->p;
+  bool streams = p->n * p->oh * p->ow * p->k >= STREAMED;
   for (int64_t t = 0; t < b->count; t++) {
     wino_place at = wino_place_of(b->g, b->first + t);
     int64_t rows = p->oh - at.i < 4 ? p->oh - at.i : 4;
@@ -90,11 +101,14 @@ static void output(const winograd_block *b, const float *bias, bool relu,
       for (int64_t u = 0; u < rows; u++) {
         for (int64_t v = 0; v < columns; v++) {
           wide value = relu ? wide_relu(s[u][v]) : s[u][v];
-          wide_store(to + (u * p->ow + v) * p->k + k, value);
+          float *at = to + (u * p->ow + v) * p->k + k;
+          if (streams) wide_stream(at, value);
+          else wide_store(at, value);
         }
       }
     }
   }
+  wide_fence();
 }
 
 /* The pixels of dy that a tile has; those outside are `zeros`. */
@@ -193,7 +207,8 @@ WINO_INLINE void multiply_rows(const product *p, const int rows, bool add) {
 }
 
 static void multiply(const winograd_block *b, const float *u) {
-  int64_t c = b->g->p.c, all = c * b->g->p.k, k_all = b->k_end - b->k;
+  int64_t c = b->g->p.c, k_all = b->k_end - b->k;
+  int64_t all = winograd_apart(c, b->g->p.k);
   for (int i = 0; i < PLACES; i++) {
     for (int64_t k = 0; k < k_all; k += PANEL) {
       int64_t width = wino_panel(k_all, k, PANEL);
@@ -209,7 +224,8 @@ static void multiply(const winograd_block *b, const float *u) {
 }
 
 static void accumulate(const winograd_block *b, bool add, float *s) {
-  int64_t c_all = b->g->p.c, all = c_all * b->g->p.k, k_all = b->k_end - b->k;
+  int64_t c_all = b->g->p.c, k_all = b->k_end - b->k;
+  int64_t all = winograd_apart(c_all, b->g->p.k);
   for (int i = 0; i < PLACES; i++) {
     for (int64_t k = 0; k < k_all; k += PANEL) {
       int64_t width = wino_panel(k_all, k, PANEL);
@@ -226,4 +242,4 @@ static void accumulate(const winograd_block *b, bool add, float *s) {
 }
 
 const cpu_winograd_simd MOON_NAME(winograd) = {
-    PANEL, ROWS, input, multiply, output, gradient, accumulate};
+    ROWS, input, multiply, output, gradient, accumulate};

@@ -30,7 +30,7 @@ static void load_taps(const winograd_weights *w, const float *from,
 
 static void weights(const winograd_weights *w, const float *from, float *u,
                     int64_t c, int64_t c_end) {
-  int64_t size = w->c * w->k;
+  int64_t size = winograd_apart(w->c, w->k);
   for (; c < c_end; c++) {
     for (int64_t k = 0; k < w->k; k += WIDE) {
       wide g[3][3], part[3][6];
@@ -66,7 +66,7 @@ static void store_taps(const winograd_sum *s, int64_t c, int64_t k,
 }
 
 static void finish(const winograd_sum *s, int64_t c, int64_t c_end) {
-  int64_t size = s->c_all * s->k_all;
+  int64_t size = winograd_apart(s->c_all, s->k_all);
   for (; c < c_end; c++) {
     for (int64_t k = 0; k < s->k_all; k += WIDE) {
       const float *from = s->s + place(s->c_all, s->k_all, c, k);

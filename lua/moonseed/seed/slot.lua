@@ -69,7 +69,7 @@ function Slot.rebuild(options, rebuild)
   return o
 end
 
---- What grows in it: "Slot early: TRAINING conv_light, DORMANT".
+--- One line of what it holds: "Slot early: TRAINING conv_light, DORMANT".
 ---@return string
 function Slot:headline()
   local parts = {}

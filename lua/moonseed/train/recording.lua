@@ -52,7 +52,8 @@ local STREAMS_AT = 20  -- the step of an epoch whose streams are written down
 function M.step(run, loss, since)
   if not run.record then return end
   if run.garden then run.record:garden(run.garden) end
-  if run.position.batch + 1 ~= STREAMS_AT then return end
+  local before = math.floor(run.position.batch / run.options.accumulate)
+  if before + 1 ~= STREAMS_AT then return end
   loss:await()
   run.record:streams(run.metrics.step, moon.streams():recent(64), since)
 end
@@ -83,9 +84,13 @@ local epoch_names = { "valid_loss", "valid_accuracy", "accuracy", "lr",
 ---@param run table
 function M.epoch(run)
   if not run.record then return end
-  for _, name in ipairs(epoch_names) do
+  local names = { unpack(epoch_names) }
+  for name in pairs(run.measured) do names[#names + 1] = "valid_" .. name end
+  for _, name in ipairs(names) do
     local value = run.metrics[name]
-    if value then run.record:scalar(name, run.metrics.step, value) end
+    if type(value) == "number" then
+      run.record:scalar(name, run.metrics.step, value)
+    end
   end
   write_gradients(run)
   if run.garden then run.record:garden(run.garden) end

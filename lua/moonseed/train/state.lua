@@ -28,23 +28,27 @@ local function data_of(data, name, archive)
   return { n = #data, origin = origin, index = index ~= nil }
 end
 
-local optim_fields = { "lr", "momentum", "nesterov", "weight_decay",
-                       "max_norm" }
-
+-- Nil for an optimiser of one's own that cannot say; resume is then given it.
 local function optim_of(optim)
-  local t = {}
-  for _, name in ipairs(optim_fields) do t[name] = optim[name] end
-  return t
+  return optim.describe and optim:describe() or nil
 end
 
-local fit_fields = { "epochs", "batch", "augment", "schedule", "every", "keep",
-                     "patience", "quiet", "rng_seed" }
+local fit_fields = { "epochs", "batch", "augment", "every", "keep", "patience",
+                     "quiet", "rng_seed", "accumulate" }
 
-local function options_of(o)
+-- Metrics of one's own that cannot say how they are made are left out.
+local function metrics_of(run)
   local t = {}
-  for _, name in ipairs(fit_fields) do
-    if type(o[name]) ~= "function" then t[name] = o[name] end
+  for name, metric in pairs(run.measured) do
+    t[name] = metric.describe and metric:describe() or nil
   end
+  return next(t) and t or nil
+end
+
+local function options_of(run)
+  local t = {}
+  for _, name in ipairs(fit_fields) do t[name] = run.options[name] end
+  t.schedule, t.metrics = run.rate:describe(), metrics_of(run)
   return t
 end
 
@@ -102,10 +106,11 @@ function M.collect(run)
   local t = archive.plain
   t.format, t.build = M.FORMAT, build_of()
   t.description = description_of(run.model)
-  t.optim, t.first_rate = optim_of(run.optim), run.first_rate
+  t.optim, t.ema = optim_of(run.optim), run.ema and run.ema:describe()
+  t.schedule = run.rate.name
   t.train = data_of(o.train, "train", archive)
   t.valid = data_of(o.valid, "valid", archive)
-  t.options, t.best = options_of(o), run.best
+  t.options, t.best = options_of(run), run.best
   t.functions = functions_of(o)
   t.position = position_of(run)
   t.generator = context.generator_numbers(context.save_generator())
@@ -113,6 +118,8 @@ function M.collect(run)
   t.late = late_of(run.clock, archive)
   archive:put_all("model.", run.model:state())
   archive:put_all("optim.", run.optim:state())
+  archive:put_all("schedule.", run.rate:state())
+  if run.ema then archive:put_all("ema.", run.ema:state()) end
   if run.garden then
     t.garden_options = run.garden:plain_options()
     garden_state.save(run.garden, archive)
@@ -142,6 +149,16 @@ local function load_clock(run, archive)
   end
 end
 
+-- Of another kind of schedule, given on resuming, only where it is counts.
+local function load_rate(rate, name, given)
+  if name ~= rate.name then
+    local own = rate:state()
+    own.at, own.first = given.at, given.first
+    given = own
+  end
+  rate:load_state(given)
+end
+
 --- Makes a run that was prepared what the archive says, seeds first. Its
 --- generator is set when its task begins.
 ---@param run table
@@ -155,8 +172,10 @@ function M.restore(run, archive)
   if run.garden then garden_state.plant(run.garden, archive) end
   run.model:load_state(archive:all "model.")
   run.optim:load_state(archive:all "optim.")
+  load_rate(run.rate, t.schedule, archive:all "schedule.")
+  if run.ema then run.ema:load_state(archive:all "ema.") end
   if run.garden then garden_state.load(run.garden, archive) end
-  run.first_rate, run.best = t.first_rate, t.best
+  run.best = t.best
   run.position = { epoch = t.position.epoch, batch = t.position.batch,
     generator = t.position.generator
       and context.generator_of_numbers(t.position.generator) }
