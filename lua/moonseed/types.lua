@@ -2332,6 +2332,12 @@ function Garden:seeds() end
 ---@return table
 function Garden:plain_options() end
 
+--- Calls fn(event) for everything that happens from now on, before `on_event`,
+--- which is the user's.
+---@param fn fun(event: table)
+---@return fun()  # ends that
+function Garden:listen(fn) end
+
 --- Runs fn(), which cannot fail; what it notes is told afterwards, so that a
 --- listener finds it done, and cannot stop it half way.
 ---@param fn function
