@@ -1999,7 +1999,8 @@ function augment.cutout(x, options) end
 ---@param x Tensor  [B, ...]
 ---@param y Tensor|nil  i64 [B], or floats [B, ...]
 ---@param options table
----@return Tensor  # , userdata?
+---@return Tensor
+---@return Tensor|nil
 function augment.mixup(x, y, options) end
 
 --- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
