@@ -100,6 +100,7 @@ int moon__file_list(moon__source *source, moon__listing *list,
                     moon_fail *fail);
 int moon__idx_list(moon__source *source, moon__listing *list,
                    moon_fail *fail);
+extern const char *const moon__safetensors_dtype[MOON_DTYPES];  /* its names */
 int moon__safetensors_list(moon__source *source, moon__listing *list,
                            moon_fail *fail);
 

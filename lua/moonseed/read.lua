@@ -53,15 +53,16 @@ function methods.item(t)
   return value
 end
 
---- The elements in logical order, once they are there. Valid until anything
---- else of moonseed is called.
+--- The elements in logical order, once they are there; those of bf16 and f16 as
+--- f32. Valid until anything else of moonseed is called.
 ---@param t userdata  a tensor
 ---@return userdata  typed pointer to the first element
 function M.values(t)
   local host = methods.contiguous(on_host(t:detach()))
+  if check.halves[methods.dtype(host)] then host = methods.to(host, "f32") end
   wait.tensor(host)
   local data = C.moon_tensor_data(host.p)
-  return ffi.cast(c_types[methods.dtype(t)], data)
+  return ffi.cast(c_types[methods.dtype(host)], data)
 end
 
 -- What a Lua table holds for an element.

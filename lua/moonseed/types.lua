@@ -332,7 +332,7 @@ function Tensor:ndim() end
 function Tensor:numel() end
 
 --- The type of the elements.
----@return string  # f32, f64, i64, i32, u8 or bool
+---@return string  # f32, f64, i64, i32, u8, bool, bf16 or f16
 function Tensor:dtype() end
 
 --- Where the memory is.
@@ -1105,8 +1105,8 @@ function Module:state() end
 function Module:load_state(given) end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
---- floating dtype ("f32", "f64"). They become new tensors without gradients:
---- make the optimiser afterwards.
+--- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
+--- without gradients: make the optimiser afterwards.
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end

@@ -86,8 +86,6 @@ local function count(fn, ...)
   return tally.flops
 end
 
-local sizes = { f64 = 8, f32 = 4 }
-
 --- What a module costs on features of a shape. Nothing of the module, and no
 --- random number of the task, is different afterwards.
 ---@param module table     any module whose forward takes one tensor
@@ -104,7 +102,7 @@ function M.of(module, shape)
   for _, p in module:parameters() do
     first = first or p
     cost.parameters = cost.parameters + p:numel()
-    cost.bytes = cost.bytes + p:numel() * sizes[p:dtype()]
+    cost.bytes = cost.bytes + p:numel() * check.dtype_sizes[p:dtype()]
   end
   local x = moon.zeros(single, first and { dtype = first:dtype(),
                                            device = first:device() })
