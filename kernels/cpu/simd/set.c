@@ -8,7 +8,7 @@
   X(batch_norm_grad) X(dropout) X(random) X(index_select) X(sgd)            \
   X(statistics) X(batch_images) X(group_norm) X(group_norm_grad) X(blend)   \
   X(blend_grad) X(unary_grad) X(where) X(any) X(cumsum)        \
-  X(log_softmax) X(log_softmax_grad)
+  X(log_softmax) X(log_softmax_grad) X(arg_reduce)
 
 #define DECLARE(name) extern const moon_kernel MOON_NAME(name);
 KERNELS(DECLARE)
