@@ -1,12 +1,12 @@
--- Every operation against PyTorch: outputs and gradients, in f64 on ref and in
--- f32 on cpu. The values are in spec/golden.
+-- Operations against PyTorch: see support.golden. The values are in
+-- spec/golden; what joins and rearranges is in golden_shapes_spec.lua.
 
 local moon = require "moonseed"
 local golden = require "support.golden"
-local task = require "support.task"
+local modules = require "support.golden_modules"
 
 local groups = { "conv2d", "copy", "elementwise", "function", "loss", "matmul",
-                 "neural", "reduce", "sgd", "shape" }
+                 "modules", "neural", "optim", "reduce", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
 local run = {}
@@ -125,16 +125,14 @@ function run.row_fill(_, a)
   return y
 end
 
--- Three steps on two parameters; their gradients follow step by step.
-function run.sgd(p, a, b, ...)
-  local gradients = { ... }
-  local parameters = { a:requires_grad(), b:requires_grad() }
-  local opt = moon.optim.SGD{
-    parameters, lr = p.lr, momentum = p.momentum, nesterov = p.nesterov,
-    weight_decay = p.weight_decay, max_norm = p.max_norm,
-  }
-  for step = 0, 2 do
-    for i, parameter in ipairs(parameters) do
+-- Five steps on two parameters; their gradients follow step by step.
+local function optimise(kind, p, a, b, ...)
+  local gradients, options = { ... }, { { a:requires_grad(),
+                                          b:requires_grad() } }
+  for name, value in pairs(p) do options[name] = value end
+  local opt = moon.optim[kind](options)
+  for step = 0, 4 do
+    for i, parameter in ipairs(options[1]) do
       parameter.grad = gradients[2 * step + i]
     end
     opt:step()
@@ -142,53 +140,21 @@ function run.sgd(p, a, b, ...)
   return a, b
 end
 
+for _, kind in ipairs{ "SGD", "Adam", "AdamW", "RMSprop" } do
+  run[kind] = function(...) return optimise(kind, ...) end
+end
+
+for name, make in pairs(modules.make) do
+  run[name] = function(p, x, ...) return modules.run(make(p), x, ...) end
+end
+
 -- Others are called as functions of moon: the tensors, then p.args.
-local function call(op, p, ...)
-  local list, n = { ... }, select("#", ...)
-  for i, value in ipairs(p.args) do list[n + i] = value end
-  return moon[op](unpack(list, 1, n + #p.args))
-end
+setmetatable(run, { __index = function(_, op)
+  return function(p, ...)
+    local list, n = { ... }, select("#", ...)
+    for i, value in ipairs(p.args) do list[n + i] = value end
+    return moon[op](unpack(list, 1, n + #p.args))
+  end
+end })
 
--- What of a case disagrees, in words.
-local function disagreements(case, dtype, tolerance)
-  local inputs, found = {}, {}
-  for i, input in ipairs(case.inputs) do
-    inputs[i] = golden.tensor(input, dtype)
-  end
-  local function compare(what, t, wanted)
-    local difference = golden.difference(t, wanted, tolerance)
-    if difference then found[#found + 1] = what .. ": " .. difference end
-  end
-  local outputs
-  if run[case.op] then
-    outputs = { run[case.op](case.p, unpack(inputs)) }
-  else
-    outputs = { call(case.op, case.p, unpack(inputs)) }
-  end
-  for i, wanted in ipairs(case.y) do
-    compare("output " .. i, outputs[i], wanted)
-  end
-  if next(case.g) then
-    local y = outputs[1]
-    y:backward(golden.weight(y:shape(), y:dtype()))
-  end
-  for i, wanted in pairs(case.g) do
-    compare("gradient " .. i, inputs[i].grad, wanted)
-  end
-  return table.concat(found, "; ")
-end
-
-for _, where in ipairs{ { "ref", "f64", 1e-10 }, { "cpu", "f32", 1e-5 } } do
-  local device, dtype, tolerance = unpack(where)
-  for _, group in ipairs(groups) do
-    describe(("PyTorch's values of %s on %s in %s"):format(group, device,
-                                                           dtype), function()
-      for _, case in ipairs(dofile(("spec/golden/%s.lua"):format(group))) do
-        it(("are those of %s, %s"):format(case.op, case.name), task(function()
-          moon.set_device(device)
-          assert.equal("", disagreements(case, dtype, tolerance))
-        end))
-      end
-    end)
-  end
-end
+golden.agrees(groups, run)

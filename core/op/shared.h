@@ -117,7 +117,7 @@ moon_tensor *moon__c_reduce(moon__calc *c, int kind, moon_tensor *x,
                             uint32_t dims);
 moon_tensor *moon__c_reshape(moon__calc *c, moon_tensor *x, moon__shape s);
 moon_tensor *moon__c_expand(moon__calc *c, moon_tensor *x, moon__shape s);
-moon_tensor *moon__c_swap(moon__calc *c, moon_tensor *x);  /* 2-D: x^T */
+moon_tensor *moon__c_swap(moon__calc *c, moon_tensor *x);  /* matrices x^T */
 moon_tensor *moon__c_narrow(moon__calc *c, moon_tensor *x, int dim,
                             int64_t start, int64_t length);
 /* packed.c: w as the call of `kernel` with these n operands likes to find it,
@@ -135,8 +135,9 @@ moon_tensor *moon__c_relu_grad(moon__calc *c, moon_tensor *dy, moon_tensor *y,
                                moon_tensor **db);
 
 /* --- matmul.c --------------------------------------------------------- */
-/* y = a b, or y += a b. */
+/* t, or a copy, of matrices for moon__c_product. */
 moon_tensor *moon__c_plain(moon__calc *c, moon_tensor *t);
+/* y = a b, or y += a b; matrices of a and b are repeated to y's shape. */
 void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
                      moon_tensor *y, bool accumulate);
 /* Makes left right the gradient of an input, added to what a leaf has. */

@@ -21,6 +21,7 @@ typedef struct moon__storage {
   moon__region **region, *only;
   moon__packed *packed;
   int late;                  /* what is still to move it, see op/running.c */
+  int mapped;                /* who has it in hand, see map.c; 0: nobody */
 } moon__storage;
 
 struct moon__node;
@@ -87,6 +88,8 @@ void moon__tensor_uncount(moon_tensor *t);
 void moon__unref(moon_tensor *t);
 /* Of core/grad: the tensor goes, its node may stay for others. */
 void moon__node_leave(moon_tensor *t);
+/* map.c: of a storage that is mapped, whether an op may read or write t. */
+int moon__mapped_check(const char *op, const moon_tensor *t, bool reads);
 /* storage.c */
 void moon__storage_retain(moon__storage *s);
 void moon__storage_release(moon_runtime *rt, moon__storage *s);

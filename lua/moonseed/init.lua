@@ -31,6 +31,7 @@ require "moonseed.choose"
 require "moonseed.views"
 require "moonseed.reduce"
 require "moonseed.read"
+require "moonseed.map"
 local tidy = require "moonseed.tidy"
 local file = require "moonseed.file"
 local switches = require "moonseed.debug"
@@ -57,6 +58,7 @@ for name, value in pairs{
   stats = runtime.stats, threads = runtime.threads,
   set_threads = runtime.set_threads,
   set_memory_limit = runtime.set_memory_limit,
+  set_precision = runtime.set_precision, precision = runtime.precision,
   on = stream.on, streams = stream.streams, stream = stream.current,
   synchronize = stream.synchronize,
   op = user_op.op, grad_scope = grad.grad_scope,
@@ -68,8 +70,8 @@ _G.print = print.print
 runtime.at_close(task.close)
 
 -- Parts that are loaded when first asked for.
-local parts = { nn = true, optim = true, data = true, seed = true,
-                train = true }
+local parts = { nn = true, models = true, optim = true, data = true,
+                metrics = true, seed = true, train = true }
 
 -- Not every part need be there. An error inside one that is, is raised as it
 -- is.

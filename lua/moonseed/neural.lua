@@ -239,6 +239,11 @@ function M.blend(h, s, alpha, options)
   return after(call(C.moon_blend, kind, inputs, out), h, s, alpha, o.x)
 end
 
+-- Parts with files of their own.
+for _, part in ipairs{ "attention", "norms", "pick" } do
+  for name, fn in pairs(require("moonseed." .. part)) do M[name] = fn end
+end
+
 -- Also methods, where the tensor comes first.
 methods.max_pool2d = M.max_pool2d
 methods.global_avg_pool2d = M.global_avg_pool2d

@@ -106,7 +106,9 @@ compare("ge", C.MOON_U_GE, C.MOON_B_GE)
 
 -- --- products, softmax ---------------------------------------------------
 
---- a [M, K] times b [K, N] -> [M, N].
+--- The product of matrices a [..., M, K] and b [..., K, N] -> [..., M, N];
+--- the dimensions in front broadcast. A vector is a row on the left, a column
+--- on the right, and leaves no dimension behind.
 ---@param b userdata
 ---@return userdata
 function methods.matmul(a, b)
@@ -115,6 +117,14 @@ function methods.matmul(a, b)
   local status = C.moon_matmul(live, pa, pb, out)
   if status < 0 then retry.call(status, C.moon_matmul, live, pa, pb, out) end
   return after(wrap(out[0]), a, b)
+end
+
+--- The products of as many pairs: a [B, M, K], b [B, K, N] -> [B, M, N].
+---@param b userdata
+---@return userdata
+function methods.bmm(a, b)
+  local pa, pb = pointer("bmm", "a", a), pointer("bmm", "b", b)
+  return after(call(C.moon_bmm, pa, pb, out), a, b)
 end
 
 --- exp(x) over its sum along `dim` (the last unless given).

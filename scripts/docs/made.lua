@@ -122,8 +122,8 @@ M.topics = {
   { "functions", "Functions of one tensor" },
   { "choose", "Conditions, and what picks by them" },
   { "reduce", "Reductions" }, { "views", "Views and picking" },
-  { "read", "Reading values" }, { "neural", "What layers are made of" },
-  { "loss", "Losses" },
+  { "read", "Reading values" }, { "map", "Reading values" },
+  { "neural", "What layers are made of" }, { "loss", "Losses" },
   { "grad", "Gradients" }, { "recompute", "Gradients" },
   { "user_op", "Gradients" }, { "verbs", "Tasks" }, { "task", "Tasks" },
   { "loop", "Tasks" }, { "stream", "Streams" }, { "tidy", "Memory" },
@@ -211,6 +211,7 @@ for class, names in pairs{
   Garden = "incubation_of note remember", Slot = "plan_forward copied",
   Seed = "new copy join move plant enter_model set_apart uproot set_alpha "
     .. "alpha_on_device notice_failure fail apart forward blend need_garden",
+  Optimiser = "submit adopt_groups", ["optim.schedule"] = "of drive",
   ["train.fit"] = "prepare start", ["train.runs"] = "add",
   Run = "rest tell",
 } do

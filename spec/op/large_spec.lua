@@ -114,4 +114,16 @@ describe("large:", function()
     for i = 1, 400 do rows[i] = i * 17 % 301 end
     return x:index_select(1, op.index(x, rows))
   end)
+  large("index_select of columns", { { 67, 301, 9 } }, function(x)
+    local columns = {}
+    for i = 1, 400 do columns[i] = i * 17 % 301 end
+    return x:index_select(2, op.index(x, columns))
+  end)
+  for dim = 1, 3 do
+    large("gather along " .. dim, { { 31, 37, 23 } }, function(x)
+      local places, size = {}, x:size(dim)
+      for i = 1, x:numel() do places[i] = i * 31 % size end
+      return x:gather(dim, op.index(x, places):reshape(x:shape()))
+    end)
+  end
 end)
