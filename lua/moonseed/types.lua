@@ -65,6 +65,13 @@ function moon.randint(low, high, ...) end
 ---@return Tensor  # the tensor [n]
 function moon.randperm(n) end
 
+--- n rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Weights are finite and not negative; they need not sum to 1.
+---@param weights Tensor  the tensor [N], f32 or f64
+---@param n integer
+---@return Tensor  # the tensor [n]
+function moon.multinomial(weights, n) end
+
 --- A tensor of the values of a number, a boolean or nested tables.
 ---@param value number|boolean|table
 ---@param options table|nil  dtype: f32, or bool if the first value is one
@@ -232,19 +239,21 @@ function moon.streams(device) end
 ---@return any ...  # what `fn` returned
 function moon.tidy(fn) end
 
---- Writes tensors by name, in the order of their names, and waits until the
---- file is there. Until then there is the old file or none.
+--- Writes tensors by name, in the order of their names, or (npy) one tensor, and
+--- waits until the file is there. Until then there is the old file or none.
 ---@param path string
----@param tensors table<string, Tensor>
----@param options table|nil  format: "safetensors", else by extension
+---@param tensors table<string, Tensor>|Tensor
+---@param options table|nil  format: "safetensors", "npy" or "npz", else by extension
 ---@return integer  # bytes written
 function moon.save(path, tensors, options) end
 
---- Reads the tensors of a file. One that was altered since moon.save wrote it
---- is an error: it states its checksum.
+--- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or jpeg
+--- the one that is there, a picture as u8 [C, H, W]. A safetensors file that was altered since moon.save wrote it
+--- is an error: it states its checksum. Of npy, arrays in Fortran's order become
+--- views; i1, i2 and u2 become i32, u4 i64, f2 f32.
 ---@param path string
----@param options table|nil  format: "safetensors", else by extension
----@return table<string, Tensor>  # by name
+---@param options table|nil  format: "safetensors", "npy", "npz", "idx", "png" or "jpeg", else by extension
+---@return table<string, Tensor>|Tensor  # by name, or the one
 function moon.load(path, options) end
 
 --- Runs `fn` without recording a graph.
@@ -816,11 +825,12 @@ function Tensor:item() end
 function Tensor:totable() end
 
 --- Calls fn(pointer, n) with a pointer to the first of n elements, row by row,
---- of the tensor's dtype (uint8_t for bool, uint16_t for bf16 and f16), once the values are there. With
---- write = true it waits until nobody else uses the memory, too, and the
---- pointer is not const. The pointer is good until fn ends; before that, ops
---- that would write the tensor (with write: touch it) are refused. A tensor
---- that does not lie row by row is an error: map t:contiguous().
+--- of the tensor's dtype (uint8_t for bool, uint16_t for bf16 and f16), once
+--- the values are there. With write = true it waits until nobody else uses the
+--- memory, too, and the pointer is not const. The pointer is good until fn
+--- ends; before that, ops that would write the tensor (with write: touch it)
+--- are refused. A tensor that does not lie row by row is an error: map
+--- t:contiguous().
 ---@param fn function
 ---@param options table|nil  write (false)
 ---@return any ...  # what `fn` returned
@@ -1862,16 +1872,59 @@ function schedule.plateau(options) end
 ---@class data
 local data = {}
 
---- data.csv{ path, label = column, header = nil, separator = "," }
---- Reads tables of numbers as text, one example a line.
+--- data.cifar10{ folder, "train" or "test" }
+--- CIFAR-10 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
+--- 3 x 32 x 32 in [0, 1], in ten classes.
 ---
---- A data set with x f32 [N, columns]; with a label column (its name, or its
---- position from 1) also y i64 [N]. header: whether the first line names the
---- columns; found out unless given. The file is read on the loop thread, in
---- pieces between which other tasks run.
+--- A data set; `classes` names
+--- its labels. The folder is the unpacked archive, or the one that it is in.
+--- Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.cifar10(options) end
+
+--- data.cifar100{ folder, "train" or "test", label = "fine" or "coarse" }
+--- CIFAR-100 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
+--- 3 x 32 x 32 in [0, 1], in 100 classes, or in 20 of five of these.
+---
+--- A
+--- data set. The folder is the unpacked archive, or the one that it is in.
+--- Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.cifar100(options) end
+
+--- data.csv{ path, label = column, types = {}, missing = "error", header = nil, separator = ",", dtype = "f32", empty = { "", "NA", ... } }
+--- Reads tables as text, one example a line, plain or gzip, off the loop thread.
+---
+--- A data set with x [N, columns]; with a label column also y [N].
+---
+--- A column is called by its name, or by its position from 1. Columns are
+--- numbers unless types says otherwise: "bool" (true, yes, 1, ...), "category"
+--- (numbered from 0 as the texts come), a list of texts (a category that is one
+--- of these), "skip". The label is a category, i64: whole numbers are their own
+--- classes; "number" makes y one. missing says what becomes of empty cells:
+--- "error", "nan", "drop" (the row) or a number. header: whether the first row
+--- names the columns; found out unless given.
+---
+--- The data set has `columns`, the names of x's columns, `categories`, the texts
+--- of each by name, which another file can be read with (types =
+--- train.categories), and `classes`, those of the label. Fields in double quotes
+--- may hold separators, lines and doubled quotes. An error names the line.
 ---@param options table
 ---@return Dataset  # dataset
 function data.csv(options) end
+
+--- data.digits{ folder = ... }
+--- The 8x8 digits (Alpaydin and Kaynak 1998; the test part of UCI's optical
+--- recognition of handwritten digits, as scikit-learn has it): 1,797 images,
+--- 1 x 8 x 8 in [0, 1], in ten classes.
+---
+--- A data set. Suspends the task until the
+--- file is read.
+---@param options table|nil
+---@return Dataset  # dataset
+function data.digits(options) end
 
 --- data.fashion_mnist{ "train" or "test", folder = ... }
 --- Fashion-MNIST (Xiao et al. 2017): 60,000 and 10,000 images of clothes,
@@ -1899,6 +1952,77 @@ function data.idx(path) end
 ---@return Dataset  # dataset
 function data.tensors(options) end
 
+--- Images varied at random, as options of `batches` and as functions of tensors
+--- x [B, C, H, W].
+---
+--- Image j of a batch is varied as its place in the epoch tells: `position` + j,
+--- under the key of a generator. So neither the size of a batch nor threads nor
+--- the order in which batches are made change a bit.
+---@class augment
+local augment = {}
+
+--- The steps that options ask for; nil without any.
+---@param options table  by name of a step
+---@param classes integer|nil  how many the labels have
+---@return (fun(x: Tensor, y: Tensor?, at: Tensor): Tensor, Tensor?)[]|nil
+function augment.steps(options, classes) end
+
+--- Turned, sheared, scaled and moved, each at random, about the middle; bilinear
+--- between pixels. rotate and shear in degrees: a number r for [-r, r], or
+--- { from, to }, clockwise; scale { from, to }; translate: up to this share of
+--- height and width, or { height, width }; fill: what lies beyond the edge.
+--- `rng_seed` (with `epoch`) and `position`, the first image's, from 1, say which
+--- random numbers; without a seed the task's generator does.
+---@param x Tensor  [B, C, H, W], f32 or f64
+---@param options table
+---@return Tensor
+function augment.affine(x, options) end
+
+--- Brightness, contrast and saturation by a random factor (a number b for
+--- [1 - b, 1 + b], or { from, to }), hue by random turns (h for [-h, h]), in
+--- random order, as torchvision's ColorJitter. Also rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W] in [0, 1], C 1 or 3
+---@param options table
+---@return Tensor
+function augment.jitter(x, options) end
+
+--- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 }, size a
+--- number or { height, width }, about a random pixel. Also rng_seed, epoch,
+--- position.
+---@param x Tensor  [B, C, H, W]
+---@param options table
+---@return Tensor
+function augment.cutout(x, options) end
+
+--- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang et
+--- al. 2018), and the targets likewise: { alpha, classes }. Class ids become rows
+--- of shares, f32 [B, classes]. Also rng_seed, epoch, position.
+---@param x Tensor  [B, ...]
+---@param y Tensor|nil  i64 [B], or floats [B, ...]
+---@param options table
+---@return Tensor  # , userdata?
+function augment.mixup(x, y, options) end
+
+--- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
+---@param x Tensor  [B, C, H, W]
+---@param options table
+---@return Tensor
+function augment.normalise(x, options) end
+
+--- Each image mirrored with probability 1/2. Options: rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
+---@param options table|nil
+---@return Tensor  # f32
+function augment.flip(x, options) end
+
+--- Each image shifted by up to `most` pixels both ways, zeros beyond the edge.
+--- Options: rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
+---@param most integer
+---@param options table|nil
+---@return Tensor  # f32
+function augment.crop(x, most, options) end
+
 --- Where a data set's files are: $MOONSEED_DATA, which may be the folder of
 --- all data sets or of this one, else where Debian's packages put them.
 ---@class folder
@@ -1908,6 +2032,12 @@ local folder = {}
 ---@param name string
 ---@return string[]
 function folder.places(name) end
+
+--- The path of a file; nil when it is in none of the places.
+---@param places string[]
+---@param name string
+---@return string|nil
+function folder.plain(places, name) end
 
 --- The path of a file of a data set, compressed or not; nil when it is in none
 --- of the places.
@@ -3312,6 +3442,7 @@ optim.RMSprop = RMSprop
 optim.SGD = SGD
 optim.schedule = schedule
 moon.data = data
+data.augment = augment
 data.folder = folder
 moon.metrics = metrics
 metrics.AUC = AUC

@@ -145,6 +145,21 @@ for _, dtype in ipairs{ "bf16", "f16" } do
       assert.equal(1, back.wide:item())
     end))
 
+    it("is saved for NumPy where it has it", task(function()
+      local folder, remove = files.folder()
+      local path = folder .. "/half.npz"
+      local x = moon.tensor(values, { dtype = dtype })
+      local ok, e = pcall(moon.save, path, { x = x })
+      local back = ok and moon.load(path).x
+      remove()
+      if dtype == "bf16" then
+        assert.matches("save: npz has no bf16; cast to f32", e, 1, true)
+        return
+      end
+      assert.equal(dtype, back:dtype())
+      same(expected, back:totable())
+    end))
+
     it("is what a model may be cast to", task(function()
       local linear = nn.Linear{ 2, 1 }
       linear:to(dtype)

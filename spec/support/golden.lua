@@ -16,6 +16,7 @@ local extreme = { 0, 0 / 0, -30, 1 / 0, 30, -1 / 0, -0.5, 2 ^ -140 }
 local fills = {
   signed = function(s) return (s - 32768) / 2 ^ 14 end,
   positive = function(s) return (s + 4096) / 2 ^ 15 end,
+  unit = function(s) return s / 2 ^ 16 end,
   wide = function(s) return (s - 32768) / 2 ^ 9 end,
   coarse = function(s) return s % 5 - 2 end,
   share = function(s) return s % 9 / 8 end,
