@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 14, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 15, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -42,8 +42,11 @@ typedef enum moon_status {
   MOON_E_BACKEND = -16     /* a library underneath reported an error */
 } moon_status;
 
+/* BF16 and F16 are for a GPU to compute with; elsewhere they are created, moved
+ * and cast. */
 typedef enum moon_dtype {
-  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_DTYPES
+  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_BF16,
+  MOON_F16, MOON_DTYPES
 } moon_dtype;
 
 typedef struct moon_runtime moon_runtime;  /* workers, devices, memory */

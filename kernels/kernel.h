@@ -206,6 +206,7 @@ typedef struct moon_kernel_table {
    * call of conv2d or conv2d_grad_x would like to find its w; false where it
    * takes w as it is, or while the call was not planned yet. Quick. */
   int (*weight_order)(const moon_call *call, moon_order *out);
+  int computes_halves;  /* 1: its kernels take bf16 and f16 */
 } moon_kernel_table;
 
 extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */
@@ -231,8 +232,28 @@ static inline int64_t moon_operand_numel(const moon_operand *o) {
 }
 
 static inline size_t moon_dtype_size(int dtype) {
-  static const uint8_t size[MOON_DTYPES] = {4, 8, 8, 4, 1, 1};
+  static const uint8_t size[MOON_DTYPES] = {4, 8, 8, 4, 1, 1, 2, 2};
   return size[dtype];
+}
+
+static inline int moon_dtype_is_half(int dtype) {
+  return dtype == MOON_BF16 || dtype == MOON_F16;
+}
+
+/* Whether a kernel does no arithmetic, so that every table's takes bf16 and
+ * f16. */
+static inline int moon_kernel_moves(int kernel) {
+  switch (kernel) {
+    case MOON_K_fill:
+    case MOON_K_arange:
+    case MOON_K_copy:
+    case MOON_K_where:
+    case MOON_K_index_select:
+    case MOON_K_gather:
+    case MOON_K_save:
+    case MOON_K_load: return 1;
+    default: return 0;
+  }
 }
 
 #endif

@@ -20,4 +20,4 @@
 KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &moon_ref_##name,
-const moon_kernel_table moon_ref_table = {"ref", {KERNELS(ROW)}, NULL};
+const moon_kernel_table moon_ref_table = {"ref", {KERNELS(ROW)}, NULL, 0};

@@ -372,7 +372,7 @@ function Tensor:ndim() end
 function Tensor:numel() end
 
 --- The type of the elements.
----@return string  # f32, f64, i64, i32, u8 or bool
+---@return string  # f32, f64, i64, i32, u8, bool, bf16 or f16
 function Tensor:dtype() end
 
 --- Where the memory is.
@@ -825,11 +825,12 @@ function Tensor:item() end
 function Tensor:totable() end
 
 --- Calls fn(pointer, n) with a pointer to the first of n elements, row by row,
---- of the tensor's dtype (uint8_t for bool), once the values are there. With
---- write = true it waits until nobody else uses the memory, too, and the
---- pointer is not const. The pointer is good until fn ends; before that, ops
---- that would write the tensor (with write: touch it) are refused. A tensor
---- that does not lie row by row is an error: map t:contiguous().
+--- of the tensor's dtype (uint8_t for bool, uint16_t for bf16 and f16), once
+--- the values are there. With write = true it waits until nobody else uses the
+--- memory, too, and the pointer is not const. The pointer is good until fn
+--- ends; before that, ops that would write the tensor (with write: touch it)
+--- are refused. A tensor that does not lie row by row is an error: map
+--- t:contiguous().
 ---@param fn function
 ---@param options table|nil  write (false)
 ---@return any ...  # what `fn` returned
@@ -1271,8 +1272,8 @@ function Module:state() end
 function Module:load_state(given) end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
---- floating dtype ("f32", "f64"). They become new tensors without gradients:
---- make the optimiser afterwards.
+--- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
+--- without gradients: make the optimiser afterwards.
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end

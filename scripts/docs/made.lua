@@ -61,7 +61,7 @@ i64, from 0.]] .. over .. "@return Tensor"
 end
 
 comments["Tensor:dtype"] = [[The type of the elements.
-@return string  f32, f64, i64, i32, u8 or bool]]
+@return string  f32, f64, i64, i32, u8, bool, bf16 or f16]]
 comments["Tensor:device"] = [[Where the memory is.
 @return string  cpu, cuda:0]]
 comments["Tensor:ndim"] = "How many dimensions there are.\n@return integer"

@@ -284,11 +284,17 @@ def copies():
         case("copy", op, name, inputs, run, **p)
 
     types = {"f32": torch.float32, "f64": torch.float64, "i64": torch.int64,
-             "i32": torch.int32, "bool": torch.bool}
+             "i32": torch.int32, "bool": torch.bool, "bf16": torch.bfloat16,
+             "f16": torch.float16}
     for name, dtype in types.items():
-        fill = "signed" if name[0] == "f" else "wide"
+        fill = "signed" if dtype.is_floating_point else "wide"
         add("cast", "to " + name, [Input(3, 4, fill=fill)],
             lambda x, t=dtype: x.to(t), dtype=name)
+    for name in ("bf16", "f16"):
+        for fill in ("wide", "extreme"):
+            add("cast", f"{fill} to {name}",
+                [Input(4, 6, fill=fill, grad=False)],
+                lambda x, t=types[name]: x.to(t), dtype=name)
     add("cast", "coarse to bool", [Input(3, 4, fill="coarse")],
         lambda x: x.to(torch.bool), dtype="bool")
     add("cast", "positive to u8", [Input(3, 4, fill="positive", grad=False)],

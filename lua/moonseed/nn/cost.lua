@@ -113,10 +113,6 @@ function M.count_part(fn, ...)
   return add(tally, M.count(fn, ...))
 end
 
---- Bytes of a value, by dtype.
-M.sizes = { f64 = 8, f32 = 4, i64 = 8, i32 = 4, bf16 = 2, f16 = 2, u8 = 1,
-            bool = 1 }
-
 --- What a module costs on features of a shape. Nothing of the module, and no
 --- random number of the task, is different afterwards.
 ---@param module table     any module whose forward takes one tensor
@@ -133,7 +129,7 @@ function M.of(module, shape)
   local cost = { parameters = 0, bytes = 0 }
   for _, p in module:parameters() do
     cost.parameters = cost.parameters + p:numel()
-    cost.bytes = cost.bytes + p:numel() * M.sizes[p:dtype()]
+    cost.bytes = cost.bytes + p:numel() * check.dtype_sizes[p:dtype()]
   end
   local x = moon.zeros(single, first and { dtype = first:dtype(),
                                            device = first:device() })
