@@ -26,6 +26,54 @@ describe("printing", function()
     assert.is_true(#text < 400)
   end))
 
+  it("reads no more than it shows", task(function()
+    local t = moon.zeros(1000, 1000)
+    t[1][1], t[1000][1000], t[500][500] = 1, 2, 1e-3  -- whole where it shows
+    local before = moon.stats().allocated_bytes
+    local text = tostring(t:t())
+    assert.is_true(moon.stats().allocated_bytes - before < 1e6)
+    local row = "{ 0, 0, 0, ..., 0, 0, 0 }"
+    assert.equal("{ { 1, 0, 0, ..., 0, 0, 0 },\n  " .. row .. ",\n  " .. row
+                 .. ",\n  ...,\n  " .. row .. ",\n  " .. row
+                 .. ",\n  { 0, 0, 0, ..., 0, 0, 2 } }  1000x1000 f32 "
+                 .. moon.device(), text)
+  end))
+
+  it("does as set_printoptions says, until told otherwise", task(function()
+    local x, at = moon.arange(0, 12) / 4, "  12 f32 " .. moon.device()
+    local before = moon.set_printoptions{ precision = 2, threshold = 5,
+                                          edge = 1, width = 30 }
+    local text = tostring(x)
+    local one = tostring(moon.tensor(1 / 3))
+    local middle = moon.set_printoptions{ threshold = math.huge }
+    local long = tostring(x)
+    moon.set_printoptions(before)
+    assert.equal("{ 0.00, ..., 2.75 }" .. at, text)
+    assert.equal("0.33  scalar f32 " .. moon.device(), one)
+    assert.equal("{ 0.00, 0.25, 0.50, 0.75,\n  1.00, 1.25, 1.50, 1.75,\n"
+                 .. "  2.00, 2.25, 2.50, 2.75 }" .. at, long)
+    assert.equal(5, middle.threshold)
+    assert.same({ precision = 4, threshold = 1000, edge = 3, width = 0 },
+                moon.set_printoptions(before))
+    assert.matches("^{ 0%.0000, 0%.2500, ", tostring(x))
+  end))
+
+  it("refuses options that do not fit, and sets none then", task(function()
+    local function refuses(text, o)
+      assert.error_matches(function() moon.set_printoptions(o) end, text, 1,
+                           true)
+    end
+    refuses("no option 'digits' (known: edge, precision, threshold, width)",
+            { digits = 2 })
+    refuses("edge is a whole number of at least 1, not 0",
+            { edge = 0, precision = 1 })
+    refuses("precision is at most 17, not 18", { precision = 18, edge = 2 })
+    refuses("width is a whole number of at least 20", { width = 2 })
+    refuses("threshold is a number, not string", { threshold = "all" })
+    assert.equal(3, moon.set_printoptions{}.edge)
+    assert.equal(4, moon.set_printoptions().precision)
+  end))
+
   it("abbreviates many rows of nothing", task(function()
     assert.equal("{ {},\n  {},\n  {},\n  ...,\n  {},\n  {},\n  {} }"
                  .. "  2000x0 f32 " .. moon.device(),
@@ -38,77 +86,5 @@ describe("printing", function()
     local at = "  1 i64 " .. moon.device()
     assert.equal("{ 9223372036854775807 }" .. at, tostring(most))
     assert.equal("{ -9223372036854775808 }" .. at, tostring(most:add(1)))
-  end))
-
-  it("shows views as they are", task(function()
-    local t = moon.arange(6):reshape(2, 3):t()
-    local at = " " .. moon.device()
-    assert.equal("{ { 0, 3 },\n  { 1, 4 },\n  { 2, 5 } }  3x2 f32" .. at,
-                 tostring(t))
-    assert.equal("{ 2, 5 }  2 f32" .. at, tostring(t[3]))
-    assert.equal("{ 7, 7 }  2 f32" .. at,
-                 tostring(moon.full({ 1 }, 7):expand(2)))
-    local image = moon.arange(8):reshape(1, 2, 2, 2)
-    local last = image:permute(1, 3, 4, 2):contiguous():permute(1, 4, 2, 3)
-    assert.equal(tostring(image), tostring(last))
-  end))
-
-  it("of a large tensor takes no memory, whatever its strides",
-     task(function()
-    local t = moon.zeros(512, 512):t()
-    moon.synchronize()
-    local before = moon.stats().allocated_bytes
-    tostring(t)
-    assert.is_true(moon.stats().allocated_bytes - before < 4096)
-  end))
-end)
-
-describe("moon.set_printoptions", function()
-  after_each(function() moon.set_printoptions{} end)
-
-  local function with(options, t)
-    moon.set_printoptions(options)
-    return (tostring(t):gsub("  [%w]+ f%d%d %w+$", ""))
-  end
-
-  it("says how many digits, and whether with exponents", task(function()
-    local t = moon.tensor{ 1, 2.5 }
-    assert.equal("{ 1.00, 2.50 }", with({ precision = 2 }, t))
-    assert.equal("{ 1.0e+00, 2.5e+00 }",
-                 with({ precision = 1, sci_mode = true }, t))
-    assert.equal("{ 1, 3 }", with({ precision = 0 }, moon.tensor{ 1, 2.75 }))
-    assert.equal("{ 10000000.0 }",
-                 with({ precision = 1, sci_mode = false }, moon.tensor{ 1e7 }))
-  end))
-
-  it("says when to leave out, how much to show, and how wide",
-     task(function()
-    local t = moon.arange(9)
-    assert.equal("{ 0, ..., 8 }", with({ threshold = 8, edgeitems = 1 }, t))
-    assert.equal("{ 0, 1, 2,\n  3, 4, 5,\n  6, 7, 8 }",
-                 with({ linewidth = 10 }, t))
-  end))
-
-  it("gives what was before, and begins with what it is by itself",
-     task(function()
-    moon.set_printoptions{ precision = 2 }
-    local before = moon.set_printoptions{ edgeitems = 5 }
-    assert.equal(2, before.precision)
-    assert.equal("{ 1.5000 }", with({}, moon.tensor{ 1.5 }))
-    moon.set_printoptions(before)
-    assert.equal("{ 1.50 }", (tostring(moon.tensor{ 1.5 }):gsub("  .*$", "")))
-  end))
-
-  it("refuses what fits no print", task(function()
-    local function fails(text, options)
-      local ok, e = pcall(moon.set_printoptions, options)
-      assert.is_false(ok)
-      assert.matches(text, tostring(e), 1, true)
-    end
-    fails("set_printoptions: no option 'digits' (known: edgeitems, linewidth, "
-          .. "precision, sci_mode, threshold)", { digits = 2 })
-    fails("precision is at most 17, not 99", { precision = 99 })
-    fails("edgeitems is a whole number of at least 1", { edgeitems = 0 })
-    fails("sci_mode is true or false", { sci_mode = 1 })
   end))
 end)

@@ -52,9 +52,10 @@ moon__shape moon__shape_of(const moon_tensor *t);
 bool moon__shape_equal(moon__shape a, moon__shape b);
 /* Product of extents, or MOON_E_SHAPE when negative or past 2^48 elements. */
 int moon__shape_numel(const char *op, moon__shape s, int64_t *numel);
-/* NumPy broadcasting of two shapes. */
+/* NumPy broadcasting of two shapes; the same with t, of what there is. */
 int moon__shape_broadcast(const char *op, const moon_tensor *a,
                           const moon_tensor *b, moon__shape *out);
+int moon__shape_join(const char *op, moon__shape *s, const moon_tensor *t);
 /* "8x16x32x32"; "scalar" without dimensions. Eight static buffers in turn. */
 const char *moon__shape_text(moon__shape s);
 const char *moon__text(const moon_tensor *t);  /* of its shape */

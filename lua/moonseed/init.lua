@@ -16,6 +16,7 @@ require("moonseed.generator").install()
 
 local create = require "moonseed.create"
 local grad = require "moonseed.grad"
+local loss = require "moonseed.loss"
 local neural = require "moonseed.neural"
 local ops = require "moonseed.ops"
 local print = require "moonseed.print"
@@ -25,6 +26,8 @@ local task = require "moonseed.task"
 local tensor = require "moonseed.tensor"
 local verbs = require "moonseed.verbs"
 local user_op = require "moonseed.user_op"
+require "moonseed.functions"
+require "moonseed.choose"
 require "moonseed.views"
 require "moonseed.reduce"
 require "moonseed.read"
@@ -47,6 +50,7 @@ end
 for name, value in pairs{
   version = ffi.string(core.C.moon_version()),
   is_tensor = tensor.is, wrap = tensor.wrap, allclose = ops.allclose,
+  cross_entropy = loss.cross_entropy, nll = loss.nll,
   save = file.save, load = file.load, print = print.print,
   set_printoptions = print.set_printoptions,
   device = context.device, set_device = context.set_device,
@@ -54,6 +58,7 @@ for name, value in pairs{
   stats = runtime.stats, threads = runtime.threads,
   set_threads = runtime.set_threads,
   set_memory_limit = runtime.set_memory_limit,
+  set_precision = runtime.set_precision, precision = runtime.precision,
   on = stream.on, streams = stream.streams, stream = stream.current,
   synchronize = stream.synchronize,
   op = user_op.op, grad_scope = grad.grad_scope,

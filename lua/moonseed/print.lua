@@ -4,64 +4,79 @@
 --   { { 1.0000, 2.5000 },
 --     { 3.0000, 4.0000 } }  2x2 f32 cpu
 --
--- Of more than 1000 elements each dimension shows its first and last three;
--- moon.set_printoptions says otherwise.
+-- Of more than 1000 elements each dimension shows its first and last three, and
+-- no others are read. `set_printoptions` says otherwise.
 
-local core = require "moonseed.ffi"
 local check = require "moonseed.check"
+local create = require "moonseed.create"
 local read = require "moonseed.read"
 local tensor = require "moonseed.tensor"
-local wait = require "moonseed.wait"
-local C, ffi = core.C, core.ffi
 
 local methods = tensor.methods
 
 local M = {}
 
--- linewidth: nil, M.width; sci_mode: nil, as the values are.
-local defaults = { precision = 4, threshold = 1000, edgeitems = 3,
-                   linewidth = check.optional, sci_mode = check.optional }
-local options = { precision = 4, threshold = 1000, edgeitems = 3 }
-
---- Columns that a row may take, unless set_printoptions says so.
+--- Columns that a row may take where the user says nothing.
 M.width = 78
 
---- How tensors are printed from now on; what is not given is as it was at the
---- beginning.
----@param given table|nil  precision (4), digits after the point; threshold
---- (1000), elements above which only the first and last edgeitems (3) of each
---- dimension are shown; linewidth, columns, at the REPL the terminal's unless
---- given; sci_mode, true or false for 1.0000e+00 always or never, else where
---- the values ask for it
----@return table  the options, as they were before
-function M.set_printoptions(given)
-  local op = "set_printoptions"
-  local o = check.options(op, given, {}, defaults)
-  check.count(op, "precision", o.precision)
-  if o.precision > 17 then
-    check.fail(op, "precision is at most 17, not %d", o.precision)
+-- Digits after the point, elements that are shown in full, how many at each
+-- end of a longer dimension, columns (0: M.width).
+local options = { precision = 4, threshold = 1000, edge = 3, width = 0 }
+local ranges = { precision = { 0, 17 }, threshold = { 0, math.huge },
+                 edge = { 1, math.huge }, width = { 20, math.huge } }
+
+local function check_option(name, value)
+  local op, range = "set_printoptions", ranges[name]
+  if name == "width" and value == 0 then return end
+  if name == "threshold" and value == math.huge then return end
+  if check.count(op, name, value, range[1]) > range[2] then
+    check.fail(op, "%s is at most %d, not %d", name, range[2], value)
   end
-  check.count(op, "threshold", o.threshold)
-  check.count(op, "edgeitems", o.edgeitems, 1)
-  if o.linewidth ~= nil then check.count(op, "linewidth", o.linewidth, 1) end
-  if o.sci_mode ~= nil then check.boolean(op, "sci_mode", o.sci_mode) end
-  local before = options
-  options = o
+end
+
+--- How tensors are printed from now on; what is not given stays.
+---@param given table|nil  precision (4), digits after the point; threshold
+---                        (1000), the most elements that are shown in full;
+---                        edge (3), how many of a dimension's first and last
+---                        are shown of more; width, columns, at least 20 (0:
+---                        78, in a session the terminal's)
+---@return table  the options as they were, for another call
+function M.set_printoptions(given)
+  given = check.names("set_printoptions", given, ranges)
+  local before = {}
+  for name, value in pairs(given) do check_option(name, value) end
+  for name, value in pairs(options) do before[name] = value end
+  for name, value in pairs(given) do options[name] = value end
   return before
 end
 
--- Positions (from 0) to show of an extent, with false for "...".
-local function shown(extent, short)
+-- The places (from 0) of a dimension, with false for "..." where it is cut.
+local function shown(extent, is_cut)
   local list = {}
-  local edge = options.edgeitems
-  if not short or extent <= 2 * edge then
-    for i = 1, extent do list[i] = i - 1 end
-    return list
+  for i = 1, extent do
+    if is_cut and i == options.edge + 1 then list[i] = false end
+    list[#list + 1] = i - 1
   end
-  for i = 1, edge do list[i] = i - 1 end
-  list[edge + 1] = false
-  for i = extent - edge, extent - 1 do list[#list + 1] = i end
   return list
+end
+
+-- Of a tensor with too many elements the edges alone, and which dimensions
+-- have been cut to them.
+local function edges_of(t)
+  local cut, places, edge = {}, 1, options.edge
+  for _, extent in ipairs(methods.shape(t)) do
+    places = places * math.max(extent, 1)  -- rows of none are shown, too
+  end
+  if places <= options.threshold then return t, cut end
+  t = methods.detach(t)
+  for dim, extent in ipairs(methods.shape(t)) do
+    if extent > 2 * edge then
+      local last = methods.narrow(t, dim, extent - edge + 1, edge)
+      t = create.cat({ methods.narrow(t, dim, 1, edge), last }, dim)
+      cut[dim] = true
+    end
+  end
+  return t, cut
 end
 
 -- Calls visit(value) for each element shown, in logical order.
@@ -69,7 +84,7 @@ local function each(view, depth, at, visit)
   local stride = view.strides[depth]
   for _, i in ipairs(view.shown[depth]) do
     if i and depth == #view.shape then
-      visit(view.data[at + i * stride])
+      visit(view.data[at + i])
     elseif i then
       each(view, depth + 1, at + i * stride, visit)
     end
@@ -84,26 +99,19 @@ end
 
 -- What the values have in common decides how each is written.
 local function float_format(view)
-  local whole, least, largest = true, math.huge, 0
+  local whole, smallest, largest = true, math.huge, 0
   each(view, 1, 0, function(v)
     v = tonumber(v)
     if not is_finite(v) then return end
     if v % 1 ~= 0 then whole = false end
     v = math.abs(v)
     if v > largest then largest = v end
-    if v > 0 and v < least then least = v end
+    if v > 0 and v < smallest then smallest = v end
   end)
-  local plain = ("%%.%df"):format(options.precision)
-  local scientific = ("%%.%de"):format(options.precision)
-  if options.sci_mode ~= nil then
-    return options.sci_mode and scientific or plain
-  end
   if whole and largest < 1e7 then return "%.0f" end
-  if largest >= 1e6 or (largest > 0 and largest < 1e-2) or
-      largest / least > 1e6 then
-    return scientific
-  end
-  return plain
+  local far = largest >= 1e6 or (largest > 0 and largest < 1e-2)
+              or largest / smallest > 1e6
+  return "%." .. options.precision .. (far and "e" or "f")
 end
 
 local function writer(view, dtype)
@@ -128,16 +136,16 @@ end
 -- One row: its numbers, broken where the line is full.
 local function row(view, at, indent)
   local lines, line = {}, "{ "
-  local list, stride = view.shown[#view.shape], view.strides[#view.shape]
-  local most = options.linewidth or M.width
+  local width = options.width > 0 and options.width or M.width
+  local list = view.shown[#view.shape]
   for place, i in ipairs(list) do
     local text = "..."
     if i then
-      text = view.write(view.data[at + i * stride])
+      text = view.write(view.data[at + i])
       text = (" "):rep(view.width - #text) .. text
     end
     if place < #list then text = text .. "," end
-    if #indent + #line + #text > most and line ~= "{ " then
+    if #indent + #line + #text > width and line ~= "{ " then
       lines[#lines + 1] = line
       line = "  "
     end
@@ -164,21 +172,23 @@ local function describe(t)
                              methods.device(t))
 end
 
--- The values where they lie: a large tensor is not copied to be looked at.
+-- What is shown of a tensor with dimensions.
 local function make_view(t)
-  local shape, p = methods.shape(t), t.p
-  local view = { shape = shape, strides = {}, shown = {}, width = 0 }
-  view.data = ffi.cast(read.pointer_type(methods.dtype(t), false),
-                       C.moon_tensor_data(p))
-  local places = 1  -- even where there are no elements, rows are
-  for d, extent in ipairs(shape) do
-    view.strides[d] = tonumber(C.moon_tensor_strides(p)[d - 1])
-    places = places * math.max(extent, 1)
+  local cut
+  t, cut = edges_of(t)
+  local shape = methods.shape(t)
+  local view = { shape = shape, data = read.values(t), strides = {},
+                 shown = {}, width = 0, kept = t }
+  local stride = 1
+  for d = #shape, 1, -1 do
+    view.strides[d] = stride
+    stride = stride * shape[d]
+    view.shown[d] = shown(shape[d], cut[d])
   end
-  for d, extent in ipairs(shape) do
-    view.shown[d] = shown(extent, places > options.threshold)
-  end
-  if #shape == 0 then view.strides, view.shown = { 1 }, { { 0 } } end
+  view.write = writer(view, methods.dtype(t))
+  each(view, 1, 0, function(v)
+    view.width = math.max(view.width, #view.write(v))
+  end)
   return view
 end
 
@@ -188,18 +198,11 @@ end
 ---@param t userdata  a tensor; waits for it
 ---@return string
 function M.text(t)
-  local host = read.on_host(t)
-  wait.tensor(host)
-  local view, tail = make_view(host), "  " .. describe(t)
-  if #view.shape == 0 then
-    view.shape = { 1 }
-    return writer(view, methods.dtype(t))(view.data[0]) .. tail
+  if methods.ndim(t) == 0 then
+    local view = make_view(methods.view(t, 1))
+    return view.write(view.data[0]) .. "  " .. describe(t)
   end
-  view.write = writer(view, methods.dtype(t))
-  each(view, 1, 0, function(v)
-    view.width = math.max(view.width, #view.write(v))
-  end)
-  return tensor.after(block(view, 1, 0, "") .. tail, host)
+  return block(make_view(t), 1, 0, "") .. "  " .. describe(t)
 end
 
 --- As Lua's print, but waits for tensors without blocking the loop.

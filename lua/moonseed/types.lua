@@ -137,11 +137,22 @@ function moon.max_pool2d_params(options) end
 ---@return Tensor  # of the same shape
 function moon.batch_norm(x, options) end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+--- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
+--- of logits [C] or [N, C, ...]; labels have their shape without C.
 ---@param logits Tensor
 ---@param labels Tensor
+---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
 ---@return Tensor
-function moon.cross_entropy(logits, labels) end
+function moon.cross_entropy(logits, labels, options) end
+
+--- The negative log-likelihood of labels i64 [N] from 0, given logarithms of
+--- probabilities [N, C], as log_softmax makes them: a scalar. Also of [C] or
+--- [N, C, ...].
+---@param logs Tensor
+---@param labels Tensor
+---@param options table|nil  weight, ignore_index, reduction; see cross_entropy
+---@return Tensor
+function moon.nll(logs, labels, options) end
 
 --- Runs `fn`; returns once every gradient of its backward passes is complete.
 --- Raises if a task that it started has not ended.
@@ -261,6 +272,17 @@ function moon.stats() end
 ---@param nbytes number
 function moon.set_memory_limit(nbytes) end
 
+--- How convolutions submitted from now on are computed, and their gradients:
+--- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their
+--- shapes suit it, with an error of some 1e-6 of the largest value; or
+--- "strict", all the direct way, with 1e-6 and less.
+---@param name "fast"|"strict"
+function moon.set_precision(name) end
+
+--- What set_precision said last.
+---@return "fast"|"strict"
+function moon.precision() end
+
 --- How many CPU cores the workers use.
 ---@return integer
 function moon.threads() end
@@ -275,15 +297,32 @@ function moon.set_threads(n) end
 ---@param options table|nil
 function moon.debug(options) end
 
---- How tensors are printed from now on; what is not given is as it was at the
---- beginning.
----@param given table|nil  precision (4), digits after the point; threshold (1000), elements above which only the first and last edgeitems (3) of each dimension are shown; linewidth, columns, at the REPL the terminal's unless given; sci_mode, true or false for 1.0000e+00 always or never, else where the values ask for it
----@return table  # the options, as they were before
+--- How tensors are printed from now on; what is not given stays.
+---@param given table|nil  precision (4), digits after the point; threshold (1000), the most elements that are shown in full; edge (3), how many of a dimension's first and last are shown of more; width, columns, at least 20 (0: 78, in a session the terminal's)
+---@return table  # the options as they were, for another call
 function moon.set_printoptions(given) end
 
 --- As Lua's print, but waits for tensors without blocking the loop.
 ---@param ... any
 function moon.print(...) end
+
+--- Scaled dot-product attention, softmax(scale q k^T + mask) v along the keys:
+--- q [..., L, E], k [..., S, E], v [..., S, V] -> [..., L, V]; the dimensions
+--- in front broadcast. Memory is linear in L and S.
+---@param q Tensor
+---@param k Tensor
+---@param v Tensor
+---@param options table|nil  causal (false): query i meets keys 1 to i alone; mask, a tensor that repeats to [..., L, S]: bool, true where a key takes part, or of q's dtype, added to the scores; scale (1 / sqrt(E))
+---@return Tensor  # 0 for a query that meets no key
+function moon.attention(q, k, v, options) end
+
+--- Rows of a table by their numbers: index i64 [...], weight [V, D]
+--- -> [..., D].
+---@param index Tensor
+---@param weight Tensor
+---@param options table|nil  padding: the number, from 0, of a row that gets no gradient
+---@return Tensor
+function moon.embedding(index, weight, options) end
 
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
@@ -414,43 +453,27 @@ function Tensor:pow(other) end
 ---@return Tensor
 function Tensor:neg() end
 
---- max(x, 0), element by element.
----@return Tensor
-function Tensor:relu() end
-
---- e to the power of each element.
----@return Tensor
-function Tensor:exp() end
-
---- The natural logarithm of each element.
----@return Tensor
-function Tensor:log() end
-
---- The square root of each element.
----@return Tensor
-function Tensor:sqrt() end
-
---- The absolute value of each element.
----@return Tensor
-function Tensor:abs() end
-
---- 1 / (1 + e^-x) of each element.
----@return Tensor
-function Tensor:sigmoid() end
-
---- The hyperbolic tangent of each element.
----@return Tensor
-function Tensor:tanh() end
-
---- a [M, K] times b [K, N] -> [M, N].
+--- The product of matrices a [..., M, K] and b [..., K, N] -> [..., M, N];
+--- the dimensions in front broadcast. A vector is a row on the left, a column
+--- on the right, and leaves no dimension behind.
 ---@param b Tensor
 ---@return Tensor
 function Tensor:matmul(b) end
+
+--- The products of as many pairs: a [B, M, K], b [B, K, N] -> [B, M, N].
+---@param b Tensor
+---@return Tensor
+function Tensor:bmm(b) end
 
 --- exp(x) over its sum along `dim` (the last unless given).
 ---@param dim integer|nil
 ---@return Tensor  # of the same shape
 function Tensor:softmax(dim) end
+
+--- The logarithm of the softmax along `dim` (the last unless given).
+---@param dim integer|nil
+---@return Tensor  # of the same shape
+function Tensor:log_softmax(dim) end
 
 --- The tensor as another dtype, on another device, or both; itself if it is
 --- that.
@@ -497,6 +520,155 @@ function Tensor:statistics() end
 ---@return Tensor|nil  # f32 [3]
 function Tensor:grad_stats() end
 
+--- The absolute value of each element.
+---@return Tensor
+function Tensor:abs() end
+
+--- -1, 0 or 1 as each element is below, at or above 0; of NaN, 0.
+---@return Tensor
+function Tensor:sign() end
+
+--- The nearest whole number below each element; its gradient is 0.
+---@return Tensor
+function Tensor:floor() end
+
+--- The nearest whole number above each element; its gradient is 0.
+---@return Tensor
+function Tensor:ceil() end
+
+--- The nearest whole number, of two the even one; its gradient is 0.
+---@return Tensor
+function Tensor:round() end
+
+--- Each element, but at least `min` and at most `max`. Outside, and where x is
+--- NaN, which stays, the gradient is 0.
+---@param min number|nil  none unless given
+---@param max number|nil  none unless given
+---@return Tensor
+function Tensor:clamp(min, max) end
+
+--- e to the power of each element.
+---@return Tensor
+function Tensor:exp() end
+
+--- The natural logarithm of each element.
+---@return Tensor
+function Tensor:log() end
+
+--- The square root of each element.
+---@return Tensor
+function Tensor:sqrt() end
+
+--- The sine of each element.
+---@return Tensor
+function Tensor:sin() end
+
+--- The cosine of each element.
+---@return Tensor
+function Tensor:cos() end
+
+--- The error function of each element.
+---@return Tensor
+function Tensor:erf() end
+
+--- max(x, 0), element by element.
+---@return Tensor
+function Tensor:relu() end
+
+--- 1 / (1 + e^-x) of each element.
+---@return Tensor
+function Tensor:sigmoid() end
+
+--- The hyperbolic tangent of each element.
+---@return Tensor
+function Tensor:tanh() end
+
+--- x times its sigmoid, also called swish.
+---@return Tensor
+function Tensor:silu() end
+
+--- x times the normal distribution's P(X <= x): Hendrycks and Gimpel 2016.
+---@param options table|nil  approximate: "none", or "tanh" for their formula with a tanh
+---@return Tensor
+function Tensor:gelu(options) end
+
+--- x above 0, slope x below.
+---@param slope number|nil  0.01 unless given
+---@return Tensor
+function Tensor:leaky_relu(slope) end
+
+--- x above 0, alpha (e^x - 1) below: Clevert et al. 2016.
+---@param alpha number|nil  1 unless given
+---@return Tensor
+function Tensor:elu(alpha) end
+
+--- log(1 + e^(beta x)) / beta; x itself where beta x is above the threshold.
+---@param options table|nil  beta (1), threshold (20)
+---@return Tensor
+function Tensor:softplus(options) end
+
+--- Whether each element is NaN.
+---@return Tensor  # bool
+function Tensor:isnan() end
+
+--- Whether each element is infinite.
+---@return Tensor  # bool
+function Tensor:isinf() end
+
+--- Whether each element is neither NaN nor infinite.
+---@return Tensor  # bool
+function Tensor:isfinite() end
+
+--- The smaller of two tensors, element by element; NaN where one is. Equals
+--- share the gradient.
+---@param b Tensor|number
+---@return Tensor
+function Tensor:minimum(b) end
+
+--- The larger of two tensors, element by element; NaN where one is. Equals
+--- share the gradient.
+---@param b Tensor|number
+---@return Tensor
+function Tensor:maximum(b) end
+
+--- Of a where the condition holds, of b elsewhere: moon.where(c, a, b), or
+--- c:where(a, b). All broadcast; a and b are of one dtype.
+---@param a Tensor|number
+---@param b Tensor|number  both numbers: f32
+---@return Tensor
+function Tensor:where(a, b) end
+
+--- Whether each element is false, or 0.
+---@return Tensor  # bool
+function Tensor:logical_not() end
+
+--- Whether both are true, or not 0, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_and(b) end
+
+--- Whether one is true, or not 0, or both are, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_or(b) end
+
+--- Whether just one is true, or not 0, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_xor(b) end
+
+--- Whether all elements are true, or not 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # bool
+function Tensor:all(over, options) end
+
+--- Whether any element is true, or not 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # bool
+function Tensor:any(over, options) end
+
 --- Places of the first largest along a dimension, along
 --- those of a list as if they were one (the last named runs fastest), or among all;
 --- i64, from 0.
@@ -512,6 +684,12 @@ function Tensor:argmax(over, options) end
 ---@param options table|nil  keepdim (false)
 ---@return Tensor
 function Tensor:argmin(over, options) end
+
+--- The logarithm of the sum of e^t.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:logsumexp(over, options) end
 
 --- The largest values.
 ---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
@@ -539,6 +717,18 @@ function Tensor:min(over, options) end
 ---@return Tensor
 function Tensor:norm(over, options) end
 
+--- The product, of integers in i64.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:prod(over, options) end
+
+--- The root of the unbiased variance.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:std(over, options) end
+
 --- The sum.
 ---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
 ---@param options table|nil  keepdim (false)
@@ -550,6 +740,12 @@ function Tensor:sum(over, options) end
 ---@param options table|nil  keepdim (false)
 ---@return Tensor
 function Tensor:var(over, options) end
+
+--- The sums of the elements up to each one along a dimension; of integers and
+--- bool in i64.
+---@param dim integer
+---@return Tensor  # of the same shape
+function Tensor:cumsum(dim) end
 
 --- The same elements under another shape; copies when it must. One extent may
 --- be -1: what is left.
@@ -677,9 +873,35 @@ function Tensor:keep() end
 --- from here on.
 function Tensor:dispose() end
 
+--- Normalises each run of x's last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---@param shape integer|integer[]  of the dimensions that are normalised
+---@param weight Tensor|nil  of that shape; 1 unless given
+---@param bias Tensor|nil  of that shape; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:layer_norm(shape, weight, bias, options) end
+
+--- Normalises each channel of each image by itself: x [N, C, ...].
+---@param weight Tensor|nil  [C]; 1 unless given
+---@param bias Tensor|nil  [C]; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:instance_norm(weight, bias, options) end
+
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
 local nn = {}
+
+--- Binary cross-entropy of logits, told from the side that keeps its digits.
+---
+--- For each logit x and target y in [0, 1] the cross-entropy of y and the
+--- sigmoid of x, and their mean.
+---@param logits Tensor
+---@param target Tensor  of their shape
+---@param options table|nil  pos_weight, a tensor that broadcasts to their shape: what y's own share counts; weight, likewise, what an element counts; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.bce_with_logits(logits, target, options) end
 
 --- nn.copy(module): the same module again, with tensors of its own.
 ---
@@ -696,11 +918,70 @@ local nn = {}
 ---@return Module
 function nn.copy(module) end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+--- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
+--- of logits [C] or [N, C, ...]; labels have their shape without C.
 ---@param logits Tensor
 ---@param labels Tensor
+---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
 ---@return Tensor
-function nn.cross_entropy(logits, labels) end
+function nn.cross_entropy(logits, labels, options) end
+
+--- Huber's loss (1964): squared near 0, straight beyond delta.
+---
+--- d^2 / 2 of each difference d up to delta, delta (|d| - delta / 2) beyond,
+--- and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  delta (1), above 0; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.huber(input, target, options) end
+
+--- The Kullback-Leibler divergence of a distribution from its logarithms.
+---
+--- target (log target - input) of each element, and their mean; 0 where the
+--- target is.
+---@param input Tensor  logarithms of probabilities
+---@param target Tensor  probabilities, of its shape
+---@param options table|nil  log_target (false): the target is logarithms, too; reduction: "mean", "batchmean" (the sum over the first extent), "sum" or "none"
+---@return Tensor
+function nn.kl_div(input, target, options) end
+
+--- The mean absolute error.
+---
+--- |input - target| of each element, and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.l1(input, target, options) end
+
+--- The mean squared error.
+---
+--- (input - target)^2 of each element, and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.mse(input, target, options) end
+
+--- The negative log-likelihood of labels i64 [N] from 0, given logarithms of
+--- probabilities [N, C], as log_softmax makes them: a scalar. Also of [C] or
+--- [N, C, ...].
+---@param logs Tensor
+---@param labels Tensor
+---@param options table|nil  weight, ignore_index, reduction; see cross_entropy
+---@return Tensor
+function nn.nll(logs, labels, options) end
+
+--- The smooth L1 loss: Huber's loss over beta (Girshick 2015).
+---
+--- d^2 / (2 beta) of each difference d up to beta, |d| - beta / 2 beyond, and
+--- their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  beta (1); of beta 0 it is nn.l1; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.smooth_l1(input, target, options) end
 
 --- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
 --- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In
@@ -730,12 +1011,35 @@ local Conv2d = {}
 ---@overload fun(options: table): Dropout
 local Dropout = {}
 
+--- y = x above 0, alpha (e^x - 1) below: Clevert et al. 2016.
+---
+--- nn.ELU{ alpha = 1 }
+---@class ELU: Module
+---@overload fun(options: table): ELU
+local ELU = {}
+
+--- A row of features for each number: i64 [...] from 0 -> [..., features].
+---
+--- nn.Embedding{ count, features, padding = nil }
+--- padding: a number, from 0, whose features are zeros and stay so.
+---@class Embedding: Module
+---@overload fun(options: table): Embedding
+local Embedding = {}
+
 --- x [N, ...] -> [N, the rest].
 ---
 --- nn.Flatten{}
 ---@class Flatten: Module
 ---@overload fun(): Flatten
 local Flatten = {}
+
+--- y = x P(X <= x) of the normal distribution: Hendrycks and Gimpel 2016.
+---
+--- nn.GELU{ approximate = "none" }
+--- : "tanh" for their formula with a tanh.
+---@class GELU: Module
+---@overload fun(options: table): GELU
+local GELU = {}
 
 --- The mean of each channel: x [N, C, H, W] -> [N, C].
 ---
@@ -753,12 +1057,44 @@ local GlobalAvgPool2d = {}
 ---@overload fun(options: table): GroupNorm
 local GroupNorm = {}
 
+--- Normalises each channel of each image by itself (Ulyanov et al. 2016). It
+--- knows no batch: training and evaluation are the same.
+---
+--- nn.InstanceNorm2d{ channels, eps = 1e-5, affine = false }
+---@class InstanceNorm2d: Module
+---@overload fun(options: table): InstanceNorm2d
+local InstanceNorm2d = {}
+
+--- Normalises each run of the last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---
+--- nn.LayerNorm{ shape, eps = 1e-5, affine = true }
+--- shape: of the dimensions that are normalised, a number or a list.
+---@class LayerNorm: Module
+---@overload fun(options: table): LayerNorm
+local LayerNorm = {}
+
+--- y = x above 0, slope x below.
+---
+--- nn.LeakyReLU{ slope = 0.01 }
+---@class LeakyReLU: Module
+---@overload fun(options: table): LeakyReLU
+local LeakyReLU = {}
+
 --- y = x w^T + b: x [..., inputs] -> [..., outputs].
 ---
 --- nn.Linear{ inputs, outputs, bias = true }
 ---@class Linear: Module
 ---@overload fun(options: table): Linear
 local Linear = {}
+
+--- y = x - log(sum of e^x along a dimension).
+---
+--- nn.LogSoftmax{ dim = -1 }
+--- The last.
+---@class LogSoftmax: Module
+---@overload fun(options: table): LogSoftmax
+local LogSoftmax = {}
 
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---
@@ -865,6 +1201,17 @@ function Module:load_state(given) end
 ---@return Module  # self
 function Module:to(target) end
 
+--- Attention of several heads (Vaswani et al. 2017): queries, keys and values
+--- are linear in what is given, each head attends with its share of their
+--- features, and one more linear layer joins the heads.
+---
+--- Parameters have the names and shapes of PyTorch's layer.
+---
+--- nn.MultiheadAttention{ features, heads, bias = true }
+---@class MultiheadAttention: Module
+---@overload fun(options: table): MultiheadAttention
+local MultiheadAttention = {}
+
 --- y = max(x, 0). After a Conv2d or Linear, Sequential computes it with them.
 ---
 --- nn.ReLU{}
@@ -895,12 +1242,34 @@ function Sequential:describe(describe) end
 ---@return table
 function Sequential.rebuild(options, rebuild) end
 
+--- y = x / (1 + e^-x), also called swish.
+---
+--- nn.SiLU{}
+---@class SiLU: Module
+---@overload fun(): SiLU
+local SiLU = {}
+
 --- y = 1 / (1 + e^-x).
 ---
 --- nn.Sigmoid{}
 ---@class Sigmoid: Module
 ---@overload fun(): Sigmoid
 local Sigmoid = {}
+
+--- y = e^x over its sum along a dimension.
+---
+--- nn.Softmax{ dim = -1 }
+--- The last.
+---@class Softmax: Module
+---@overload fun(options: table): Softmax
+local Softmax = {}
+
+--- y = log(1 + e^(beta x)) / beta; x where beta x is above the threshold.
+---
+--- nn.Softplus{ beta = 1, threshold = 20 }
+---@class Softplus: Module
+---@overload fun(options: table): Softplus
+local Softplus = {}
 
 --- y = tanh(x), the hyperbolic tangent.
 ---
@@ -1715,6 +2084,8 @@ function Slot:describe(describe) end
 ---@return table
 function Slot.rebuild(options, rebuild) end
 
+function Slot:headline() end
+
 --- The slot's seeds, by position.
 ---@return Seed[]
 function Slot:seeds() end
@@ -1856,13 +2227,13 @@ function contribution.measure(options) end
 
 --- What a module costs: parameters, their bytes, and FLOPs per image.
 ---
---- The FLOPs are those of its convolutions, linear layers and matrix products
---- in one forward, counted as it runs on a single image: a multiply-add is 2, a
---- bias none, a product with padding as any other. Everything else (norms,
---- activations, pooling, sums) is some per cent of that and is not counted, as
---- is usual; a module of nothing but such has 0.
+--- The FLOPs are those of its convolutions, linear layers, matrix products and
+--- attention in one forward, counted as it runs on a single image: a
+--- multiply-add is 2, a bias none, a product with padding or a mask as any
+--- other. Everything else (norms, activations, pooling, sums) is some per cent
+--- of that and is not counted, as is usual; a module of nothing but such has 0.
 ---
---- To see the calls, the three functions are replaced while a count is open.
+--- To see the calls, these functions are replaced while a count is open.
 --- One that user code took earlier into a local of its own goes unseen.
 ---@class cost
 local cost = {}
@@ -2152,8 +2523,13 @@ function Record:garden(garden) end
 ---@param since number|nil  uv.hrtime() at the start of the step; ops that began before are left out, those of earlier steps that ran since are not
 function Record:streams(step, spans, since) end
 
---- Has everything written, and suspends until it is. Gives up, and says so,
---- when a write fails or nothing moves for `patience`. Again: does nothing.
+--- Suspends until the disk keeps what was recorded so far, through a loss of
+--- power too. Gives up when a write fails or nothing moves for `patience`.
+function Record:sync() end
+
+--- Has everything written, and suspends until the disk keeps it. Gives up, and
+--- says so, when a write fails or nothing moves for `patience`. Again: does
+--- nothing.
 function Record:close() end
 
 --- moon.train.fit: trains a model in the background.
@@ -2427,6 +2803,10 @@ local Seed = {}
 ---@param generator userdata  words, as moon_task_generator gives them
 function Seed:carry(t, generator) end
 
+--- "BLENDING conv_light, alpha 0.25".
+---@return string
+function Seed:describe() end
+
 --- The stage, DORMANT without a garden.
 ---@return string
 function Seed:stage() end
@@ -2534,15 +2914,10 @@ moon.mul = Tensor.mul
 moon.div = Tensor.div
 moon.pow = Tensor.pow
 moon.neg = Tensor.neg
-moon.relu = Tensor.relu
-moon.exp = Tensor.exp
-moon.log = Tensor.log
-moon.sqrt = Tensor.sqrt
-moon.abs = Tensor.abs
-moon.sigmoid = Tensor.sigmoid
-moon.tanh = Tensor.tanh
 moon.matmul = Tensor.matmul
+moon.bmm = Tensor.bmm
 moon.softmax = Tensor.softmax
+moon.log_softmax = Tensor.log_softmax
 moon.to = Tensor.to
 moon.clone = Tensor.clone
 moon.detach = Tensor.detach
@@ -2552,14 +2927,50 @@ moon.fill_ = Tensor.fill_
 moon.add_ = Tensor.add_
 moon.statistics = Tensor.statistics
 moon.grad_stats = Tensor.grad_stats
+moon.abs = Tensor.abs
+moon.sign = Tensor.sign
+moon.floor = Tensor.floor
+moon.ceil = Tensor.ceil
+moon.round = Tensor.round
+moon.clamp = Tensor.clamp
+moon.exp = Tensor.exp
+moon.log = Tensor.log
+moon.sqrt = Tensor.sqrt
+moon.sin = Tensor.sin
+moon.cos = Tensor.cos
+moon.erf = Tensor.erf
+moon.relu = Tensor.relu
+moon.sigmoid = Tensor.sigmoid
+moon.tanh = Tensor.tanh
+moon.silu = Tensor.silu
+moon.gelu = Tensor.gelu
+moon.leaky_relu = Tensor.leaky_relu
+moon.elu = Tensor.elu
+moon.softplus = Tensor.softplus
+moon.isnan = Tensor.isnan
+moon.isinf = Tensor.isinf
+moon.isfinite = Tensor.isfinite
+moon.minimum = Tensor.minimum
+moon.maximum = Tensor.maximum
+moon.where = Tensor.where
+moon.logical_not = Tensor.logical_not
+moon.logical_and = Tensor.logical_and
+moon.logical_or = Tensor.logical_or
+moon.logical_xor = Tensor.logical_xor
+moon.all = Tensor.all
+moon.any = Tensor.any
 moon.argmax = Tensor.argmax
 moon.argmin = Tensor.argmin
+moon.logsumexp = Tensor.logsumexp
 moon.max = Tensor.max
 moon.mean = Tensor.mean
 moon.min = Tensor.min
 moon.norm = Tensor.norm
+moon.prod = Tensor.prod
+moon.std = Tensor.std
 moon.sum = Tensor.sum
 moon.var = Tensor.var
+moon.cumsum = Tensor.cumsum
 moon.reshape = Tensor.reshape
 moon.view = Tensor.view
 moon.shield = Tensor.shield
@@ -2581,19 +2992,32 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.layer_norm = Tensor.layer_norm
+moon.instance_norm = Tensor.instance_norm
 moon.nn = nn
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
 nn.Dropout = Dropout
+nn.ELU = ELU
+nn.Embedding = Embedding
 nn.Flatten = Flatten
+nn.GELU = GELU
 nn.GlobalAvgPool2d = GlobalAvgPool2d
 nn.GroupNorm = GroupNorm
+nn.InstanceNorm2d = InstanceNorm2d
+nn.LayerNorm = LayerNorm
+nn.LeakyReLU = LeakyReLU
 nn.Linear = Linear
+nn.LogSoftmax = LogSoftmax
 nn.MaxPool2d = MaxPool2d
 nn.Module = Module
+nn.MultiheadAttention = MultiheadAttention
 nn.ReLU = ReLU
 nn.Sequential = Sequential
+nn.SiLU = SiLU
 nn.Sigmoid = Sigmoid
+nn.Softmax = Softmax
+nn.Softplus = Softplus
 nn.Tanh = Tanh
 nn.describe = describe
 moon.optim = optim

@@ -1,5 +1,7 @@
 --- Numbers of a benchmark: medians, ranges, the table and the CSV file.
 
+local statistics = require "statistics"
+
 local M = {}
 
 --- The middle of a list and its ends.
@@ -28,6 +30,12 @@ local function cell(list)
   return ("%s (%s-%s)"):format(digits(median), digits(least), digits(most))
 end
 
+-- Percent, as a mean with its 95% interval.
+local function mean_cell(list)
+  return ("mean %+.2f +- %.2f"):format(statistics.mean(list),
+                                       statistics.half_interval(list))
+end
+
 -- How many times as fast ours is, round by round.
 local function ratio(ours, theirs, higher_is_better)
   local ratios = {}
@@ -38,7 +46,7 @@ local function ratio(ours, theirs, higher_is_better)
 end
 
 --- Prints, for each metric, every peer's median with its range, and how many
---- times as fast the first peer is.
+--- times as fast the first peer is; of percentages the mean.
 ---@param bench table       { name, higher = pattern of metrics where more is
 ---                         better }
 ---@param peers Peer[]
@@ -54,6 +62,7 @@ function M.print(bench, peers, metrics, values)
       if list then
         local compared = ours and ours ~= list and not metric:find "loss$"
           and "ours is " .. ratio(ours, list, higher) or ""
+        if metric:find "percent$" then compared = mean_cell(list) end
         print(("  %-36s %-24s %s"):format(peer.name, cell(list), compared))
       end
     end

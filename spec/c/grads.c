@@ -90,7 +90,8 @@ static void advance(world *w, branch *b) {
     case 5: status = moon_dropout(ctx, x, 0.25, &y); break;
     case 6: status = moon_global_avg_pool2d(ctx, x, &y); break;
     case 7: status = moon_linear(ctx, x, p[W3], p[B3], 0, &y); break;
-    default: status = moon_cross_entropy(ctx, x, b->labels, &y);
+    default:
+      status = moon_cross_entropy(ctx, x, b->labels, NULL, NULL, &y);
   }
   need(w, status);
   drop(x);

@@ -13,9 +13,13 @@ tensor. case.py says how inputs are generated.
 import os
 import textwrap
 
+import layers
+import products as many_products
 import torch
 import torch.nn.functional as F
 from case import FILES, Input, case
+from functions import functions
+from losses import losses
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -359,7 +363,8 @@ def optimisers():
 
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
-                    shapes, copies, optimisers):
+                    shapes, copies, optimisers, functions, losses,
+                    *many_products.sections(), *layers.sections()):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "

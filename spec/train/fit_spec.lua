@@ -2,6 +2,7 @@ local bits = require "support.bits"
 local files = require "support.files"
 local gardens = require "support.garden"
 local moon = require "moonseed"
+local reader = require "moonseed.train.report.reader"
 local task = require "support.task"
 local nn, optim = moon.nn, moon.optim
 
@@ -208,6 +209,15 @@ describe("moon.train.fit", function()
     assert.same({ "best.safetensors", "record.jsonl",
                   "step-000000015.safetensors",
                   "step-000000018.safetensors" }, names)
+  end))
+
+  it("records the loss of every step", task(function()
+    local run = fit{ epochs = 2, out = folder .. "/run" }
+    run:await()
+    local curve = reader.read(folder .. "/run").curves.loss
+    assert.equal(6, curve.n)
+    for i = 1, 6 do assert.equal(i, curve.steps[i - 1]) end
+    assert.equal(run.metrics.loss, curve.values[5])
   end))
 
   it("fails with the error of a step, and says so", task(function()

@@ -251,6 +251,29 @@ describe("moon.train.resume", function()
     assert.is_true(weights(model) == weights(other.model))
   end))
 
+  it("asks for a schedule and a loss that are functions", task(function()
+    local function rate(part) return 1 - part end
+    local function loss(model, x, y) return nn.cross_entropy(model(x), y) end
+    local o = begin{ epochs = 2, schedule = rate, loss = loss }
+    local first = moon.train.fit(o)
+    first:await()
+    o.garden:close()
+    keep_only(5)
+    for _, name in ipairs{ "schedule", "loss" } do
+      local given = { schedule = rate, loss = loss }
+      given[name] = nil
+      local ok, e = pcall(go_on, given)
+      assert.is_false(ok)
+      assert.truthy(tostring(e):find(
+        ("cannot say how %s is made; give %s = ..."):format(name, name), 1,
+        true), e)
+    end
+    local run = go_on{ schedule = rate, loss = loss }
+    run:await()
+    run.garden:close()
+    assert.is_true(weights(first.model) == weights(run.model))
+  end))
+
   it("may go on for more epochs", task(function()
     local o = begin{ epochs = 1 }
     moon.train.fit(o):await()

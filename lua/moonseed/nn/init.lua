@@ -4,8 +4,14 @@ local file = {
   BatchNorm2d = "batch_norm2d", Linear = "linear", ReLU = "relu",
   MaxPool2d = "max_pool2d", GlobalAvgPool2d = "global_avg_pool2d",
   Dropout = "dropout", Flatten = "flatten", GroupNorm = "group_norm",
-  Sigmoid = "sigmoid", Tanh = "tanh",
-  cross_entropy = "cross_entropy", copy = "copy",
+  Sigmoid = "sigmoid", Tanh = "tanh", SiLU = "silu", GELU = "gelu",
+  LeakyReLU = "leaky_relu", ELU = "elu", Softplus = "softplus",
+  Softmax = "softmax", LogSoftmax = "log_softmax",
+  LayerNorm = "layer_norm", InstanceNorm2d = "instance_norm2d",
+  Embedding = "embedding", MultiheadAttention = "multihead_attention",
+  cross_entropy = "cross_entropy", nll = "nll", mse = "mse", l1 = "l1",
+  huber = "huber", smooth_l1 = "smooth_l1", kl_div = "kl_div",
+  bce_with_logits = "bce_with_logits", copy = "copy",
   describe = "describe",
 }
 

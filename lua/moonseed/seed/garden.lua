@@ -310,6 +310,7 @@ function Garden:epoch(data)
     seed:notice_failure(0)
     let_rest(seed)
   end
+  self.measures:settle()
   local found = evaluation.measure(self, data or self.valid)
   if found.loss then self.valid_losses[#self.valid_losses + 1] = found.loss end
   self.last = found

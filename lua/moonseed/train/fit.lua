@@ -118,9 +118,11 @@ local function body(run)
   elseif run.options.rng_seed then
     moon.manual_seed(run.options.rng_seed)
   end
-  checkpoint.open(run)
-  recording.open(run)
-  local ok, e = xpcall(training, context.note, run)
+  local ok, e = xpcall(function()
+    checkpoint.open(run)
+    recording.open(run)
+    training(run)
+  end, context.note)
   if ok then
     run.state = "done"
   else

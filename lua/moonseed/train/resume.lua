@@ -82,6 +82,7 @@ end
 
 local function fit_options_of(o, archive, folder)
   local t, f = archive.plain, {}
+  for _, name in ipairs(t.functions) do need(o[name], name) end
   for name, value in pairs(t.options) do f[name] = value end
   for _, name in ipairs{ "schedule", "loss", "on_event", "quiet", "epochs",
                          "metrics" } do

@@ -10,7 +10,7 @@ local rows = require "moonseed.data.rows"
 local Archive = require "moonseed.train.archive"
 local garden_state = require "moonseed.seed.save"
 
-local M = { FORMAT = 2 }
+local M = { FORMAT = 3 }
 
 -- --- what it was made of ---------------------------------------------------
 
@@ -52,8 +52,17 @@ local function options_of(run)
   return t
 end
 
+-- Names of those that are functions, which resume must be given again.
+local function functions_of(o)
+  local names = {}
+  for _, name in ipairs{ "schedule", "loss" } do
+    if type(o[name]) == "function" then names[#names + 1] = name end
+  end
+  return names
+end
+
 local function build_of()
-  return { version = moon.version,
+  return { version = moon.version, precision = moon.precision(),
            isa = core.ffi.string(core.C.moon_isa()) }
 end
 
@@ -70,16 +79,29 @@ local function late_of(clock, archive)
   return list
 end
 
+-- Names of the curves; their points are tensors.
+local function curves_of(series, archive)
+  local names = {}
+  for name, curve in pairs(series) do
+    names[#names + 1] = name
+    archive:put_numbers("curve." .. name .. ".steps", curve.steps)
+    archive:put_numbers("curve." .. name .. ".values", curve.values)
+  end
+  return names
+end
+
 local function position_of(run)
   local p = run.position
   return { epoch = p.epoch, batch = p.batch, generator = p.generator
            and context.generator_numbers(p.generator) }
 end
 
---- An archive of the run as it is. Enqueues copies; waits for nothing.
+--- An archive of the run as it is. Waits for what its seeds have in flight,
+--- then enqueues copies.
 ---@param run table
 ---@return table
 function M.collect(run)
+  if run.garden then garden_state.settle(run.garden) end
   local archive, o = Archive.new(), run.options
   local t = archive.plain
   t.format, t.build = M.FORMAT, build_of()
@@ -89,9 +111,10 @@ function M.collect(run)
   t.train = data_of(o.train, "train", archive)
   t.valid = data_of(o.valid, "valid", archive)
   t.options, t.best = options_of(run), run.best
+  t.functions = functions_of(o)
   t.position = position_of(run)
   t.generator = context.generator_numbers(context.save_generator())
-  t.metrics, t.series = run.metrics, run.series
+  t.metrics, t.curves = run.metrics, curves_of(run.series, archive)
   t.late = late_of(run.clock, archive)
   archive:put_all("model.", run.model:state())
   archive:put_all("optim.", run.optim:state())
@@ -113,7 +136,11 @@ end
 local function load_clock(run, archive)
   local t = archive.plain
   fill(run.metrics, t.metrics)
-  fill(run.series, t.series)
+  for _, name in ipairs(t.curves) do
+    run.series[name] = {
+      steps = archive:numbers("curve." .. name .. ".steps"),
+      values = archive:numbers("curve." .. name .. ".values") }
+  end
   for i, entry in ipairs(t.late) do
     local right = archive:get("late.right" .. i)
     run.clock.late[i] = { entry.at, archive:get("late.loss" .. i):keep(),
@@ -162,10 +189,10 @@ end
 ---@return string|nil
 function M.other_build(archive)
   local wrote, now, parts = archive.plain.build, build_of(), {}
-  for _, name in ipairs{ "version", "isa" } do
+  for _, name in ipairs{ "version", "isa", "precision" } do
     if wrote[name] ~= now[name] then
-      parts[#parts + 1] = ("%s %s, now %s"):format(name, wrote[name],
-                                                   now[name])
+      parts[#parts + 1] = ("%s %s, now %s"):format(
+        name, tostring(wrote[name]), now[name])
     end
   end
   return #parts > 0 and table.concat(parts, "; ") or nil

@@ -77,6 +77,16 @@ local function rows_of(group)
   return rows
 end
 
+--- Records a loss that was read.
+---@param run table
+---@param at integer|nil  its step; nil: none was read
+---@param value number|nil
+---@return integer|nil  at
+function M.record_loss(run, at, value)
+  if run.record and at then run.record:scalar("loss", at, value) end
+  return at
+end
+
 --- One step of the optimiser; enqueues.
 ---@param run table
 ---@param group table[]  of M.groups
@@ -85,8 +95,7 @@ function M.take(run, group)
   local since, rows, loss, right = uv.hrtime(), rows_of(group), nil, nil
   moon.tidy(function() loss, right = learn(run, group, rows) end)
   recording.step(run, loss, since)
-  local at, value = run.clock:step(rows, loss, right)
-  if run.record and at then run.record:scalar("loss", at, value) end
+  M.record_loss(run, run.clock:step(rows, loss, right))
 end
 
 return M

@@ -58,7 +58,7 @@ end
 
 local function note_epoch(run, found)
   local clock, at = run.clock, run.metrics.step
-  repeat local more = clock:read() until not more
+  repeat until not step.record_loss(run, clock:read())
   clock:note("valid_loss", at, found.loss)
   clock:note("valid_accuracy", at, found.accuracy)
   clock:note("lr", at, run.optim.lr)
