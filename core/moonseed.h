@@ -503,6 +503,37 @@ int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
                       int64_t position, const moon_batch_params *p,
                       moon_tensor **out);
 
+/* Images varied at random, x f32 or f64 -> its shape: image j as its place in the
+ * epoch, position + j, says under this key. No gradient. */
+typedef struct moon_place { uint64_t key; int64_t position; } moon_place;
+typedef struct moon_affine_params {  /* ranges: from, to */
+  double rotate[2], shear[2];  /* degrees: clockwise; along rows */
+  double scale[2];
+  double translate[2];        /* up to these shares of height and width */
+  double fill;                /* what lies beyond the edge */
+} moon_affine_params;
+typedef struct moon_jitter_params {
+  double brightness[2], contrast[2], saturation[2];  /* factors */
+  double hue[2];                                     /* turns */
+} moon_jitter_params;
+typedef struct moon_cutout_params { int64_t size[2]; double fill; }
+    moon_cutout_params;
+int moon_affine(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_affine_params *p, moon_tensor **out);
+/* C 1 or 3 (RGB), in [0, 1]. */
+int moon_jitter(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_jitter_params *p, moon_tensor **out);
+int moon_cutout(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_cutout_params *p, moon_tensor **out);
+/* x [B,...]: each with the next, the last with the first; the same shares for
+ * the same place, whatever x is. */
+int moon_mixup(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+               double alpha, moon_tensor **out);
+/* w [N] f32 or f64, not negative -> i64 [n], rows drawn with replacement, each
+ * as often as its weight. */
+int moon_multinomial(moon_ctx *ctx, moon_tensor *w, int64_t n,
+                     moon_tensor **out);
+
 /* --- backward --------------------------------------------------------- */
 /* Starts at a scalar, or at any tensor with `dy` of its shape. */
 int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
@@ -525,19 +556,59 @@ int moon_walk_user_give(moon_walk *walk, int input, moon_tensor *dx);
 int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- files ------------------------------------------------------------ */
-/* Reads off the loop thread: idx (plain or gzip) or safetensors, told by
- * content. `ticket` arrives when the job is done. */
-int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
-                   moon_job **out);
+/* Reads off the loop thread. The format is told by content: safetensors, idx
+ * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then refuse
+ * others, cifar10, cifar100. Of a folder "pictures" gives names alone: "a/" of
+ * each folder in it, "a/b.png" of each picture below. `ticket` arrives when the
+ * job is done. */
+int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
+                   double ticket, moon_job **out);
 int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */
 int moon_job_count(const moon_job *job);
 const char *moon_job_name(const moon_job *job, int i);
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
 void moon_job_release(moon_job *job);
-/* Writes a safetensors file off the loop thread: temporary name, sync, rename.
- * An op like any other: later in-place writes wait for it. `out` is an i64
- * scalar, the bytes written, or carries the error. */
-int moon_file_save(moon_ctx *ctx, const char *path, int n,
+/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and, with
+ * a label, "y" [rows]. Errors name the line. */
+enum { MOON_CSV_NUMBER, MOON_CSV_BOOL, MOON_CSV_CATEGORY, MOON_CSV_SKIP };
+typedef struct moon_csv_rule {  /* what a column is; without one, numbers */
+  const char *name;             /* NULL: by position */
+  int32_t position, kind, label, n;
+  const char *const *values;    /* [n] all that a category may be; n 0: found
+                                   out, numbered as they come */
+} moon_csv_rule;
+enum { MOON_CSV_REFUSE, MOON_CSV_NAN, MOON_CSV_FILL, MOON_CSV_DROP };
+typedef struct moon_csv_params {
+  int32_t separator;  /* a character */
+  int32_t header;     /* the first row names columns: 1, 0; -1: found out */
+  int32_t missing;    /* what becomes of an empty cell; `fill`: FILL's number */
+  int32_t dtype;      /* of x, and of y where it is a number: f32 or f64 */
+  int32_t n_rules, n_empty;
+  double fill;
+  const moon_csv_rule *rule;
+  const char *const *empty;  /* texts that say so */
+} moon_csv_params;
+int moon_csv_read(moon_ctx *ctx, const char *path, const moon_csv_params *p,
+                  double ticket, moon_job **out);
+/* Of a job that is done: the name of x's column i, NULL past the last or without
+ * a header; the k-th text of its categories (-1: the label's). */
+const char *moon_csv_column(const moon_job *job, int i);
+const char *moon_csv_category(const moon_job *job, int i, int k);
+/* Pictures of any size, PNG or JPEG, as u8 [n, channels, size], channels-last;
+ * 1 channel or 3. STRETCH: all of each; COVER: the largest middle part that has
+ * the proportions. One that cannot be read is named in the error. */
+enum { MOON_FIT_STRETCH, MOON_FIT_COVER };
+typedef struct moon_pictures_params {
+  int64_t size[2];
+  int32_t channels, fit;
+} moon_pictures_params;
+int moon_pictures_read(moon_ctx *ctx, const moon_pictures_params *p, int n,
+                       const char *const *paths, moon_tensor **out);
+/* Writes a file off the loop thread: temporary name, sync, rename. An op like
+ * any other: later in-place writes wait for it. An npy file holds one tensor,
+ * whose name does not count. `out` is an i64 scalar, the bytes written, or
+ * carries the error. */
+int moon_file_save(moon_ctx *ctx, const char *path, const char *format, int n,
                    const char *const *names, moon_tensor *const *tensors,
                    moon_tensor **out);
 

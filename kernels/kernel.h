@@ -90,9 +90,16 @@ typedef struct moon_operand {
  *                                  params.step; r is n moon_step_rates as bytes
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
  * batch_images  x, i, y            params.batch
+ * affine        x, y               params.affine  (draw.h: what is random)
+ * jitter        x, y               params.jitter
+ * cutout        x, y               params.cutout
+ * mixup         x, y               params.mixup
+ * multinomial   w, y               params.random
  * store         [x[n]]             params.store; an x that failed is an error
  * save          n tensors, y[]     params.save (core/file/save.c; io thread)
  * load          y                  params.save (core/file/load.c; io thread)
+ * fetch         y[]                params.save (core/file/pictures.c; io thread)
+ * decode        t[], y             params.save (core/file/pictures.c)
  *
  * In step every entry has `each` operands (data NULL where one is absent).
  */
@@ -108,8 +115,9 @@ typedef struct moon_operand {
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad)                   \
   X(attention) X(attention_grad) X(dropout)                                 \
   X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
-  X(scatter_add) X(step) X(statistics) X(batch_images) X(store) X(save)      \
-  X(load)
+  X(scatter_add) X(step) X(statistics) X(batch_images) X(store) X(save)     \
+  X(load) X(fetch) X(decode) X(affine) X(jitter) X(cutout) X(mixup)         \
+  X(multinomial)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -144,6 +152,10 @@ typedef union moon_params {
     int32_t n, each, wants_norm, counts;
   } step;
   struct { moon_batch_params p; int64_t position; } batch;
+  struct { moon_affine_params p; moon_place at; } affine;
+  struct { moon_jitter_params p; moon_place at; } jitter;
+  struct { moon_cutout_params p; moon_place at; } cutout;
+  struct { moon_place at; double alpha; } mixup;
   struct {                                     /* host memory */
     double *to; int64_t *count, *errors;
     const int64_t *life; int64_t wanted;       /* where they differ: nothing */

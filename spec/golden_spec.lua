@@ -3,9 +3,10 @@
 
 local moon = require "moonseed"
 local golden = require "support.golden"
+local modules = require "support.golden_modules"
 
-local groups = { "conv2d", "copy", "elementwise", "function", "loss", "matmul",
-                 "neural", "optim", "reduce", "shape" }
+local groups = { "augment", "conv2d", "copy", "elementwise", "function", "loss",
+                 "matmul", "modules", "neural", "optim", "reduce", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
 local run = {}
@@ -141,6 +142,23 @@ end
 
 for _, kind in ipairs{ "SGD", "Adam", "AdamW", "RMSprop" } do
   run[kind] = function(...) return optimise(kind, ...) end
+end
+
+local augment = moon.data.augment
+
+function run.affine(p, x)
+  return augment.affine(x, { rotate = { p.rotate, p.rotate },
+    shear = { p.shear, p.shear }, scale = { p.scale, p.scale } })
+end
+
+function run.jitter(p, x)
+  return augment.jitter(x, { [p.kind] = { p.by, p.by } })
+end
+
+function run.normalise(p, x) return augment.normalise(x, p) end
+
+for name, make in pairs(modules.make) do
+  run[name] = function(p, x, ...) return modules.run(make(p), x, ...) end
 end
 
 -- Others are called as functions of moon: the tensors, then p.args.

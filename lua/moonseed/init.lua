@@ -70,8 +70,8 @@ _G.print = print.print
 runtime.at_close(task.close)
 
 -- Parts that are loaded when first asked for.
-local parts = { nn = true, optim = true, data = true, metrics = true,
-                seed = true, train = true }
+local parts = { nn = true, models = true, optim = true, data = true,
+                metrics = true, seed = true, train = true }
 
 -- Not every part need be there. An error inside one that is, is raised as it
 -- is.

@@ -65,6 +65,13 @@ function moon.randint(low, high, ...) end
 ---@return Tensor  # the tensor [n]
 function moon.randperm(n) end
 
+--- n rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Weights are finite and not negative; they need not sum to 1.
+---@param weights Tensor  the tensor [N], f32 or f64
+---@param n integer
+---@return Tensor  # the tensor [n]
+function moon.multinomial(weights, n) end
+
 --- A tensor of the values of a number, a boolean or nested tables.
 ---@param value number|boolean|table
 ---@param options table|nil  dtype: f32, or bool if the first value is one
@@ -232,19 +239,21 @@ function moon.streams(device) end
 ---@return any ...  # what `fn` returned
 function moon.tidy(fn) end
 
---- Writes tensors by name, in the order of their names, and waits until the
---- file is there. Until then there is the old file or none.
+--- Writes tensors by name, in the order of their names, or (npy) one tensor, and
+--- waits until the file is there. Until then there is the old file or none.
 ---@param path string
----@param tensors table<string, Tensor>
----@param options table|nil  format: "safetensors", else by extension
+---@param tensors table<string, Tensor>|Tensor
+---@param options table|nil  format: "safetensors", "npy" or "npz", else by extension
 ---@return integer  # bytes written
 function moon.save(path, tensors, options) end
 
---- Reads the tensors of a file. One that was altered since moon.save wrote it
---- is an error: it states its checksum.
+--- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or jpeg
+--- the one that is there, a picture as u8 [C, H, W]. A safetensors file that was altered since moon.save wrote it
+--- is an error: it states its checksum. Of npy, arrays in Fortran's order become
+--- views; i1, i2 and u2 become i32, u4 i64, f2 f32.
 ---@param path string
----@param options table|nil  format: "safetensors", else by extension
----@return table<string, Tensor>  # by name
+---@param options table|nil  format: "safetensors", "npy", "npz", "idx", "png" or "jpeg", else by extension
+---@return table<string, Tensor>|Tensor  # by name, or the one
 function moon.load(path, options) end
 
 --- Runs `fn` without recording a graph.
@@ -910,8 +919,8 @@ function nn.bce_with_logits(logits, target, options) end
 --- in them replaced by their copies; objects of other classes and functions are
 --- taken over as they are. A class for which that is not enough has a method
 --- `copied(original, copy)`, called on the copy at the end, where copy(value)
---- gives what became of a module, tensor or plain table. Gradients are left
---- behind, and so is memory that two tensors share as views.
+--- gives what became of a module, tensor or plain table. Gradients and hooks are
+--- left behind, and so is memory that two tensors share as views.
 ---
 --- A copy of a module that shares no memory with it. Enqueues.
 ---@param module Module
@@ -998,10 +1007,20 @@ local BatchNorm2d = {}
 --- -> [N, K, oH, oW].
 ---
 --- nn.Conv2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }
---- kernel, stride, padding, dilation: a number, or { height, width }.
+--- kernel, stride, padding, dilation: a number, or { height, width }; padding
+--- "same": the output is as large as the input, at stride 1.
 ---@class Conv2d: Module
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
+
+--- In training, zeroes all of an image's values with probability p and scales
+--- the others' by 1 / (1 - p); in evaluation, the identity. As the last layer
+--- of an nn.Residual it is stochastic depth (Huang et al. 2016).
+---
+--- nn.DropPath{ p }
+---@class DropPath: Module
+---@overload fun(options: table): DropPath
+local DropPath = {}
 
 --- In training, zeroes each value with probability p and scales the others by
 --- 1 / (1 - p); in evaluation, the identity.
@@ -1056,6 +1075,13 @@ local GlobalAvgPool2d = {}
 ---@class GroupNorm: Module
 ---@overload fun(options: table): GroupNorm
 local GroupNorm = {}
+
+--- y = x.
+---
+--- nn.Identity{}
+---@class Identity: Module
+---@overload fun(): Identity
+local Identity = {}
 
 --- Normalises each channel of each image by itself (Ulyanov et al. 2016). It
 --- knows no batch: training and evaluation are the same.
@@ -1128,6 +1154,24 @@ local MaxPool2d = {}
 ---@operator call(any): Tensor
 local Module = {}
 
+--- After each forward of this module, calls fn(module, y, x, ...) with what it
+--- gave and what it was given. What `fn` returns, unless nil, takes y's place,
+--- for hooks that came later, too. Copies of the module have no hooks.
+---@param fn function
+---@return fun()  # remove  takes it away again
+function Module:on_forward(fn) end
+
+--- In each backward through this module, calls fn(module, dy) with the gradient
+--- of its output. What `fn` returns, unless nil, takes dy's place. The forward
+--- makes a copy of its output for it.
+---@param fn function
+---@return fun()  # remove  takes it away again
+function Module:on_backward(fn) end
+
+--- Says that something is to be planned again: what a module holds, or its
+--- forward.
+function Module.changed() end
+
 --- Whether `value` is a module.
 ---@param value any
 ---@return boolean
@@ -1184,6 +1228,38 @@ function Module:train(on) end
 ---@return Module  # self
 function Module:eval() end
 
+--- What each module below gives and costs, for one image (or whatever the first
+--- dimension counts): print(model:summary{ 1, 3, 32, 32 }) prints a table. Runs
+--- the forward, in evaluation; leaves no trace in the module.
+---@param shape integer[]  of the input, batch first
+---@param options table|nil  dtype of the input; that of the first parameter unless given; depth: how far down the table goes
+---@return Summary
+function Module:summary(shape, options) end
+
+--- A module, parameter or buffer by its path, as `parameters`, `buffers` and
+--- `modules` name them: model:get "2.conv.weight". "" is the module itself.
+---@param path string|integer
+---@return table|Tensor
+function Module:get(path) end
+
+--- Calls fn(module, path) for every module below this one and for this one,
+--- whose path is "", children first. They are those that there were before.
+---@param fn function
+---@return Module  # self
+function Module:apply(fn) end
+
+--- Freezes parameters: they want no gradient, so no optimiser moves them. They
+--- are parameters still, in `parameters` and `state`. Running statistics of
+--- norms go on; model:get "norm":eval() stops them until the next train().
+---@param pattern string|nil  a Lua pattern for the names of those; all without
+---@return Module  # self
+function Module:freeze(pattern) end
+
+--- Undoes `freeze`.
+---@param pattern string|nil  a Lua pattern for the names of those; all without
+---@return Module  # self
+function Module:unfreeze(pattern) end
+
 --- Parameters and buffers by name: the tensors themselves, not copies.
 ---@return table<string, Tensor>
 function Module:state() end
@@ -1218,6 +1294,26 @@ local MultiheadAttention = {}
 ---@class ReLU: Module
 ---@overload fun(): ReLU
 local ReLU = {}
+
+--- y = s(x) + f(x), where s is the identity unless given (He et al. 2016).
+---
+--- nn.Residual{ layer, ..., shortcut = nil, zero = false }
+--- f: these layers one after another, as nn.Sequential takes them. shortcut: a
+--- module for s. zero: the last layer's parameters start at zero.
+---@class Residual: Module
+---@overload fun(options: table): Residual
+local Residual = {}
+
+--- See describe.lua.
+---@param describe function
+---@return table
+function Residual:describe(describe) end
+
+--- See describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Residual.rebuild(options, rebuild) end
 
 --- Modules one after another, numbered from 1 or under given names:
 ---
@@ -1271,12 +1367,48 @@ local Softmax = {}
 ---@overload fun(options: table): Softplus
 local Softplus = {}
 
+--- Squeeze and excitation (Hu et al. 2018): y = x gate for x [N, C, H, W], one
+--- gate per image and channel, made of the means of all channels:
+--- gate = scale sigmoid(W2 relu(W1 mean + b1) + b2).
+---
+--- nn.SqueezeExcite{ channels, reduction = 16, hidden = channels / reduction, scale = 1 }
+--- hidden: units between the two linear layers, at least one.
+---@class SqueezeExcite: Module
+---@overload fun(options: table): SqueezeExcite
+local SqueezeExcite = {}
+
 --- y = tanh(x), the hyperbolic tangent.
 ---
 --- nn.Tanh{}
 ---@class Tanh: Module
 ---@overload fun(): Tanh
 local Tanh = {}
+
+--- A layer whose weight is w = magnitude direction / |direction|, one norm per
+--- output channel (Salimans and Kingma 2016). Both are learnt in w's place; at
+--- birth w is the layer's own.
+---
+--- nn.WeightNorm{ layer, dim = 1 }
+--- layer: a module with a parameter `weight`, which it loses. dim: of the
+--- weight [outputs, ...], the one whose slices have a norm each.
+---@class WeightNorm: Module
+---@overload fun(options: table): WeightNorm
+local WeightNorm = {}
+
+--- See describe.lua.
+---@param describe function
+---@return table
+function WeightNorm:describe(describe) end
+
+--- See describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function WeightNorm.rebuild(options, rebuild) end
+
+--- The layer's weight as it is now.
+---@return Tensor
+function WeightNorm:weight() end
 
 --- A module as a plain table from which it can be made again, without its
 --- tensors: { class = "Conv2d", options = { 1, 32, kernel = 3 } }.
@@ -1298,6 +1430,127 @@ function describe.describe(module) end
 ---@param description table
 ---@return Module  # module
 function describe.rebuild(description) end
+
+--- `moon.nn.init`: first values of weights, written in place:
+---
+---   model:apply(function(module)
+---     if module.class_name == "Conv2d" then
+---       nn.init.kaiming_normal_(module.weight, { mode = "fan_out" })
+---     end
+---   end)
+---
+--- Each returns its tensor. Random numbers are the task's. Weights are
+--- [outputs, inputs, ...]; the rest is what each pair of them has in common: a
+--- fan is that many times the inputs, or the outputs.
+---@class init
+local init = {}
+
+--- One value everywhere.
+---@param t Tensor
+---@param value number
+---@return Tensor  # t
+function init.constant_(t, value) end
+
+--- Zeros.
+---@param t Tensor
+---@return Tensor  # t
+function init.zeros_(t) end
+
+--- Ones.
+---@param t Tensor
+---@return Tensor  # t
+function init.ones_(t) end
+
+--- Uniform in [low, high).
+---@param t Tensor
+---@param low number|nil  0 unless given
+---@param high number|nil  1 unless given
+---@return Tensor  # t
+function init.uniform_(t, low, high) end
+
+--- Normal.
+---@param t Tensor
+---@param mean number|nil  0 unless given
+---@param std number|nil  1 unless given
+---@return Tensor  # t
+function init.normal_(t, mean, std) end
+
+--- By how much what follows a layer shrinks its values, to be made up for in
+--- its weights: as PyTorch's calculate_gain.
+---@param nonlinearity string  linear, relu, leaky_relu, selu, sigmoid or tanh
+---@param slope number|nil  of leaky_relu, 0.01 unless given
+---@return number
+function init.gain(nonlinearity, slope) end
+
+--- He et al. 2015, uniform: the values keep their size from layer to layer.
+---@param t Tensor
+---@param options table|nil  mode: "fan_in" (forward) or "fan_out" (backward); nonlinearity ("relu"), slope: see gain
+---@return Tensor  # t
+function init.kaiming_uniform_(t, options) end
+
+--- He et al. 2015, normal.
+---@param t Tensor
+---@param options table|nil  as kaiming_uniform_ takes them
+---@return Tensor  # t
+function init.kaiming_normal_(t, options) end
+
+--- Glorot and Bengio 2010, uniform.
+---@param t Tensor
+---@param options table|nil  gain (1)
+---@return Tensor  # t
+function init.xavier_uniform_(t, options) end
+
+--- Glorot and Bengio 2010, normal.
+---@param t Tensor
+---@param options table|nil  gain (1)
+---@return Tensor  # t
+function init.xavier_normal_(t, options) end
+
+--- Rows [outputs, the rest] at right angles, or columns where there are more
+--- rows than those, of length `gain` (Saxe et al. 2014).
+---@param t Tensor
+---@param options table|nil  gain (1)
+---@return Tensor  # t
+function init.orthogonal_(t, options) end
+
+--- `moon.models`: networks that are known by name, each a function in its own
+--- file, read when first asked for:
+---
+---   local model = moon.models.resnet18{ 10 }
+---@class models
+local models = {}
+
+--- models.lenet{ classes, inputs = 1 }
+--- LeNet-5 (LeCun et al. 1998) as it is built today, with ReLU and max pooling:
+--- images [N, inputs, 28, 28] -> [N, classes].
+---
+--- inputs: channels of the images. 61,706 parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.lenet(options) end
+
+--- models.resnet18{ classes, inputs = 3, width = 64 }
+--- ResNet-18 (He et al. 2016) in the form for small images, whose first layer
+--- is 3x3 and does not shrink them: [N, inputs, H, W] -> [N, classes]. Four
+--- stages of two blocks, each stage but the first at half the size of the one
+--- before and twice its channels.
+---
+--- inputs: channels of the images; width: of the first stage. 11,173,962
+--- parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.resnet18(options) end
+
+--- models.resnet9{ classes, inputs = 3, width = 64 }
+--- ResNet-9, the small fast network of DAWNBench's CIFAR-10 entries (Page
+--- 2018): images [N, inputs, H, W] -> [N, classes]. Three times the size is
+--- halved; the last pooling is over all places, so H and W may be any from 8.
+---
+--- inputs: channels of the images; width: of the first layer. 6,573,120
+--- parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.resnet9(options) end
 
 --- `moon.optim`: optimisers, schedules of their rate, averages of weights; each
 --- read from its own file when first asked for.
@@ -1618,16 +1871,59 @@ function schedule.plateau(options) end
 ---@class data
 local data = {}
 
---- data.csv{ path, label = column, header = nil, separator = "," }
---- Reads tables of numbers as text, one example a line.
+--- data.cifar10{ folder, "train" or "test" }
+--- CIFAR-10 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
+--- 3 x 32 x 32 in [0, 1], in ten classes.
 ---
---- A data set with x f32 [N, columns]; with a label column (its name, or its
---- position from 1) also y i64 [N]. header: whether the first line names the
---- columns; found out unless given. The file is read on the loop thread, in
---- pieces between which other tasks run.
+--- A data set; `classes` names
+--- its labels. The folder is the unpacked archive, or the one that it is in.
+--- Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.cifar10(options) end
+
+--- data.cifar100{ folder, "train" or "test", label = "fine" or "coarse" }
+--- CIFAR-100 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
+--- 3 x 32 x 32 in [0, 1], in 100 classes, or in 20 of five of these.
+---
+--- A
+--- data set. The folder is the unpacked archive, or the one that it is in.
+--- Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.cifar100(options) end
+
+--- data.csv{ path, label = column, types = {}, missing = "error", header = nil, separator = ",", dtype = "f32", empty = { "", "NA", ... } }
+--- Reads tables as text, one example a line, plain or gzip, off the loop thread.
+---
+--- A data set with x [N, columns]; with a label column also y [N].
+---
+--- A column is called by its name, or by its position from 1. Columns are
+--- numbers unless types says otherwise: "bool" (true, yes, 1, ...), "category"
+--- (numbered from 0 as the texts come), a list of texts (a category that is one
+--- of these), "skip". The label is a category, i64: whole numbers are their own
+--- classes; "number" makes y one. missing says what becomes of empty cells:
+--- "error", "nan", "drop" (the row) or a number. header: whether the first row
+--- names the columns; found out unless given.
+---
+--- The data set has `columns`, the names of x's columns, `categories`, the texts
+--- of each by name, which another file can be read with (types =
+--- train.categories), and `classes`, those of the label. Fields in double quotes
+--- may hold separators, lines and doubled quotes. An error names the line.
 ---@param options table
 ---@return Dataset  # dataset
 function data.csv(options) end
+
+--- data.digits{ folder = ... }
+--- The 8x8 digits (Alpaydin and Kaynak 1998; the test part of UCI's optical
+--- recognition of handwritten digits, as scikit-learn has it): 1,797 images,
+--- 1 x 8 x 8 in [0, 1], in ten classes.
+---
+--- A data set. Suspends the task until the
+--- file is read.
+---@param options table|nil
+---@return Dataset  # dataset
+function data.digits(options) end
 
 --- data.fashion_mnist{ "train" or "test", folder = ... }
 --- Fashion-MNIST (Xiao et al. 2017): 60,000 and 10,000 images of clothes,
@@ -1655,6 +1951,78 @@ function data.idx(path) end
 ---@return Dataset  # dataset
 function data.tensors(options) end
 
+--- Images varied at random, as options of `batches` and as functions of tensors
+--- x [B, C, H, W].
+---
+--- Image j of a batch is varied as its place in the epoch tells: `position` + j,
+--- under the key of a generator. So neither the size of a batch nor threads nor
+--- the order in which batches are made change a bit.
+---@class augment
+local augment = {}
+
+--- The steps that options ask for; nil without any.
+---@param options table  by name of a step
+---@param classes integer|nil  how many the labels have
+---@return (fun(x: Tensor, y: Tensor?, at: Tensor): Tensor, Tensor?)[]|nil
+function augment.steps(options, classes) end
+
+--- Turned, sheared, scaled and moved, each at random, about the middle; bilinear
+--- between pixels. rotate and shear in degrees: a number r for [-r, r], or
+--- { from, to }, clockwise; scale { from, to }; translate: up to this share of
+--- height and width, or { height, width }; fill: what lies beyond the edge.
+--- `rng_seed` (with `epoch`) and `position`, the first image's, from 1, say which
+--- random numbers; without a seed the task's generator does.
+---@param x Tensor  [B, C, H, W], f32 or f64
+---@param options table
+---@return Tensor
+function augment.affine(x, options) end
+
+--- Brightness, contrast and saturation by a random factor (a number b for
+--- [1 - b, 1 + b], or { from, to }), hue by random turns (h for [-h, h]), in
+--- random order, as torchvision's ColorJitter. Also rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W] in [0, 1], C 1 or 3
+---@param options table
+---@return Tensor
+function augment.jitter(x, options) end
+
+--- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 }, size a
+--- number or { height, width }, about a random pixel. Also rng_seed, epoch,
+--- position.
+---@param x Tensor  [B, C, H, W]
+---@param options table
+---@return Tensor
+function augment.cutout(x, options) end
+
+--- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang et
+--- al. 2018), and the targets likewise: { alpha, classes }. Class ids become rows
+--- of shares, f32 [B, classes]. Also rng_seed, epoch, position.
+---@param x Tensor  [B, ...]
+---@param y Tensor|nil  i64 [B], or floats [B, ...]
+---@param options table
+---@return Tensor
+---@return Tensor|nil
+function augment.mixup(x, y, options) end
+
+--- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
+---@param x Tensor  [B, C, H, W]
+---@param options table
+---@return Tensor
+function augment.normalise(x, options) end
+
+--- Each image mirrored with probability 1/2. Options: rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
+---@param options table|nil
+---@return Tensor  # f32
+function augment.flip(x, options) end
+
+--- Each image shifted by up to `most` pixels both ways, zeros beyond the edge.
+--- Options: rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
+---@param most integer
+---@param options table|nil
+---@return Tensor  # f32
+function augment.crop(x, most, options) end
+
 --- Where a data set's files are: $MOONSEED_DATA, which may be the folder of
 --- all data sets or of this one, else where Debian's packages put them.
 ---@class folder
@@ -1664,6 +2032,12 @@ local folder = {}
 ---@param name string
 ---@return string[]
 function folder.places(name) end
+
+--- The path of a file; nil when it is in none of the places.
+---@param places string[]
+---@param name string
+---@return string|nil
+function folder.plain(places, name) end
 
 --- The path of a file of a data set, compressed or not; nil when it is in none
 --- of the places.
@@ -1843,7 +2217,8 @@ local TopK = {}
 
 --- Growth: slots, seeds, and those who decide about them.
 ---
---- A name is its file here: seed.Slot is seed/slot.lua. Reading a name loads it.
+--- A name is its file here: seed.Slot is seed/slot.lua; but seed.cost is
+--- nn/cost.lua. Reading a name loads it.
 ---@class seed
 local seed = {}
 
@@ -2084,6 +2459,8 @@ function Slot:describe(describe) end
 ---@return table
 function Slot.rebuild(options, rebuild) end
 
+--- One line of what it holds: "Slot early: TRAINING conv_light, DORMANT".
+---@return string
 function Slot:headline() end
 
 --- The slot's seeds, by position.
@@ -2153,7 +2530,7 @@ function Slot:fossilize(options) end
 ---
 --- The contract, checked by `build` for everyone's blueprints alike: the module
 --- keeps the features' shape (or gives the declared one) and dtype, and is the
---- identity at birth. What it costs is counted (moonseed.seed.cost), not stated.
+--- identity at birth. What it costs is counted (moonseed.nn.cost), not stated.
 --- Those of the folder blueprints/ are read when first asked for.
 --- Adds a blueprint; a later one of the same name
 --- takes its place, for seeds planted from then on.
@@ -2237,6 +2614,22 @@ function contribution.measure(options) end
 --- One that user code took earlier into a local of its own goes unseen.
 ---@class cost
 local cost = {}
+
+--- The FLOPs of what fn(...) calls, in this task and those that it starts; a
+--- count that is open already does not see them.
+---@param fn function
+---@param ... any  for `fn`
+---@return number  # flops
+---@return any ...  # what `fn` returned
+function cost.count(fn, ...) end
+
+--- As `count`, for a part of what a count that is open sees. Without one, the
+--- FLOPs are nil.
+---@param fn function
+---@param ... any  for `fn`
+---@return number|nil  # flops
+---@return any ...  # what `fn` returned
+function cost.count_part(fn, ...) end
 
 --- What a module costs on features of a shape. Nothing of the module, and no
 --- random number of the task, is different afterwards.
@@ -2691,6 +3084,17 @@ function Streams:stats() end
 ---@return table[]
 function Streams:recent(n) end
 
+--- What modules give and cost; as text, a table.
+---@class Summary
+---@field depth number  how far down the text goes
+---@field parameters integer  values
+---@field trainable integer  those that are not frozen
+---@field bytes integer  of parameters and buffers
+---@field flops number  of a forward
+---@field output_bytes integer  of what the innermost modules give: about what a training step keeps
+---@field rows table[]  of each module: path ("" for the model), class, depth, shape (of its output; nil if it was not called), parameters, trainable, bytes, flops, output_bytes
+local Summary = {}
+
 --- A rate that moves; optim.schedule makes them.
 ---@class Rate
 ---@field at integer  steps that were taken
@@ -2997,6 +3401,7 @@ moon.instance_norm = Tensor.instance_norm
 moon.nn = nn
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
+nn.DropPath = DropPath
 nn.Dropout = Dropout
 nn.ELU = ELU
 nn.Embedding = Embedding
@@ -3004,6 +3409,7 @@ nn.Flatten = Flatten
 nn.GELU = GELU
 nn.GlobalAvgPool2d = GlobalAvgPool2d
 nn.GroupNorm = GroupNorm
+nn.Identity = Identity
 nn.InstanceNorm2d = InstanceNorm2d
 nn.LayerNorm = LayerNorm
 nn.LeakyReLU = LeakyReLU
@@ -3013,13 +3419,18 @@ nn.MaxPool2d = MaxPool2d
 nn.Module = Module
 nn.MultiheadAttention = MultiheadAttention
 nn.ReLU = ReLU
+nn.Residual = Residual
 nn.Sequential = Sequential
 nn.SiLU = SiLU
 nn.Sigmoid = Sigmoid
 nn.Softmax = Softmax
 nn.Softplus = Softplus
+nn.SqueezeExcite = SqueezeExcite
 nn.Tanh = Tanh
+nn.WeightNorm = WeightNorm
 nn.describe = describe
+nn.init = init
+moon.models = models
 moon.optim = optim
 optim.Adam = Adam
 optim.AdamW = AdamW
@@ -3031,6 +3442,7 @@ optim.RMSprop = RMSprop
 optim.SGD = SGD
 optim.schedule = schedule
 moon.data = data
+data.augment = augment
 data.folder = folder
 moon.metrics = metrics
 metrics.AUC = AUC

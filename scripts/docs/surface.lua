@@ -15,7 +15,7 @@ local M = {}
 --- Where the declarations for editors are.
 M.TYPES = "lua/moonseed/types.lua"
 
-local PARTS = { "nn", "optim", "data", "metrics", "seed", "train" }
+local PARTS = { "nn", "models", "optim", "data", "metrics", "seed", "train" }
 
 local function sorted_keys(t)
   local keys = {}

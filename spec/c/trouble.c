@@ -187,7 +187,7 @@ static moon_tensor *read_back(world *w, const char *path) {
   moon_job *job;
   moon_tensor *t = NULL;
   int status;
-  need(w, moon_file_read(&w->ctx, path, (double)++w->watched, &job));
+  need(w, moon_file_read(&w->ctx, path, NULL, (double)++w->watched, &job));
   while ((status = moon_job_status(job)) == MOON_E_BUSY) sched_yield();
   need(w, status);
   expect(w, moon_job_count(job) == 1, "%d tensors read",
@@ -211,7 +211,7 @@ static void file(world *w) {
   snprintf(path, sizeof path, "/tmp/moonseed-stress-%d.safetensors",
            (int)getpid());
   place(w);
-  need(w, moon_file_save(&w->ctx, path, 1, name, &x, &out));
+  need(w, moon_file_save(&w->ctx, path, "safetensors", 1, name, &x, &out));
   place(w);
   need(w, moon_fill_into(&w->ctx, x, -1));
   drop(x);

@@ -24,6 +24,7 @@ def numbers(salt, count):
 FILLS = {  # from a whole number in [0, 65536] to a value exact in f32
     "signed": lambda s: (s - 32768) / 2**14,  # [-2, 2]
     "positive": lambda s: (s + 4096) / 2**15,  # [0.125, 2.125]
+    "unit": lambda s: s / 2**16,  # [0, 1]
     "wide": lambda s: (s - 32768) / 2**9,  # [-64, 64]
     "coarse": lambda s: (s % 5) - 2,  # ties, for comparisons
     "share": lambda s: (s % 9) / 8,  # [0, 1], both ends among them

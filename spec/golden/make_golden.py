@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from case import FILES, Input, case
 from functions import functions
 from losses import losses
+from modules import modules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -363,7 +364,7 @@ def optimisers():
 
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
-                    shapes, copies, optimisers, functions, losses,
+                    shapes, copies, optimisers, functions, losses, modules,
                     *many_products.sections(), *layers.sections()):
         section()
     for group, cases in sorted(FILES.items()):

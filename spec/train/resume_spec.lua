@@ -49,7 +49,7 @@ local function begin(options)
   local o = { model, optim = opt, train = train, valid = valid, epochs = 6,
               batch = 32, garden = garden, out = folder, every = 5, keep = 99,
               quiet = true, rng_seed = 5 }
-  for _, name in ipairs{ "epochs", "every" } do
+  for _, name in ipairs{ "epochs", "every", "schedule", "loss" } do
     o[name] = options and options[name] or o[name]
   end
   return o

@@ -9,7 +9,8 @@
   X(statistics) X(batch_images) X(group_norm) X(group_norm_grad) X(blend)   \
   X(blend_grad) X(attention) X(attention_grad) X(layer_norm)                \
   X(layer_norm_grad) X(index_add) X(gather) X(scatter_add) X(unary_grad)    \
-  X(where) X(any) X(cumsum) X(log_softmax) X(log_softmax_grad)
+  X(where) X(any) X(cumsum) X(log_softmax) X(log_softmax_grad)      \
+  X(affine) X(jitter) X(cutout) X(mixup)
 
 #define DECLARE(name) extern const moon_kernel MOON_NAME(name);
 KERNELS(DECLARE)

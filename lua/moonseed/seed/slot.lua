@@ -69,7 +69,8 @@ function Slot.rebuild(options, rebuild)
   return o
 end
 
--- "Slot early: TRAINING conv_light, DORMANT".
+--- One line of what it holds: "Slot early: TRAINING conv_light, DORMANT".
+---@return string
 function Slot:headline()
   local parts = {}
   for i, seed in ipairs(self.list) do parts[i] = seed:describe() end

@@ -71,20 +71,20 @@ local function learn(run, group, rows)
   return loss:clone():keep(), right and right:keep()
 end
 
+--- Records a loss that the clock has read.
+---@param run table
+---@param at integer?   its step; nil: none was there
+---@param value number?
+---@return integer?  at
+function M.record_loss(run, at, value)
+  if run.record and at then run.record:scalar("loss", at, value) end
+  return at
+end
+
 local function rows_of(group)
   local rows = 0
   for _, batch in ipairs(group) do rows = rows + batch.x:size(1) end
   return rows
-end
-
---- Records a loss that was read.
----@param run table
----@param at integer|nil  its step; nil: none was read
----@param value number|nil
----@return integer|nil  at
-function M.record_loss(run, at, value)
-  if run.record and at then run.record:scalar("loss", at, value) end
-  return at
 end
 
 --- One step of the optimiser; enqueues.

@@ -15,7 +15,7 @@ local loop = require "moonseed.loop"
 local moon = require "moonseed"
 local Module = require "moonseed.nn.module"
 local neural = require "moonseed.neural"
-local probe = require "moonseed.seed.probe"
+local probe = require "moonseed.nn.probe"
 local tensor = require "moonseed.tensor"
 
 local M = {}
@@ -71,6 +71,7 @@ local function open_count()
 end
 
 local function close_count(task, outer, ok, ...)
+  local tally = tallies[task]
   tallies[task] = outer
   open = open - 1
   if open == 0 then
@@ -78,19 +79,43 @@ local function close_count(task, outer, ok, ...)
     replaced = {}
   end
   if not ok then error((...), 0) end
+  return tally.flops, ...
 end
 
--- Runs fn(...) and returns the FLOPs of its calls.
-local function count(fn, ...)
-  local task, tally = loop.running, { flops = 0 }
+--- The FLOPs of what fn(...) calls, in this task and those that it starts; a
+--- count that is open already does not see them.
+---@param fn function
+---@param ... any  for `fn`
+---@return number flops
+---@return any ...  what `fn` returned
+function M.count(fn, ...)
+  local task = loop.running
   local outer = tallies[task]
-  tallies[task] = tally
+  tallies[task] = { flops = 0 }
   open_count()
-  close_count(task, outer, xpcall(fn, context.note, ...))
-  return tally.flops
+  return close_count(task, outer, xpcall(fn, context.note, ...))
 end
 
-local sizes = { f64 = 8, f32 = 4 }
+local function add(tally, flops, ...)
+  tally.flops = tally.flops + flops
+  return flops, ...
+end
+
+--- As `count`, for a part of what a count that is open sees. Without one, the
+--- FLOPs are nil.
+---@param fn function
+---@param ... any  for `fn`
+---@return number|nil flops
+---@return any ...  what `fn` returned
+function M.count_part(fn, ...)
+  local tally = current_tally()
+  if not tally then return nil, fn(...) end
+  return add(tally, M.count(fn, ...))
+end
+
+--- Bytes of a value, by dtype.
+M.sizes = { f64 = 8, f32 = 4, i64 = 8, i32 = 4, bf16 = 2, f16 = 2, u8 = 1,
+            bool = 1 }
 
 --- What a module costs on features of a shape. Nothing of the module, and no
 --- random number of the task, is different afterwards.
@@ -103,16 +128,16 @@ function M.of(module, shape)
     check.fail("cost", "its first argument is a module, not %s",
                module == nil and "nothing" or type(module))
   end
-  local single, first = probe.single("cost", shape), nil
+  local single = probe.single("cost", shape)
+  local _, first = module:parameters()()
   local cost = { parameters = 0, bytes = 0 }
   for _, p in module:parameters() do
-    first = first or p
     cost.parameters = cost.parameters + p:numel()
-    cost.bytes = cost.bytes + p:numel() * sizes[p:dtype()]
+    cost.bytes = cost.bytes + p:numel() * M.sizes[p:dtype()]
   end
   local x = moon.zeros(single, first and { dtype = first:dtype(),
                                            device = first:device() })
-  cost.flops = count(probe.forward, module, x)
+  cost.flops = M.count(probe.forward, module, x)
   return cost
 end
 

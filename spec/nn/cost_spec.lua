@@ -2,7 +2,7 @@
 local bits = require "support.bits"
 local task = require "support.task"
 local moon = require "moonseed"
-local cost = require "moonseed.seed.cost"
+local cost = require "moonseed.nn.cost"
 local nn = moon.nn
 
 -- A module of a function and, perhaps, children by name.
