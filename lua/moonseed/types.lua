@@ -1703,8 +1703,8 @@ local Muon = {}
 --- The options of an optimiser are fields that may be assigned between steps.
 --- All have max_value (if positive, every element of a gradient is first cut to
 --- at most this, either way), max_norm (if positive, all gradients together are
---- then scaled to at most this norm) and groups, which set options by the name of
---- the parameter (match, a Lua pattern) or the class of its module (kind,
+--- then scaled to at most this norm) and groups, which set options by the name
+--- of the parameter (match, a Lua pattern) or the class of its module (kind,
 --- likewise); decay = false is weight_decay = 0:
 ---
 ---   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
@@ -1724,6 +1724,16 @@ local Muon = {}
 --- others in front of it: look at lion.lua and muon.lua.
 ---@class Optimiser
 local Optimiser = {}
+
+--- What a checkpoint needs: the parameters' states under names like
+--- "velocity.2.weight" (the tensors themselves), and `lr`.
+---@return table<string, Tensor>
+function Optimiser:state() end
+
+--- Takes a table as `state` gives it. Names of parameters that there are not,
+--- and other shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Optimiser:load_state(given) end
 
 --- A class of optimisers. Its definition:
 ---
@@ -1761,16 +1771,6 @@ function Optimiser:step() end
 
 --- Clears the gradients of all parameters: they become nil.
 function Optimiser:zero_grad() end
-
---- What a checkpoint needs: the parameters' states under names like
---- "velocity.2.weight" (the tensors themselves), and `lr`.
----@return table<string, Tensor>
-function Optimiser:state() end
-
---- Takes a table as `state` gives it. Names of parameters that there are not,
---- and other shapes, are an error, and nothing changes then.
----@param given table<string, Tensor>
-function Optimiser:load_state(given) end
 
 --- What it is made of, as plain values: { "SGD", lr = 0.1, ... }, from which
 --- optim.rebuild makes another one. lr is the first one; how far it has come is

@@ -211,7 +211,7 @@ for class, names in pairs{
   Garden = "incubation_of note remember", Slot = "plan_forward copied",
   Seed = "new copy join move plant enter_model set_apart uproot set_alpha "
     .. "alpha_on_device notice_failure fail apart forward blend need_garden",
-  Optimiser = "submit adopt_groups", ["optim.schedule"] = "of drive",
+  ["optim.schedule"] = "of drive",
   ["train.fit"] = "prepare start", ["train.runs"] = "add",
   Run = "rest tell",
 } do
