@@ -7,7 +7,8 @@ local file = {
   Sigmoid = "sigmoid", Tanh = "tanh",
   Identity = "identity", Residual = "residual",
   SqueezeExcite = "squeeze_excite", DropPath = "drop_path",
-  WeightNorm = "weight_norm", init = "initialise",
+  WeightNorm = "weight_norm", PatchEmbedding = "patch_embedding", Mean = "mean",
+  init = "initialise",
   cross_entropy = "cross_entropy", copy = "copy",
   describe = "describe",
 }
