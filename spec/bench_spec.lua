@@ -1,7 +1,7 @@
 -- What benchmarks come to: numbers over rounds, the CSV file, the table, the
 -- figure. (scripts/bench/run is called by hand.)
 
-package.path = "scripts/bench/?.lua;" .. package.path
+package.path = "scripts/bench/?.lua;scripts/?.lua;" .. package.path
 local figure = require "figure"
 local results = require "results"
 local summary = require "summary"

@@ -116,7 +116,8 @@ static bool parse_metadata(moon__json *j, moon__listing *list) {
 }
 
 /* The whole header; whether it is as it should be. */
-static bool parse_header(moon__json *j, moon__listing *list) {
+static bool parse_header(moon__json *j, const moon__source *source,
+                         moon__listing *list) {
   bool metadata = false;
   if (!moon__json_expect(j, '{')) return false;
   if (!moon__json_accept(j, '}')) {
@@ -132,8 +133,7 @@ static bool parse_header(moon__json *j, moon__listing *list) {
         }
         continue;
       }
-      moon__entry *e = moon__listing_add(list);
-      e->name = name;
+      moon__entry *e = moon__listing_add(list, source, name);
       if (!moon__json_expect(j, ':') || !parse_entry(j, e)) return false;
     } while (moon__json_accept(j, ','));
     if (!moon__json_expect(j, '}')) return false;
@@ -213,7 +213,7 @@ static int check_listing(moon__listing *list, int64_t header, int64_t rest,
 static int parse_text(const char *text, int64_t length, moon__source *source,
                       moon__listing *list, moon_fail *fail) {
   moon__json j = {text, text, text + length, NULL};
-  if (!parse_header(&j, list)) {
+  if (!parse_header(&j, source, list)) {
     return moon__file_fail(fail, source->path,
                            "header byte %" PRId64 ": expected %s",
                            (int64_t)(j.at - text), j.error);
@@ -250,7 +250,8 @@ int moon__safetensors_list(moon__source *source, moon__listing *list,
                            moon_fail *fail) {
   moon__reader r;
   uint64_t length = 0;
-  int status = moon__reader_open(&r, source, 0, fail);
+  moon__part whole = moon__source_whole(source);
+  int status = moon__reader_open(&r, source, &whole, 0, fail);
   if (status == MOON_OK) status = moon__reader_read(&r, &length, 8, fail);
   if (status < 0) return status;
   if (length > MOON_FILE_HEADER || (int64_t)length > source->nbytes - 8) {

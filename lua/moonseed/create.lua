@@ -173,6 +173,17 @@ function M.randperm(n)
   return call(C.moon_randperm, check.count("randperm", "n", n), out)
 end
 
+--- n rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Weights are finite and not negative; they need not sum to 1.
+---@param weights userdata  the tensor [N], f32 or f64
+---@param n integer
+---@return userdata  the tensor [n]
+function M.multinomial(weights, n)
+  local w = tensor.pointer("multinomial", "weights", weights)
+  check.count("multinomial", "n", n)
+  return tensor.after(call(C.moon_multinomial, w, n, out), weights)
+end
+
 -- --- from Lua values -----------------------------------------------------
 
 local c_types = { f32 = "float[?]", f64 = "double[?]", i64 = "int64_t[?]",

@@ -65,6 +65,13 @@ function moon.randint(low, high, ...) end
 ---@return Tensor  # the tensor [n]
 function moon.randperm(n) end
 
+--- n rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Weights are finite and not negative; they need not sum to 1.
+---@param weights Tensor  the tensor [N], f32 or f64
+---@param n integer
+---@return Tensor  # the tensor [n]
+function moon.multinomial(weights, n) end
+
 --- A tensor of the values of a number, a boolean or nested tables.
 ---@param value number|boolean|table
 ---@param options table|nil  dtype: f32, or bool if the first value is one
@@ -137,11 +144,22 @@ function moon.max_pool2d_params(options) end
 ---@return Tensor  # of the same shape
 function moon.batch_norm(x, options) end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+--- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
+--- of logits [C] or [N, C, ...]; labels have their shape without C.
 ---@param logits Tensor
 ---@param labels Tensor
+---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
 ---@return Tensor
-function moon.cross_entropy(logits, labels) end
+function moon.cross_entropy(logits, labels, options) end
+
+--- The negative log-likelihood of labels i64 [N] from 0, given logarithms of
+--- probabilities [N, C], as log_softmax makes them: a scalar. Also of [C] or
+--- [N, C, ...].
+---@param logs Tensor
+---@param labels Tensor
+---@param options table|nil  weight, ignore_index, reduction; see cross_entropy
+---@return Tensor
+function moon.nll(logs, labels, options) end
 
 --- Runs `fn`; returns once every gradient of its backward passes is complete.
 --- Raises if a task that it started has not ended.
@@ -150,7 +168,9 @@ function moon.cross_entropy(logits, labels) end
 function moon.grad_scope(fn) end
 
 --- fn(...), one tensor, without keeping activations: they are computed again
---- in the backward, with the same random numbers.
+--- in the backward, with the same random numbers, and running statistics move
+--- once. `fn` may wait. What it changes by itself it changes twice; tensors
+--- that were computed outside belong among the arguments.
 ---@param fn function
 ---@param ... any  for `fn`
 ---@return Tensor  # what `fn` returned
@@ -219,19 +239,21 @@ function moon.streams(device) end
 ---@return any ...  # what `fn` returned
 function moon.tidy(fn) end
 
---- Writes tensors by name, in the order of their names, and waits until the
---- file is there. Until then there is the old file or none.
+--- Writes tensors by name, in the order of their names, or (npy) one tensor, and
+--- waits until the file is there. Until then there is the old file or none.
 ---@param path string
----@param tensors table<string, Tensor>
----@param options table|nil  format: "safetensors", else by extension
+---@param tensors table<string, Tensor>|Tensor
+---@param options table|nil  format: "safetensors", "npy" or "npz", else by extension
 ---@return integer  # bytes written
 function moon.save(path, tensors, options) end
 
---- Reads the tensors of a file. One that was altered since moon.save wrote it
---- is an error: it states its checksum.
+--- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or jpeg
+--- the one that is there, a picture as u8 [C, H, W]. A safetensors file that was altered since moon.save wrote it
+--- is an error: it states its checksum. Of npy, arrays in Fortran's order become
+--- views; i1, i2 and u2 become i32, u4 i64, f2 f32.
 ---@param path string
----@param options table|nil  format: "safetensors", else by extension
----@return table<string, Tensor>  # by name
+---@param options table|nil  format: "safetensors", "npy", "npz", "idx", "png" or "jpeg", else by extension
+---@return table<string, Tensor>|Tensor  # by name, or the one
 function moon.load(path, options) end
 
 --- Runs `fn` without recording a graph.
@@ -259,6 +281,17 @@ function moon.stats() end
 ---@param nbytes number
 function moon.set_memory_limit(nbytes) end
 
+--- How convolutions submitted from now on are computed, and their gradients:
+--- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their
+--- shapes suit it, with an error of some 1e-6 of the largest value; or
+--- "strict", all the direct way, with 1e-6 and less.
+---@param name "fast"|"strict"
+function moon.set_precision(name) end
+
+--- What set_precision said last.
+---@return "fast"|"strict"
+function moon.precision() end
+
 --- How many CPU cores the workers use.
 ---@return integer
 function moon.threads() end
@@ -273,9 +306,32 @@ function moon.set_threads(n) end
 ---@param options table|nil
 function moon.debug(options) end
 
+--- How tensors are printed from now on; what is not given stays.
+---@param given table|nil  precision (4), digits after the point; threshold (1000), the most elements that are shown in full; edge (3), how many of a dimension's first and last are shown of more; width, columns, at least 20 (0: 78, in a session the terminal's)
+---@return table  # the options as they were, for another call
+function moon.set_printoptions(given) end
+
 --- As Lua's print, but waits for tensors without blocking the loop.
 ---@param ... any
 function moon.print(...) end
+
+--- Scaled dot-product attention, softmax(scale q k^T + mask) v along the keys:
+--- q [..., L, E], k [..., S, E], v [..., S, V] -> [..., L, V]; the dimensions
+--- in front broadcast. Memory is linear in L and S.
+---@param q Tensor
+---@param k Tensor
+---@param v Tensor
+---@param options table|nil  causal (false): query i meets keys 1 to i alone; mask, a tensor that repeats to [..., L, S]: bool, true where a key takes part, or of q's dtype, added to the scores; scale (1 / sqrt(E))
+---@return Tensor  # 0 for a query that meets no key
+function moon.attention(q, k, v, options) end
+
+--- Rows of a table by their numbers: index i64 [...], weight [V, D]
+--- -> [..., D].
+---@param index Tensor
+---@param weight Tensor
+---@param options table|nil  padding: the number, from 0, of a row that gets no gradient
+---@return Tensor
+function moon.embedding(index, weight, options) end
 
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
@@ -406,43 +462,27 @@ function Tensor:pow(other) end
 ---@return Tensor
 function Tensor:neg() end
 
---- max(x, 0), element by element.
----@return Tensor
-function Tensor:relu() end
-
---- e to the power of each element.
----@return Tensor
-function Tensor:exp() end
-
---- The natural logarithm of each element.
----@return Tensor
-function Tensor:log() end
-
---- The square root of each element.
----@return Tensor
-function Tensor:sqrt() end
-
---- The absolute value of each element.
----@return Tensor
-function Tensor:abs() end
-
---- 1 / (1 + e^-x) of each element.
----@return Tensor
-function Tensor:sigmoid() end
-
---- The hyperbolic tangent of each element.
----@return Tensor
-function Tensor:tanh() end
-
---- a [M, K] times b [K, N] -> [M, N].
+--- The product of matrices a [..., M, K] and b [..., K, N] -> [..., M, N];
+--- the dimensions in front broadcast. A vector is a row on the left, a column
+--- on the right, and leaves no dimension behind.
 ---@param b Tensor
 ---@return Tensor
 function Tensor:matmul(b) end
+
+--- The products of as many pairs: a [B, M, K], b [B, K, N] -> [B, M, N].
+---@param b Tensor
+---@return Tensor
+function Tensor:bmm(b) end
 
 --- exp(x) over its sum along `dim` (the last unless given).
 ---@param dim integer|nil
 ---@return Tensor  # of the same shape
 function Tensor:softmax(dim) end
+
+--- The logarithm of the softmax along `dim` (the last unless given).
+---@param dim integer|nil
+---@return Tensor  # of the same shape
+function Tensor:log_softmax(dim) end
 
 --- The tensor as another dtype, on another device, or both; itself if it is
 --- that.
@@ -489,6 +529,155 @@ function Tensor:statistics() end
 ---@return Tensor|nil  # f32 [3]
 function Tensor:grad_stats() end
 
+--- The absolute value of each element.
+---@return Tensor
+function Tensor:abs() end
+
+--- -1, 0 or 1 as each element is below, at or above 0; of NaN, 0.
+---@return Tensor
+function Tensor:sign() end
+
+--- The nearest whole number below each element; its gradient is 0.
+---@return Tensor
+function Tensor:floor() end
+
+--- The nearest whole number above each element; its gradient is 0.
+---@return Tensor
+function Tensor:ceil() end
+
+--- The nearest whole number, of two the even one; its gradient is 0.
+---@return Tensor
+function Tensor:round() end
+
+--- Each element, but at least `min` and at most `max`. Outside, and where x is
+--- NaN, which stays, the gradient is 0.
+---@param min number|nil  none unless given
+---@param max number|nil  none unless given
+---@return Tensor
+function Tensor:clamp(min, max) end
+
+--- e to the power of each element.
+---@return Tensor
+function Tensor:exp() end
+
+--- The natural logarithm of each element.
+---@return Tensor
+function Tensor:log() end
+
+--- The square root of each element.
+---@return Tensor
+function Tensor:sqrt() end
+
+--- The sine of each element.
+---@return Tensor
+function Tensor:sin() end
+
+--- The cosine of each element.
+---@return Tensor
+function Tensor:cos() end
+
+--- The error function of each element.
+---@return Tensor
+function Tensor:erf() end
+
+--- max(x, 0), element by element.
+---@return Tensor
+function Tensor:relu() end
+
+--- 1 / (1 + e^-x) of each element.
+---@return Tensor
+function Tensor:sigmoid() end
+
+--- The hyperbolic tangent of each element.
+---@return Tensor
+function Tensor:tanh() end
+
+--- x times its sigmoid, also called swish.
+---@return Tensor
+function Tensor:silu() end
+
+--- x times the normal distribution's P(X <= x): Hendrycks and Gimpel 2016.
+---@param options table|nil  approximate: "none", or "tanh" for their formula with a tanh
+---@return Tensor
+function Tensor:gelu(options) end
+
+--- x above 0, slope x below.
+---@param slope number|nil  0.01 unless given
+---@return Tensor
+function Tensor:leaky_relu(slope) end
+
+--- x above 0, alpha (e^x - 1) below: Clevert et al. 2016.
+---@param alpha number|nil  1 unless given
+---@return Tensor
+function Tensor:elu(alpha) end
+
+--- log(1 + e^(beta x)) / beta; x itself where beta x is above the threshold.
+---@param options table|nil  beta (1), threshold (20)
+---@return Tensor
+function Tensor:softplus(options) end
+
+--- Whether each element is NaN.
+---@return Tensor  # bool
+function Tensor:isnan() end
+
+--- Whether each element is infinite.
+---@return Tensor  # bool
+function Tensor:isinf() end
+
+--- Whether each element is neither NaN nor infinite.
+---@return Tensor  # bool
+function Tensor:isfinite() end
+
+--- The smaller of two tensors, element by element; NaN where one is. Equals
+--- share the gradient.
+---@param b Tensor|number
+---@return Tensor
+function Tensor:minimum(b) end
+
+--- The larger of two tensors, element by element; NaN where one is. Equals
+--- share the gradient.
+---@param b Tensor|number
+---@return Tensor
+function Tensor:maximum(b) end
+
+--- Of a where the condition holds, of b elsewhere: moon.where(c, a, b), or
+--- c:where(a, b). All broadcast; a and b are of one dtype.
+---@param a Tensor|number
+---@param b Tensor|number  both numbers: f32
+---@return Tensor
+function Tensor:where(a, b) end
+
+--- Whether each element is false, or 0.
+---@return Tensor  # bool
+function Tensor:logical_not() end
+
+--- Whether both are true, or not 0, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_and(b) end
+
+--- Whether one is true, or not 0, or both are, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_or(b) end
+
+--- Whether just one is true, or not 0, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_xor(b) end
+
+--- Whether all elements are true, or not 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # bool
+function Tensor:all(over, options) end
+
+--- Whether any element is true, or not 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # bool
+function Tensor:any(over, options) end
+
 --- Places of the first largest along a dimension, along
 --- those of a list as if they were one (the last named runs fastest), or among all;
 --- i64, from 0.
@@ -504,6 +693,12 @@ function Tensor:argmax(over, options) end
 ---@param options table|nil  keepdim (false)
 ---@return Tensor
 function Tensor:argmin(over, options) end
+
+--- The logarithm of the sum of e^t.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:logsumexp(over, options) end
 
 --- The largest values.
 ---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
@@ -531,6 +726,18 @@ function Tensor:min(over, options) end
 ---@return Tensor
 function Tensor:norm(over, options) end
 
+--- The product, of integers in i64.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:prod(over, options) end
+
+--- The root of the unbiased variance.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:std(over, options) end
+
 --- The sum.
 ---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
 ---@param options table|nil  keepdim (false)
@@ -542,6 +749,12 @@ function Tensor:sum(over, options) end
 ---@param options table|nil  keepdim (false)
 ---@return Tensor
 function Tensor:var(over, options) end
+
+--- The sums of the elements up to each one along a dimension; of integers and
+--- bool in i64.
+---@param dim integer
+---@return Tensor  # of the same shape
+function Tensor:cumsum(dim) end
 
 --- The same elements under another shape; copies when it must. One extent may
 --- be -1: what is left.
@@ -611,6 +824,17 @@ function Tensor:item() end
 ---@return table|number|boolean
 function Tensor:totable() end
 
+--- Calls fn(pointer, n) with a pointer to the first of n elements, row by row,
+--- of the tensor's dtype (uint8_t for bool), once the values are there. With
+--- write = true it waits until nobody else uses the memory, too, and the
+--- pointer is not const. The pointer is good until fn ends; before that, ops
+--- that would write the tensor (with write: touch it) are refused. A tensor
+--- that does not lie row by row is an error: map t:contiguous().
+---@param fn function
+---@param options table|nil  write (false)
+---@return any ...  # what `fn` returned
+function Tensor:map(fn, options) end
+
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---@param options table|integer  see max_pool2d_params; a number is the kernel
 ---@return Tensor
@@ -658,9 +882,35 @@ function Tensor:keep() end
 --- from here on.
 function Tensor:dispose() end
 
+--- Normalises each run of x's last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---@param shape integer|integer[]  of the dimensions that are normalised
+---@param weight Tensor|nil  of that shape; 1 unless given
+---@param bias Tensor|nil  of that shape; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:layer_norm(shape, weight, bias, options) end
+
+--- Normalises each channel of each image by itself: x [N, C, ...].
+---@param weight Tensor|nil  [C]; 1 unless given
+---@param bias Tensor|nil  [C]; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:instance_norm(weight, bias, options) end
+
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
 local nn = {}
+
+--- Binary cross-entropy of logits, told from the side that keeps its digits.
+---
+--- For each logit x and target y in [0, 1] the cross-entropy of y and the
+--- sigmoid of x, and their mean.
+---@param logits Tensor
+---@param target Tensor  of their shape
+---@param options table|nil  pos_weight, a tensor that broadcasts to their shape: what y's own share counts; weight, likewise, what an element counts; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.bce_with_logits(logits, target, options) end
 
 --- nn.copy(module): the same module again, with tensors of its own.
 ---
@@ -677,11 +927,70 @@ local nn = {}
 ---@return Module
 function nn.copy(module) end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+--- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
+--- of logits [C] or [N, C, ...]; labels have their shape without C.
 ---@param logits Tensor
 ---@param labels Tensor
+---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
 ---@return Tensor
-function nn.cross_entropy(logits, labels) end
+function nn.cross_entropy(logits, labels, options) end
+
+--- Huber's loss (1964): squared near 0, straight beyond delta.
+---
+--- d^2 / 2 of each difference d up to delta, delta (|d| - delta / 2) beyond,
+--- and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  delta (1), above 0; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.huber(input, target, options) end
+
+--- The Kullback-Leibler divergence of a distribution from its logarithms.
+---
+--- target (log target - input) of each element, and their mean; 0 where the
+--- target is.
+---@param input Tensor  logarithms of probabilities
+---@param target Tensor  probabilities, of its shape
+---@param options table|nil  log_target (false): the target is logarithms, too; reduction: "mean", "batchmean" (the sum over the first extent), "sum" or "none"
+---@return Tensor
+function nn.kl_div(input, target, options) end
+
+--- The mean absolute error.
+---
+--- |input - target| of each element, and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.l1(input, target, options) end
+
+--- The mean squared error.
+---
+--- (input - target)^2 of each element, and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.mse(input, target, options) end
+
+--- The negative log-likelihood of labels i64 [N] from 0, given logarithms of
+--- probabilities [N, C], as log_softmax makes them: a scalar. Also of [C] or
+--- [N, C, ...].
+---@param logs Tensor
+---@param labels Tensor
+---@param options table|nil  weight, ignore_index, reduction; see cross_entropy
+---@return Tensor
+function nn.nll(logs, labels, options) end
+
+--- The smooth L1 loss: Huber's loss over beta (Girshick 2015).
+---
+--- d^2 / (2 beta) of each difference d up to beta, |d| - beta / 2 beyond, and
+--- their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  beta (1); of beta 0 it is nn.l1; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.smooth_l1(input, target, options) end
 
 --- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
 --- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In
@@ -721,12 +1030,35 @@ local DropPath = {}
 ---@overload fun(options: table): Dropout
 local Dropout = {}
 
+--- y = x above 0, alpha (e^x - 1) below: Clevert et al. 2016.
+---
+--- nn.ELU{ alpha = 1 }
+---@class ELU: Module
+---@overload fun(options: table): ELU
+local ELU = {}
+
+--- A row of features for each number: i64 [...] from 0 -> [..., features].
+---
+--- nn.Embedding{ count, features, padding = nil }
+--- padding: a number, from 0, whose features are zeros and stay so.
+---@class Embedding: Module
+---@overload fun(options: table): Embedding
+local Embedding = {}
+
 --- x [N, ...] -> [N, the rest].
 ---
 --- nn.Flatten{}
 ---@class Flatten: Module
 ---@overload fun(): Flatten
 local Flatten = {}
+
+--- y = x P(X <= x) of the normal distribution: Hendrycks and Gimpel 2016.
+---
+--- nn.GELU{ approximate = "none" }
+--- : "tanh" for their formula with a tanh.
+---@class GELU: Module
+---@overload fun(options: table): GELU
+local GELU = {}
 
 --- The mean of each channel: x [N, C, H, W] -> [N, C].
 ---
@@ -751,12 +1083,44 @@ local GroupNorm = {}
 ---@overload fun(): Identity
 local Identity = {}
 
+--- Normalises each channel of each image by itself (Ulyanov et al. 2016). It
+--- knows no batch: training and evaluation are the same.
+---
+--- nn.InstanceNorm2d{ channels, eps = 1e-5, affine = false }
+---@class InstanceNorm2d: Module
+---@overload fun(options: table): InstanceNorm2d
+local InstanceNorm2d = {}
+
+--- Normalises each run of the last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---
+--- nn.LayerNorm{ shape, eps = 1e-5, affine = true }
+--- shape: of the dimensions that are normalised, a number or a list.
+---@class LayerNorm: Module
+---@overload fun(options: table): LayerNorm
+local LayerNorm = {}
+
+--- y = x above 0, slope x below.
+---
+--- nn.LeakyReLU{ slope = 0.01 }
+---@class LeakyReLU: Module
+---@overload fun(options: table): LeakyReLU
+local LeakyReLU = {}
+
 --- y = x w^T + b: x [..., inputs] -> [..., outputs].
 ---
 --- nn.Linear{ inputs, outputs, bias = true }
 ---@class Linear: Module
 ---@overload fun(options: table): Linear
 local Linear = {}
+
+--- y = x - log(sum of e^x along a dimension).
+---
+--- nn.LogSoftmax{ dim = -1 }
+--- The last.
+---@class LogSoftmax: Module
+---@overload fun(options: table): LogSoftmax
+local LogSoftmax = {}
 
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---
@@ -765,6 +1129,14 @@ local Linear = {}
 ---@class MaxPool2d: Module
 ---@overload fun(options: table): MaxPool2d
 local MaxPool2d = {}
+
+--- The mean over a dimension, or several: of tokens [N, T, C] over 2 -> [N, C].
+---
+--- nn.Mean{ dim, keepdim = false }
+--- dim: a number, or a list of them.
+---@class Mean: Module
+---@overload fun(options: table): Mean
+local Mean = {}
 
 --- Modules: parameters, buffers and child modules under names, and a forward.
 ---
@@ -913,6 +1285,28 @@ function Module:load_state(given) end
 ---@return Module  # self
 function Module:to(target) end
 
+--- Attention of several heads (Vaswani et al. 2017): queries, keys and values
+--- are linear in what is given, each head attends with its share of their
+--- features, and one more linear layer joins the heads.
+---
+--- Parameters have the names and shapes of PyTorch's layer.
+---
+--- nn.MultiheadAttention{ features, heads, bias = true }
+---@class MultiheadAttention: Module
+---@overload fun(options: table): MultiheadAttention
+local MultiheadAttention = {}
+
+--- Images as tokens: x [N, inputs, H, W] -> [N, T, width], one token for each
+--- patch, row by row; and what its place is, learnt, is added (Dosovitskiy et
+--- al. 2021).
+---
+--- nn.PatchEmbedding{ inputs, width, size = 32, patch = 4 }
+--- size: of the images, patch: of the pieces, which fill them; each a number, or
+--- { height, width }.
+---@class PatchEmbedding: Module
+---@overload fun(options: table): PatchEmbedding
+local PatchEmbedding = {}
+
 --- y = max(x, 0). After a Conv2d or Linear, Sequential computes it with them.
 ---
 --- nn.ReLU{}
@@ -963,12 +1357,34 @@ function Sequential:describe(describe) end
 ---@return table
 function Sequential.rebuild(options, rebuild) end
 
+--- y = x / (1 + e^-x), also called swish.
+---
+--- nn.SiLU{}
+---@class SiLU: Module
+---@overload fun(): SiLU
+local SiLU = {}
+
 --- y = 1 / (1 + e^-x).
 ---
 --- nn.Sigmoid{}
 ---@class Sigmoid: Module
 ---@overload fun(): Sigmoid
 local Sigmoid = {}
+
+--- y = e^x over its sum along a dimension.
+---
+--- nn.Softmax{ dim = -1 }
+--- The last.
+---@class Softmax: Module
+---@overload fun(options: table): Softmax
+local Softmax = {}
+
+--- y = log(1 + e^(beta x)) / beta; x where beta x is above the threshold.
+---
+--- nn.Softplus{ beta = 1, threshold = 20 }
+---@class Softplus: Module
+---@overload fun(options: table): Softplus
+local Softplus = {}
 
 --- Squeeze and excitation (Hu et al. 2018): y = x gate for x [N, C, H, W], one
 --- gate per image and channel, made of the means of all channels:
@@ -1155,9 +1571,246 @@ function models.resnet18(options) end
 ---@return Sequential
 function models.resnet9(options) end
 
---- `moon.optim`: optimisers, each read from its own file when first asked for.
+--- `moon.optim`: optimisers, schedules of their rate, averages of weights; each
+--- read from its own file when first asked for.
 ---@class optim
 local optim = {}
+
+--- Another optimiser from what `describe` gave, or from such a table of your
+--- own: optim.rebuild({ "SGD", lr = 0.1 }, model).
+---@param description table
+---@param model Module  a module, or a list of tensors
+---@return Optimiser
+function optim.rebuild(description, model) end
+
+--- Adam (Kingma and Ba 2015), in the form of PyTorch's:
+---
+---   g = gradient + weight_decay * p
+---   m = beta1 * m + (1 - beta1) * g       s = beta2 * s + (1 - beta2) * g^2
+---   p = p - lr * m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps)
+---
+--- where t counts the steps of this parameter; m, s and t start at zero. With
+--- weights to decay, AdamW is what you want.
+---
+--- optim.Adam{ model, lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class Adam: Optimiser
+---@overload fun(options: table): Adam
+local Adam = {}
+
+--- AdamW (Loshchilov and Hutter 2019): Adam whose weight decay goes past the
+--- moments, in the form of PyTorch's:
+---
+---   p = p * (1 - lr * weight_decay)
+---   m = beta1 * m + (1 - beta1) * g       s = beta2 * s + (1 - beta2) * g^2
+---   p = p - lr * m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps)
+---
+--- where t counts the steps of this parameter; m, s and t start at zero.
+---
+--- optim.AdamW{ model, lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0.01 }
+--- model: a module, or a list of tensors.
+---@class AdamW: Optimiser
+---@overload fun(options: table): AdamW
+local AdamW = {}
+
+--- A moving average of a model's weights (Polyak and Juditsky 1992; Tarvainen
+--- and Valpola 2017), for evaluation:
+---
+---   local ema = optim.EMA{ model, decay = 0.999 }
+---   ... opt:step() ema:update()
+---   local accuracy = ema:swapped(function() return evaluate(model) end)
+---
+--- An update is one op over all averages, all or nothing:
+---
+---   average = average + (1 - decay) * (weight - average)
+---
+--- An average begins as its weight, at the first update that sees it: a model
+--- may gain and lose parameters. So it is in PyTorch's AveragedModel.
+---
+--- optim.EMA{ model, decay = 0.999, buffers = false }
+--- model: a module, or a list of tensors. buffers: floating ones (the
+--- statistics of a batch norm) are averaged, too; else they stay the model's.
+---@class EMA
+---@overload fun(options: table): EMA
+local EMA = {}
+
+--- After a step of the optimiser; enqueues.
+---@return EMA  # self
+function EMA:update() end
+
+--- Weights and averages change places; again: back. What has no average yet
+--- stays. Enqueues.
+---@return EMA  # self
+function EMA:swap() end
+
+--- Calls fn(...) while the model has the averages for weights; back afterwards,
+--- also on error.
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...  # what `fn` returned
+function EMA:swapped(fn, ...) end
+
+--- What a checkpoint needs: the averages under names like "average.2.weight",
+--- the tensors themselves.
+---@return table<string, Tensor>
+function EMA:state() end
+
+--- Takes a table as `state` gives it. Names that the model has not, and other
+--- shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function EMA:load_state(given) end
+
+--- What it is made of, as plain values.
+---@return table
+function EMA:describe() end
+
+--- Whether `value` is one.
+---@param value any
+---@return boolean
+function EMA.is(value) end
+
+--- Lion, "evolved sign momentum" (Chen et al. 2023):
+---
+---   p = p * (1 - lr * weight_decay) - lr * sign(beta1 * m + (1 - beta1) * g)
+---   m = beta2 * m + (1 - beta2) * g       (m starts at zero)
+---
+--- Every element moves by lr: a tenth to a third of AdamW's rate, and three to
+--- ten times its weight decay, are where to begin.
+---
+--- optim.Lion{ model, lr = 1e-4, betas = { 0.9, 0.99 }, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class Lion: Optimiser
+---@overload fun(options: table): Lion
+local Lion = {}
+
+--- Muon, "momentum orthogonalised by Newton-Schulz" (Jordan 2024):
+---
+---   v = momentum * v + g                  (v starts at zero)
+---   u = nesterov and g + momentum * v or v
+---   p = p * (1 - lr * weight_decay) - lr * sqrt(max(1, rows / columns)) * O(u)
+---
+--- where O(u) is near the closest matrix to u whose singular values are all 1.
+--- It is found by a few steps of a polynomial in u, products of matrices alone.
+--- A weight with more than two dimensions (a convolution's) is the matrix of its
+--- first dimension against the others. Parameters with fewer than two dimensions
+--- are stepped by AdamW, with adam_lr, betas, eps and weight_decay; so are those
+--- in a group with adam = true: embeddings, and the last layer, which Jordan
+--- leaves to AdamW:
+---
+---   optim.Muon{ model, lr = 0.02,
+---               groups = { { match = "^head", adam = true } } }
+---
+--- adam_lr moves in proportion to lr.
+---
+--- optim.Muon{ model, lr = 0.02, momentum = 0.95, nesterov = true, steps = 5, weight_decay = 0, adam_lr = 3e-4, betas = { 0.9, 0.95 }, eps = 1e-10 }
+--- model: a module, or a list of tensors. steps: of the polynomial.
+---@class Muon: Optimiser
+---@overload fun(options: table): Muon
+local Muon = {}
+
+--- What optimisers have in common.
+---
+--- A step is one op over all parameters that have a gradient, all or nothing.
+--- Those of a module with a field `apart`, a function(fn, ...) that calls and
+--- returns fn(...), are a step of their own inside it (a seed has one): whether
+--- it fails is none of the others' business, and max_norm clips it by itself.
+--- fn gives the norm of their gradients, whether or not they are clipped.
+--- State belongs to parameters, not to positions: when the model gains or loses
+--- parameters, new ones start without and the others keep theirs.
+---
+--- The options of an optimiser are fields that may be assigned between steps.
+--- All have max_value (if positive, every element of a gradient is first cut to
+--- at most this, either way), max_norm (if positive, all gradients together are
+--- then scaled to at most this norm) and groups, which set options by the name of
+--- the parameter (match, a Lua pattern) or the class of its module (kind,
+--- likewise); decay = false is weight_decay = 0:
+---
+---   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
+---                groups = { { kind = "Norm", decay = false },
+---                           { match = "^head", lr = 1e-2 } } }
+---
+--- Gradients add up until zero_grad: for a step over four batches,
+---
+---   opt:zero_grad()
+---   for _ = 1, 4 do
+---     local x, y = next_batch();
+---     (nn.cross_entropy(model(x), y) / 4):backward()
+---   end
+---   opt:step()
+---
+--- An optimiser of your own is a rule of the core's step with other options, or
+--- others in front of it: look at lion.lua and muon.lua.
+---@class Optimiser
+local Optimiser = {}
+
+--- A class of optimisers. Its definition:
+---
+---   name     as users call it
+---   known    its options with their defaults, beside those that all have
+---   rule     what happens to a parameter, see below
+---   rule_of  function(p, o) -> rule, instead; main: the one that names the op
+---   check    function(op, o), beyond each option by itself
+---   prepare  function(self, frame, n): before a step is submitted
+---
+--- A rule:
+---
+---   name     of the op
+---   code     MOON_STEP_...
+---   states   their names, in the order of the core's
+---   scalars  names of those that are one f64 number
+---   uses     function(o, state): whether it is needed; always, unless given
+---   set      function(rates, o): fills a moon_step_rates
+---
+---@param def table
+---@return table  # class
+function Optimiser.class(def) end
+
+--- An optimiser of a class: options as { model, lr = ..., ... }, where model is
+--- a module or a list of tensors.
+---@param class table  see Optimiser.class
+---@param options table
+---@return Optimiser
+function Optimiser.new(class, options) end
+
+--- One step along the gradients there are; enqueues and returns. Suspends the
+--- task while it is too far ahead of the device.
+---@return Tensor|nil  # norm  of the gradients before clipping, with max_norm
+function Optimiser:step() end
+
+--- Clears the gradients of all parameters: they become nil.
+function Optimiser:zero_grad() end
+
+--- What a checkpoint needs: the parameters' states under names like
+--- "velocity.2.weight" (the tensors themselves), and `lr`.
+---@return table<string, Tensor>
+function Optimiser:state() end
+
+--- Takes a table as `state` gives it. Names of parameters that there are not,
+--- and other shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Optimiser:load_state(given) end
+
+--- What it is made of, as plain values: { "SGD", lr = 0.1, ... }, from which
+--- optim.rebuild makes another one. lr is the first one; how far it has come is
+--- in `state`.
+---@return table
+function Optimiser:describe() end
+
+--- RMSprop (Hinton 2012; centered: Graves 2013), in the form of PyTorch's:
+---
+---   g = gradient + weight_decay * p
+---   s = alpha * s + (1 - alpha) * g^2
+---   m = alpha * m + (1 - alpha) * g                  (centered)
+---   v = momentum * v + g / (sqrt(s - m^2) + eps)     (m = 0 unless centered)
+---   p = p - lr * v
+---
+--- All states start at zero.
+---
+--- optim.RMSprop{ model, lr = 0.01, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false }
+--- model: a module, or a list of tensors.
+---@class RMSprop: Optimiser
+---@overload fun(options: table): RMSprop
+local RMSprop = {}
 
 --- Stochastic gradient descent with momentum (Sutskever et al. 2013, in the
 --- form of PyTorch's SGD):
@@ -1166,54 +1819,130 @@ local optim = {}
 ---   v = momentum * v + g           (v starts at zero)
 ---   p = p - lr * (nesterov and g + momentum * v or v)
 ---
---- A step is one op over all parameters that have a gradient, all or nothing.
---- Those of a module with a field `apart`, a function(fn, ...) that calls and
---- returns fn(...), are a step of their own inside it (a seed has one): whether
---- it fails is none of the others' business, and max_norm clips it by itself.
---- fn gives the norm of their gradients, whether or not they are clipped.
---- Velocities belong to parameters, not to positions: when the model gains or
---- loses parameters, new ones start without and the others keep theirs.
----
---- optim.SGD{ model, lr =, momentum = 0, nesterov = false, weight_decay = 0, max_norm = 0 }
---- model: a module, or a list of tensors. max_norm: if positive, all gradients
---- together are first scaled to at most this norm. The options are fields that
---- may be assigned between steps.
----@class SGD
+--- optim.SGD{ model, lr =, momentum = 0, nesterov = false, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class SGD: Optimiser
 ---@overload fun(options: table): SGD
 local SGD = {}
 
---- One step along the gradients there are; enqueues and returns. Suspends the
---- task while it is too far ahead of the device.
----@return Tensor|nil  # norm of the gradients before clipping, with max_norm
-function SGD:step() end
+--- How an optimiser's rate goes over a run, as shares of its first rate: for
+--- moon.train.fit, or by hand.
+---
+---   local rate = optim.schedule.cosine{ opt, steps = 1000, warmup = 50 }
+---   for x, y in batches do
+---     ...
+---     opt:step()
+---     rate:step()                       -- opt.lr is now that of the next step
+---   end
+---   fit{ model, optim = opt, schedule = { "cosine", warmup = 50 }, ... }
+---
+--- Options that all have: the optimiser (fit gives its own), steps, how many
+--- there are in all (fit knows), and warmup: so many steps the rate rises along
+--- a line, (k + 1) / warmup, before what follows begins. Numbers of steps below
+--- 1 are shares of the run.
+---@class schedule
+local schedule = {}
 
---- Clears the gradients of all parameters: they become nil.
-function SGD:zero_grad() end
+--- optim.schedule.constant{ opt, warmup = 0 }
+--- The first rate.
+---@param options table|nil
+---@return Rate
+function schedule.constant(options) end
 
---- What a checkpoint needs: velocities by the names of their parameters (the
---- tensors themselves) and `lr`.
----@return table<string, Tensor>
-function SGD:state() end
+--- optim.schedule.step{ opt, at = { 300, 600 }, factor = 0.1, warmup = 0 }
+--- The
+--- rate times `factor` at each of these steps; or every = n: at every n-th.
+---@param options table|nil
+---@return Rate
+function schedule.step(options) end
 
---- Takes a table as `state` gives it. Names of parameters that there are not,
---- and other shapes, are an error, and nothing changes then.
----@param given table<string, Tensor>
-function SGD:load_state(given) end
+--- optim.schedule.linear{ opt, steps =, floor = 0, warmup = 0 }
+--- Down along a
+--- line, to `floor` of the first rate.
+---@param options table|nil
+---@return Rate
+function schedule.linear(options) end
+
+--- optim.schedule.cosine{ opt, steps =, floor = 0, warmup = 0 }
+--- Down along
+--- half a cosine (Loshchilov and Hutter 2017), to `floor` of the first rate.
+---@param options table|nil
+---@return Rate
+function schedule.cosine(options) end
+
+--- optim.schedule.one_cycle{ opt, steps =, rise = 0.25, start = 0, floor = 0 }
+--- Up along a line from `start` for the share `rise` of the run, then down
+--- along half a cosine to `floor` (Smith and Topin 2018).
+---@param options table|nil
+---@return Rate
+function schedule.one_cycle(options) end
+
+--- optim.schedule.plateau{ opt, factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, floor = 0, warmup = 0 }
+--- The rate times `factor`, but not below `floor` of the first, once more than
+--- `patience` losses in a row were not below the best by the share `threshold`;
+--- then `cooldown` losses do not count. It is told them: rate:tell(loss), after
+--- an epoch; fit tells it the validation loss. PyTorch's ReduceLROnPlateau.
+---@param options table|nil
+---@return Rate
+function schedule.plateau(options) end
 
 --- `moon.data`: data sets, each reader from its own file when first asked for.
 ---@class data
 local data = {}
 
---- data.csv{ path, label = column, header = nil, separator = "," }
---- Reads tables of numbers as text, one example a line.
+--- data.cifar10{ folder, "train" or "test" }
+--- CIFAR-10 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
+--- 3 x 32 x 32 in [0, 1], in ten classes.
 ---
---- A data set with x f32 [N, columns]; with a label column (its name, or its
---- position from 1) also y i64 [N]. header: whether the first line names the
---- columns; found out unless given. The file is read on the loop thread, in
---- pieces between which other tasks run.
+--- A data set; `classes` names
+--- its labels. The folder is the unpacked archive, or the one that it is in.
+--- Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.cifar10(options) end
+
+--- data.cifar100{ folder, "train" or "test", label = "fine" or "coarse" }
+--- CIFAR-100 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
+--- 3 x 32 x 32 in [0, 1], in 100 classes, or in 20 of five of these.
+---
+--- A
+--- data set. The folder is the unpacked archive, or the one that it is in.
+--- Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.cifar100(options) end
+
+--- data.csv{ path, label = column, types = {}, missing = "error", header = nil, separator = ",", dtype = "f32", empty = { "", "NA", ... } }
+--- Reads tables as text, one example a line, plain or gzip, off the loop thread.
+---
+--- A data set with x [N, columns]; with a label column also y [N].
+---
+--- A column is called by its name, or by its position from 1. Columns are
+--- numbers unless types says otherwise: "bool" (true, yes, 1, ...), "category"
+--- (numbered from 0 as the texts come), a list of texts (a category that is one
+--- of these), "skip". The label is a category, i64: whole numbers are their own
+--- classes; "number" makes y one. missing says what becomes of empty cells:
+--- "error", "nan", "drop" (the row) or a number. header: whether the first row
+--- names the columns; found out unless given.
+---
+--- The data set has `columns`, the names of x's columns, `categories`, the texts
+--- of each by name, which another file can be read with (types =
+--- train.categories), and `classes`, those of the label. Fields in double quotes
+--- may hold separators, lines and doubled quotes. An error names the line.
 ---@param options table
 ---@return Dataset  # dataset
 function data.csv(options) end
+
+--- data.digits{ folder = ... }
+--- The 8x8 digits (Alpaydin and Kaynak 1998; the test part of UCI's optical
+--- recognition of handwritten digits, as scikit-learn has it): 1,797 images,
+--- 1 x 8 x 8 in [0, 1], in ten classes.
+---
+--- A data set. Suspends the task until the
+--- file is read.
+---@param options table|nil
+---@return Dataset  # dataset
+function data.digits(options) end
 
 --- data.fashion_mnist{ "train" or "test", folder = ... }
 --- Fashion-MNIST (Xiao et al. 2017): 60,000 and 10,000 images of clothes,
@@ -1241,6 +1970,78 @@ function data.idx(path) end
 ---@return Dataset  # dataset
 function data.tensors(options) end
 
+--- Images varied at random, as options of `batches` and as functions of tensors
+--- x [B, C, H, W].
+---
+--- Image j of a batch is varied as its place in the epoch tells: `position` + j,
+--- under the key of a generator. So neither the size of a batch nor threads nor
+--- the order in which batches are made change a bit.
+---@class augment
+local augment = {}
+
+--- The steps that options ask for; nil without any.
+---@param options table  by name of a step
+---@param classes integer|nil  how many the labels have
+---@return (fun(x: Tensor, y: Tensor?, at: Tensor): Tensor, Tensor?)[]|nil
+function augment.steps(options, classes) end
+
+--- Turned, sheared, scaled and moved, each at random, about the middle; bilinear
+--- between pixels. rotate and shear in degrees: a number r for [-r, r], or
+--- { from, to }, clockwise; scale { from, to }; translate: up to this share of
+--- height and width, or { height, width }; fill: what lies beyond the edge.
+--- `rng_seed` (with `epoch`) and `position`, the first image's, from 1, say which
+--- random numbers; without a seed the task's generator does.
+---@param x Tensor  [B, C, H, W], f32 or f64
+---@param options table
+---@return Tensor
+function augment.affine(x, options) end
+
+--- Brightness, contrast and saturation by a random factor (a number b for
+--- [1 - b, 1 + b], or { from, to }), hue by random turns (h for [-h, h]), in
+--- random order, as torchvision's ColorJitter. Also rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W] in [0, 1], C 1 or 3
+---@param options table
+---@return Tensor
+function augment.jitter(x, options) end
+
+--- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 }, size a
+--- number or { height, width }, about a random pixel. Also rng_seed, epoch,
+--- position.
+---@param x Tensor  [B, C, H, W]
+---@param options table
+---@return Tensor
+function augment.cutout(x, options) end
+
+--- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang et
+--- al. 2018), and the targets likewise: { alpha, classes }. Class ids become rows
+--- of shares, f32 [B, classes]. Also rng_seed, epoch, position.
+---@param x Tensor  [B, ...]
+---@param y Tensor|nil  i64 [B], or floats [B, ...]
+---@param options table
+---@return Tensor
+---@return Tensor|nil
+function augment.mixup(x, y, options) end
+
+--- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
+---@param x Tensor  [B, C, H, W]
+---@param options table
+---@return Tensor
+function augment.normalise(x, options) end
+
+--- Each image mirrored with probability 1/2. Options: rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
+---@param options table|nil
+---@return Tensor  # f32
+function augment.flip(x, options) end
+
+--- Each image shifted by up to `most` pixels both ways, zeros beyond the edge.
+--- Options: rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
+---@param most integer
+---@param options table|nil
+---@return Tensor  # f32
+function augment.crop(x, most, options) end
+
 --- Where a data set's files are: $MOONSEED_DATA, which may be the folder of
 --- all data sets or of this one, else where Debian's packages put them.
 ---@class folder
@@ -1251,12 +2052,187 @@ local folder = {}
 ---@return string[]
 function folder.places(name) end
 
+--- The path of a file; nil when it is in none of the places.
+---@param places string[]
+---@param name string
+---@return string|nil
+function folder.plain(places, name) end
+
 --- The path of a file of a data set, compressed or not; nil when it is in none
 --- of the places.
 ---@param places string[]
 ---@param file string  its name without ".gz"
 ---@return string|nil
 function folder.find(places, file) end
+
+--- `moon.metrics`: how good a model is, added up on the device and read once;
+--- each from its own file when first asked for.
+---@class metrics
+local metrics = {}
+
+--- Another metric from what `describe` gave, or from such a table of your own:
+--- metrics.rebuild{ "TopK", k = 5 }.
+---@param description table
+---@return Metric
+function metrics.rebuild(description) end
+
+--- The area under the receiver operating characteristic: how often an example
+--- of the class has a larger score than one that is not of it; equal scores
+--- count half (Mann and Whitney 1947). Exact: the scores are kept, on the
+--- device, and sorted when the value is read. With more than two classes it is
+--- the mean over the classes, each against the rest, that have examples of both
+--- kinds.
+---
+--- metrics.AUC{}
+--- Takes scores [N] of class 1, or logits [N, C]; labels from 0.
+---@class AUC: Metric
+---@overload fun(options: table|nil): AUC
+local AUC = {}
+
+--- The share of examples whose largest logit is that of their class.
+---
+--- metrics.Accuracy{}
+--- Takes logits [N, C] or classes i64 [N].
+---@class Accuracy: Metric
+---@overload fun(options: table|nil): Accuracy
+local Accuracy = {}
+
+--- Expected calibration error (Guo et al. 2017): how far the model's
+--- confidence, its largest probability, is from how often it is right. The
+--- examples are put into bins of confidence of equal width, (a, b]; the error
+--- is the mean over examples of their bin's |confidence - accuracy|.
+---
+--- metrics.CalibrationError{ bins = 15 }
+--- Takes logits [N, C].
+---@class CalibrationError: Metric
+---@overload fun(options: table|nil): CalibrationError
+local CalibrationError = {}
+
+--- The confusion matrix: how many examples of each class were taken for each.
+---
+--- metrics.Confusion{ 10 }
+--- Takes logits [N, C] or classes i64 [N]. Its value
+--- is a list of rows: value[1 + true class][1 + predicted class].
+---@class Confusion: Metric
+---@overload fun(options: table): Confusion
+local Confusion = {}
+
+--- The harmonic mean of precision and recall; see scores.lua.
+---
+--- metrics.F1{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class F1: Metric
+---@overload fun(options: table): F1
+local F1 = {}
+
+--- The mean of values, one per example: losses, distances.
+---
+--- metrics.Mean{}
+--- Update(loss, y) takes the mean of a batch with its labels,
+--- or one value per example.
+---@class Mean: Metric
+---@overload fun(options: table|nil): Mean
+local Mean = {}
+
+--- What metrics have in common.
+---
+---   local right = moon.metrics.Accuracy{}
+---   for x, y in valid:batches{ 256 } do right:update(model(x), y) end
+---   print(right:value())
+---
+--- `update` adds up on the device and waits for nothing; `value` is the one
+--- place where a metric is read, and suspends. What was not measured is nil.
+---@class Metric
+local Metric = {}
+
+--- A class of metrics. Its definition:
+---
+---   name     as users call it
+---   names    of the leading options, known: of the named ones
+---   check    function(op, o) or nil
+---   takes_one  x may be one value for the whole batch
+---   begin    function(self, x) -> tensors by name, on x's device, that are
+---            added up in; or lists that grow
+---   add      function(self, sums, x, y): one batch, without gradients
+---   result   function(self, sums): suspends
+---
+---@param def table
+---@return table  # class
+function Metric.class(def) end
+
+--- A metric of a class.
+---@param class table
+---@param options table|nil
+---@return Metric
+function Metric.new(class, options) end
+
+--- Adds a batch: what the model gives, and the true labels, i64 [N]. Enqueues.
+---@param x Tensor  logits [N, C], or what the metric says
+---@param y Tensor
+---@return Metric  # self
+function Metric:update(x, y) end
+
+--- What was measured since the beginning or the last reset; nil before any
+--- update. Suspends until it is there.
+---@return number|table|nil
+function Metric:value() end
+
+--- Begins again.
+---@return Metric  # self
+function Metric:reset() end
+
+--- What it is made of, as plain values: { "TopK", k = 5 }, from which
+--- moon.metrics.rebuild makes another one.
+---@return table
+function Metric:describe() end
+
+--- The predicted classes, i64 [N]: of logits [N, C], or given as they are.
+---@param op string
+---@param x Tensor
+---@return Tensor
+function Metric.predicted(op, x) end
+
+--- Logits [N, C], or an error.
+---@param op string
+---@param x Tensor
+---@param classes integer|nil  how many there must be
+---@return Tensor
+function Metric.logits(op, x, classes) end
+
+--- Zeros to add up in, on x's device.
+---@param x Tensor
+---@param dtype string
+---@param ... integer  the shape
+---@return Tensor
+function Metric.zeros(x, dtype, ...) end
+
+--- The share of what was taken for a class that is of it; see scores.lua.
+---
+--- metrics.Precision{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class Precision: Metric
+---@overload fun(options: table): Precision
+local Precision = {}
+
+--- The share of a class that was taken for it; see scores.lua.
+---
+--- metrics.Recall{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class Recall: Metric
+---@overload fun(options: table): Recall
+local Recall = {}
+
+--- The share of examples whose class is among the k largest logits; of equal
+--- ones the first counts as larger.
+---
+--- metrics.TopK{ 5 }
+--- Takes logits [N, C].
+---@class TopK: Metric
+---@overload fun(options: table): TopK
+local TopK = {}
 
 --- Growth: slots, seeds, and those who decide about them.
 ---
@@ -1346,7 +2322,8 @@ function seed.tournament(options) end
 ---   gates       "strict", "permissive" or a table of thresholds (gate.lua)
 ---   blending    { kind = "add", curve = "cosine", steps = 200,
 ---                 steepness = 10 }
----   incubation  { lr = 0.05, momentum = 0.9, max_norm = 1, through = false }
+---   incubation  { optim = { "SGD", lr = 0.05, momentum = 0.9 },
+---                 max_norm = 1, through = false }; see Incubator.options
 ---   lag         steps from a snapshot to what was decided upon it; one epoch
 ---               unless given. free = true: when the decision comes
 ---   cooldown    steps after a plan in which no other is applied
@@ -1501,6 +2478,10 @@ function Slot:describe(describe) end
 ---@return table
 function Slot.rebuild(options, rebuild) end
 
+--- One line of what it holds: "Slot early: TRAINING conv_light, DORMANT".
+---@return string
+function Slot:headline() end
+
 --- The slot's seeds, by position.
 ---@return Seed[]
 function Slot:seeds() end
@@ -1642,13 +2623,13 @@ function contribution.measure(options) end
 
 --- What a module costs: parameters, their bytes, and FLOPs per image.
 ---
---- The FLOPs are those of its convolutions, linear layers and matrix products
---- in one forward, counted as it runs on a single image: a multiply-add is 2, a
---- bias none, a product with padding as any other. Everything else (norms,
---- activations, pooling, sums) is some per cent of that and is not counted, as
---- is usual; a module of nothing but such has 0.
+--- The FLOPs are those of its convolutions, linear layers, matrix products and
+--- attention in one forward, counted as it runs on a single image: a
+--- multiply-add is 2, a bias none, a product with padding or a mask as any
+--- other. Everything else (norms, activations, pooling, sums) is some per cent
+--- of that and is not counted, as is usual; a module of nothing but such has 0.
 ---
---- To see the calls, the three functions are replaced while a count is open.
+--- To see the calls, these functions are replaced while a count is open.
 --- One that user code took earlier into a local of its own goes unseen.
 ---@class cost
 local cost = {}
@@ -1694,8 +2675,9 @@ function evaluate.measure(garden, data) end
 --- random numbers are as before.
 ---@param model Module
 ---@param data Dataset
+---@param metrics table<string, table>|nil  moon.metrics that are shown every batch, too
 ---@return table  # loss, accuracy
-function evaluate.accuracy(model, data) end
+function evaluate.accuracy(model, data, metrics) end
 
 --- Gates: what has to be measured, and how large, before a seed may advance.
 --- A quantity that was not measured is nil, and its check fails.
@@ -1896,8 +2878,8 @@ function train.import(path) end
 ---   local run = moon.train.resume{ "runs/first", model = build() }
 ---
 --- moon.train.resume(folder), or { folder, model =, optim =, train =, valid =,
---- schedule =, loss =, ... } for what a checkpoint cannot hold: classes,
---- functions and data of your own. Suspends while it reads.
+--- schedule =, loss =, metrics =, ... } for what a checkpoint cannot hold:
+--- classes, functions and data of your own. Suspends while it reads.
 ---@param options string|table
 ---@return Run  # run  that trains on from now
 function train.resume(options) end
@@ -1953,8 +2935,13 @@ function Record:garden(garden) end
 ---@param since number|nil  uv.hrtime() at the start of the step; ops that began before are left out, those of earlier steps that ran since are not
 function Record:streams(step, spans, since) end
 
---- Has everything written, and suspends until it is. Gives up, and says so,
---- when a write fails or nothing moves for `patience`. Again: does nothing.
+--- Suspends until the disk keeps what was recorded so far, through a loss of
+--- power too. Gives up when a write fails or nothing moves for `patience`.
+function Record:sync() end
+
+--- Has everything written, and suspends until the disk keeps it. Gives up, and
+--- says so, when a write fails or nothing moves for `patience`. Again: does
+--- nothing.
 function Record:close() end
 
 --- moon.train.fit: trains a model in the background.
@@ -1965,8 +2952,13 @@ function Record:close() end
 ---
 --- train.fit{ model, optim =, train =, valid =, epochs = 1, ... }
 ---   batch      128; augment: { flip = true, crop = 2 } of data:batches
----   schedule   "constant", "cosine", "one_cycle", or function(part) -> factor
----              of optim.lr; part of the run in [0, 1)
+---   schedule   of optim.lr: a name of optim.schedule, { name, warmup = 100,
+---              ... }, or function(part of the run) -> share of the first rate
+---   accumulate  batches whose gradients a step adds up, weighted by their size
+---   ema        an optim.EMA of the model, moved after every step; without a
+---              garden it is what is validated
+---   metrics    { name = metric }: moon.metrics, or { "TopK", k = 5 }, of
+---              validation; in run.metrics under valid_name
 ---   loss       function(model, x, y) -> loss; cross-entropy unless given
 ---   garden     a seed.Garden of the model
 ---   out        a folder: checkpoints and the record
@@ -2122,6 +3114,44 @@ function Streams:recent(n) end
 ---@field rows table[]  of each module: path ("" for the model), class, depth, shape (of its output; nil if it was not called), parameters, trainable, bytes, flops, output_bytes
 local Summary = {}
 
+--- A rate that moves; optim.schedule makes them.
+---@class Rate
+---@field at integer  steps that were taken
+---@field first number  the optimiser's rate at the beginning
+local Rate = {}
+
+--- Sets the optimiser's rate to that after k steps.
+---@param k integer
+---@return Rate  # self
+function Rate:seek(k) end
+
+--- After an optimiser's step: sets the rate of the next one.
+---@return Rate  # self
+function Rate:step() end
+
+--- Tells a loss, a number; a plateau looks at it, others do not.
+---@param loss number
+---@return Rate  # self
+function Rate:tell(loss) end
+
+--- Whether it goes by the losses that it is told.
+---@return boolean
+function Rate:listens() end
+
+--- What a checkpoint needs: where it is, as tensors.
+---@return table<string, Tensor>
+function Rate:state() end
+
+--- Takes a table as `state` gives it, and sets the optimiser's rate. Other
+--- names are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Rate:load_state(given) end
+
+--- What it is made of, as plain values: { "cosine", warmup = 50 }. Nil for a
+--- function of one's own.
+---@return table|nil
+function Rate:describe() end
+
 --- A data set: examples x with their targets y, counted by `#`.
 ---
 --- It keeps the tensors it was made of (`source_x`, `source_y`) and, once it is
@@ -2195,6 +3225,10 @@ local Seed = {}
 ---@param t table  stage, alpha, kind, blueprint, shape
 ---@param generator userdata  words, as moon_task_generator gives them
 function Seed:carry(t, generator) end
+
+--- "BLENDING conv_light, alpha 0.25".
+---@return string
+function Seed:describe() end
 
 --- The stage, DORMANT without a garden.
 ---@return string
@@ -2303,15 +3337,10 @@ moon.mul = Tensor.mul
 moon.div = Tensor.div
 moon.pow = Tensor.pow
 moon.neg = Tensor.neg
-moon.relu = Tensor.relu
-moon.exp = Tensor.exp
-moon.log = Tensor.log
-moon.sqrt = Tensor.sqrt
-moon.abs = Tensor.abs
-moon.sigmoid = Tensor.sigmoid
-moon.tanh = Tensor.tanh
 moon.matmul = Tensor.matmul
+moon.bmm = Tensor.bmm
 moon.softmax = Tensor.softmax
+moon.log_softmax = Tensor.log_softmax
 moon.to = Tensor.to
 moon.clone = Tensor.clone
 moon.detach = Tensor.detach
@@ -2321,14 +3350,50 @@ moon.fill_ = Tensor.fill_
 moon.add_ = Tensor.add_
 moon.statistics = Tensor.statistics
 moon.grad_stats = Tensor.grad_stats
+moon.abs = Tensor.abs
+moon.sign = Tensor.sign
+moon.floor = Tensor.floor
+moon.ceil = Tensor.ceil
+moon.round = Tensor.round
+moon.clamp = Tensor.clamp
+moon.exp = Tensor.exp
+moon.log = Tensor.log
+moon.sqrt = Tensor.sqrt
+moon.sin = Tensor.sin
+moon.cos = Tensor.cos
+moon.erf = Tensor.erf
+moon.relu = Tensor.relu
+moon.sigmoid = Tensor.sigmoid
+moon.tanh = Tensor.tanh
+moon.silu = Tensor.silu
+moon.gelu = Tensor.gelu
+moon.leaky_relu = Tensor.leaky_relu
+moon.elu = Tensor.elu
+moon.softplus = Tensor.softplus
+moon.isnan = Tensor.isnan
+moon.isinf = Tensor.isinf
+moon.isfinite = Tensor.isfinite
+moon.minimum = Tensor.minimum
+moon.maximum = Tensor.maximum
+moon.where = Tensor.where
+moon.logical_not = Tensor.logical_not
+moon.logical_and = Tensor.logical_and
+moon.logical_or = Tensor.logical_or
+moon.logical_xor = Tensor.logical_xor
+moon.all = Tensor.all
+moon.any = Tensor.any
 moon.argmax = Tensor.argmax
 moon.argmin = Tensor.argmin
+moon.logsumexp = Tensor.logsumexp
 moon.max = Tensor.max
 moon.mean = Tensor.mean
 moon.min = Tensor.min
 moon.norm = Tensor.norm
+moon.prod = Tensor.prod
+moon.std = Tensor.std
 moon.sum = Tensor.sum
 moon.var = Tensor.var
+moon.cumsum = Tensor.cumsum
 moon.reshape = Tensor.reshape
 moon.view = Tensor.view
 moon.shield = Tensor.shield
@@ -2341,6 +3406,7 @@ moon.index_select = Tensor.index_select
 moon.await = Tensor.await
 moon.item = Tensor.item
 moon.totable = Tensor.totable
+moon.map = Tensor.map
 moon.max_pool2d = Tensor.max_pool2d
 moon.global_avg_pool2d = Tensor.global_avg_pool2d
 moon.group_norm = Tensor.group_norm
@@ -2349,22 +3415,37 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.layer_norm = Tensor.layer_norm
+moon.instance_norm = Tensor.instance_norm
 moon.nn = nn
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
 nn.DropPath = DropPath
 nn.Dropout = Dropout
+nn.ELU = ELU
+nn.Embedding = Embedding
 nn.Flatten = Flatten
+nn.GELU = GELU
 nn.GlobalAvgPool2d = GlobalAvgPool2d
 nn.GroupNorm = GroupNorm
 nn.Identity = Identity
+nn.InstanceNorm2d = InstanceNorm2d
+nn.LayerNorm = LayerNorm
+nn.LeakyReLU = LeakyReLU
 nn.Linear = Linear
+nn.LogSoftmax = LogSoftmax
 nn.MaxPool2d = MaxPool2d
+nn.Mean = Mean
 nn.Module = Module
+nn.MultiheadAttention = MultiheadAttention
+nn.PatchEmbedding = PatchEmbedding
 nn.ReLU = ReLU
 nn.Residual = Residual
 nn.Sequential = Sequential
+nn.SiLU = SiLU
 nn.Sigmoid = Sigmoid
+nn.Softmax = Softmax
+nn.Softplus = Softplus
 nn.SqueezeExcite = SqueezeExcite
 nn.Tanh = Tanh
 nn.WeightNorm = WeightNorm
@@ -2372,9 +3453,29 @@ nn.describe = describe
 nn.init = init
 moon.models = models
 moon.optim = optim
+optim.Adam = Adam
+optim.AdamW = AdamW
+optim.EMA = EMA
+optim.Lion = Lion
+optim.Muon = Muon
+optim.Optimiser = Optimiser
+optim.RMSprop = RMSprop
 optim.SGD = SGD
+optim.schedule = schedule
 moon.data = data
+data.augment = augment
 data.folder = folder
+moon.metrics = metrics
+metrics.AUC = AUC
+metrics.Accuracy = Accuracy
+metrics.CalibrationError = CalibrationError
+metrics.Confusion = Confusion
+metrics.F1 = F1
+metrics.Mean = Mean
+metrics.Metric = Metric
+metrics.Precision = Precision
+metrics.Recall = Recall
+metrics.TopK = TopK
 moon.seed = seed
 seed.Garden = Garden
 seed.Governor = Governor

@@ -115,9 +115,9 @@ function make.slots(at)
 end
 
 function make.live(at)
-  return { rounds = 10, higher = "images_per_s$", peers = {
-    named("left alone", ours("live.lua", at.threads, "quiet")),
-    named("lived beside", ours("live.lua", at.threads, "busy")) } }
+  return { rounds = 10, peers = {
+    named("lived beside", ours("live.lua", at.threads, "busy")),
+    named("both left alone", ours("live.lua", at.threads, "quiet")) } }
 end
 
 function make.startup(at)

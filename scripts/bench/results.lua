@@ -1,5 +1,7 @@
 --- Numbers of a benchmark: medians, ranges, the table and the CSV file.
 
+local statistics = require "statistics"
+
 local M = {}
 
 --- The middle of a list and its ends.
@@ -32,6 +34,12 @@ local function cell(list)
                                M.digits(most))
 end
 
+-- Percent, as a mean with its 95% interval.
+local function mean_cell(list)
+  return ("mean %+.2f +- %.2f"):format(statistics.mean(list),
+                                       statistics.half_interval(list))
+end
+
 --- How many times as fast ours is, round by round.
 ---@param ours number[]
 ---@param theirs number[]
@@ -50,7 +58,8 @@ local function is_plain(metric) return metric:find "loss$" or
   metric:find "epochs$" or metric:find "accuracy$" end
 
 --- Prints, for each metric, every peer's median with its range, and how many
---- times as fast (or, of memory, as sparing) the first peer is.
+--- times as fast (or, of memory, as sparing) the first peer is; of
+--- percentages the mean.
 ---@param bench table    { name, higher = pattern of metrics where more is
 ---                      better }
 ---@param result Result
@@ -65,6 +74,7 @@ function M.print(bench, result)
       if list then
         local compared = ours and peer ~= first and not is_plain(metric)
           and "ours is x" .. cell(M.ratios(ours, list, higher)) or ""
+        if metric:find "percent$" then compared = mean_cell(list) end
         print(("  %-36s %-24s %s"):format(peer, cell(list), compared))
       end
     end

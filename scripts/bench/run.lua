@@ -1,7 +1,7 @@
 --- Runs benchmarks: rounds of ours, of bare oneDNN and of PyTorch in turn, on
 -- one machine in one go. Called by scripts/bench/run, which see.
 
-package.path = "scripts/bench/?.lua;" .. package.path
+package.path = "scripts/bench/?.lua;scripts/?.lua;" .. package.path
 local benches = require "benches"
 local figure = require "figure"
 local results = require "results"

@@ -49,6 +49,10 @@ describe("cost.of", function()
     assert.equal(2 * 6 * 4, flops(product, { 1, 6 }))
     local other = Of{ function(_, x) return moon.matmul(x, a) end }
     assert.equal(2 * 6 * 4, flops(other, { 1, 6 }))
+    local pairs_of = Of{ function(_, x) return x:bmm(x:permute(1, 3, 2)) end }
+    assert.equal(2 * 3 * 4 * 3, flops(pairs_of, { 1, 3, 4 }))
+    local attends = Of{ function(_, x) return moon.attention(x, x, x) end }
+    assert.equal(2 * 2 * 3 * 3 * 4, flops(attends, { 1, 3, 4 }))
   end))
 
   it("counts a layer as often as it is called", task(function()

@@ -262,6 +262,21 @@ describe("a session in a terminal", function()
     t:wait "\nno end\nstep"
   end)
 
+  it("keeps what a line shows apart from the prompt of a busy loop", function()
+    local t = session{ rows = 60 }
+    t:enter("task = moon.spawn(function() for i = 1, 1e9 do "
+            .. "local stop = os.clock() + 0.003 io.write('\\rstep ' .. i) "
+            .. "while os.clock() < stop do end moon.yield() end end);")
+    for i = 1, 20 do
+      t:enter(("print('mark %d')"):format(i))
+      t:wait_row(("mark %d"):format(i))
+    end
+    for row in t:all():gmatch "[^\n]+" do
+      assert.is_nil(row:find "^moon> mark", row)
+      assert.is_nil(row:find "^step.*mark", row)
+    end
+  end)
+
   it("tells that a task failed when nobody awaits it", function()
     local t = session()
     t:enter "moon.spawn(function() moon.sleep(1) error 'no luck' end);"

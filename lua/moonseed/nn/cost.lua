@@ -1,12 +1,12 @@
 --- What a module costs: parameters, their bytes, and FLOPs per image.
 --
--- The FLOPs are those of its convolutions, linear layers and matrix products
--- in one forward, counted as it runs on a single image: a multiply-add is 2, a
--- bias none, a product with padding as any other. Everything else (norms,
--- activations, pooling, sums) is some per cent of that and is not counted, as
--- is usual; a module of nothing but such has 0.
+-- The FLOPs are those of its convolutions, linear layers, matrix products and
+-- attention in one forward, counted as it runs on a single image: a
+-- multiply-add is 2, a bias none, a product with padding or a mask as any
+-- other. Everything else (norms, activations, pooling, sums) is some per cent
+-- of that and is not counted, as is usual; a module of nothing but such has 0.
 --
--- To see the calls, the three functions are replaced while a count is open.
+-- To see the calls, these functions are replaced while a count is open.
 -- One that user code took earlier into a local of its own goes unseen.
 
 local check = require "moonseed.check"
@@ -25,9 +25,13 @@ local terms = {
   conv2d = function(_, w) return w:numel() / w:size(1) end,
   linear = function(_, w) return w:size(2) end,
   matmul = function(a) return a:size(-1) end,
+  bmm = function(a) return a:size(-1) end,
+  attention = function(q, k, v)
+    return k:size(-2) * (q:size(-1) / v:size(-1) + 1)
+  end,
 }
 
-local counted = { "conv2d", "linear", "matmul" }
+local counted = { "attention", "bmm", "conv2d", "linear", "matmul" }
 
 local tallies = {}   -- { flops }, by the task that counts
 local open = 0

@@ -94,8 +94,11 @@ local function assign(self, key, value)
   end
 end
 
+-- A class may have a `headline(self)`: what it says of itself besides its name.
 local function describe(self, indent)
-  local lines = { getmetatable(self).class_name }
+  local class = getmetatable(self)
+  local lines = { class.headline and class.headline(self)
+                  or class.class_name }
   for _, name in ipairs(self._names) do
     local value = self._value[name]
     if self._kind[name] == "child" then

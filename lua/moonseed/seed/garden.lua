@@ -116,7 +116,8 @@ end
 ---   gates       "strict", "permissive" or a table of thresholds (gate.lua)
 ---   blending    { kind = "add", curve = "cosine", steps = 200,
 ---                 steepness = 10 }
----   incubation  { lr = 0.05, momentum = 0.9, max_norm = 1, through = false }
+---   incubation  { optim = { "SGD", lr = 0.05, momentum = 0.9 },
+---                 max_norm = 1, through = false }; see Incubator.options
 ---   lag         steps from a snapshot to what was decided upon it; one epoch
 ---               unless given. free = true: when the decision comes
 ---   cooldown    steps after a plan in which no other is applied
@@ -309,6 +310,7 @@ function Garden:epoch(data)
     seed:notice_failure(0)
     let_rest(seed)
   end
+  self.measures:settle()
   local found = evaluation.measure(self, data or self.valid)
   if found.loss then self.valid_losses[#self.valid_losses + 1] = found.loss end
   self.last = found

@@ -5,6 +5,7 @@ local uv = require("moonseed.ffi").uv
 local M = {}
 
 local EVERY_MS = 200
+local COLUMNS = 80  -- of a terminal that does not say
 local CLEAR = "\r\27[K"
 
 -- "1:05"
@@ -54,11 +55,12 @@ function M.start(run)
   local self = {}
   local is_terminal = uv.guess_handle(1) == "tty"
   local timer = is_terminal and uv.new_timer()
+  local terminal = is_terminal and uv.new_tty(1, false)
   if timer then
     timer:start(EVERY_MS, EVERY_MS, function()
       if run.state ~= "running" then return end
-      local width = tonumber(os.getenv "COLUMNS") or 79
-      io.write(CLEAR, M.line(run):sub(1, width))
+      local columns = terminal:get_winsize() or COLUMNS
+      io.write(CLEAR, M.line(run):sub(1, columns - 1))
       io.flush()
     end)
     timer:unref()
@@ -70,6 +72,7 @@ function M.start(run)
   function self.stop()
     if not timer then return end
     timer:close()
+    terminal:close()
     timer = nil
     io.write(CLEAR)
     io.flush()

@@ -82,10 +82,12 @@ local function what_of(event)
 end
 
 local bad = { failed = true, rolled_back = true, policy_failed = true,
+              policy_overdue = true, checkpoint_failed = true,
               not_rolled_back = true, dropped = true, write_failed = true,
               error = true }
 local warn = { plan_rejected = true, policy_rejected = true,
-               policy_silent = true, reload_failed = true }
+               policy_silent = true, policy_deleted = true,
+               reload_failed = true }
 
 local function clock(seconds)
   if type(seconds) ~= "number" then return "" end
