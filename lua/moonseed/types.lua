@@ -1301,8 +1301,8 @@ local MultiheadAttention = {}
 --- al. 2021).
 ---
 --- nn.PatchEmbedding{ inputs, width, size = 32, patch = 4 }
---- size: of the images, patch: of the pieces, which fill them; each a number, or
---- { height, width }.
+--- size: of the images, patch: of the pieces, which fill them; each a number,
+--- or { height, width }.
 ---@class PatchEmbedding: Module
 ---@overload fun(options: table): PatchEmbedding
 local PatchEmbedding = {}
@@ -1570,6 +1570,18 @@ function models.resnet18(options) end
 ---@param options table
 ---@return Sequential
 function models.resnet9(options) end
+
+--- models.vit{ classes, inputs = 3, size = 32, patch = 4, width = 192, depth = 6, heads = 3, drop_path = 0 }
+--- A small vision transformer (Dosovitskiy et al. 2021), with the mean of all
+--- tokens instead of a class token (Beyer et al. 2022): images
+--- [N, inputs, size, size] -> [N, classes].
+---
+--- inputs: channels of the images; patch: the side of those that become a
+--- token, of width features; drop_path: of the last block, the first has 0
+--- (Touvron et al. 2021). 2,693,194 parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.vit(options) end
 
 --- `moon.optim`: optimisers, schedules of their rate, averages of weights; each
 --- read from its own file when first asked for.

@@ -12,8 +12,8 @@ local PatchEmbedding = Module:extend("PatchEmbedding")
 local known = { size = check.required, patch = check.required }
 
 --- nn.PatchEmbedding{ inputs, width, size = 32, patch = 4 }
---- size: of the images, patch: of the pieces, which fill them; each a number, or
---- { height, width }.
+--- size: of the images, patch: of the pieces, which fill them; each a number,
+--- or { height, width }.
 ---@param options table
 function PatchEmbedding:init(options)
   local op = "PatchEmbedding"
