@@ -1131,6 +1131,14 @@ local LogSoftmax = {}
 ---@overload fun(options: table): MaxPool2d
 local MaxPool2d = {}
 
+--- The mean over a dimension, or several: of tokens [N, T, C] over 2 -> [N, C].
+---
+--- nn.Mean{ dim, keepdim = false }
+--- dim: a number, or a list of them.
+---@class Mean: Module
+---@overload fun(options: table): Mean
+local Mean = {}
+
 --- Modules: parameters, buffers and child modules under names, and a forward.
 ---
 --- A module of your own is a subclass:
@@ -1288,6 +1296,17 @@ function Module:to(target) end
 ---@class MultiheadAttention: Module
 ---@overload fun(options: table): MultiheadAttention
 local MultiheadAttention = {}
+
+--- Images as tokens: x [N, inputs, H, W] -> [N, T, width], one token for each
+--- patch, row by row; and what its place is, learnt, is added (Dosovitskiy et
+--- al. 2021).
+---
+--- nn.PatchEmbedding{ inputs, width, size = 32, patch = 4 }
+--- size: of the images, patch: of the pieces, which fill them; each a number,
+--- or { height, width }.
+---@class PatchEmbedding: Module
+---@overload fun(options: table): PatchEmbedding
+local PatchEmbedding = {}
 
 --- y = max(x, 0). After a Conv2d or Linear, Sequential computes it with them.
 ---
@@ -1552,6 +1571,18 @@ function models.resnet18(options) end
 ---@param options table
 ---@return Sequential
 function models.resnet9(options) end
+
+--- models.vit{ classes, inputs = 3, size = 32, patch = 4, width = 192, depth = 6, heads = 3, drop_path = 0 }
+--- A small vision transformer (Dosovitskiy et al. 2021), with the mean of all
+--- tokens instead of a class token (Beyer et al. 2022): images
+--- [N, inputs, size, size] -> [N, classes].
+---
+--- inputs: channels of the images; patch: the side of those that become a
+--- token, of width features; drop_path: of the last block, the first has 0
+--- (Touvron et al. 2021). 2,693,194 parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.vit(options) end
 
 --- `moon.optim`: optimisers, schedules of their rate, averages of weights; each
 --- read from its own file when first asked for.
@@ -3423,8 +3454,10 @@ nn.LeakyReLU = LeakyReLU
 nn.Linear = Linear
 nn.LogSoftmax = LogSoftmax
 nn.MaxPool2d = MaxPool2d
+nn.Mean = Mean
 nn.Module = Module
 nn.MultiheadAttention = MultiheadAttention
+nn.PatchEmbedding = PatchEmbedding
 nn.ReLU = ReLU
 nn.Residual = Residual
 nn.Sequential = Sequential
