@@ -333,6 +333,25 @@ function moon.attention(q, k, v, options) end
 ---@return Tensor
 function moon.embedding(index, weight, options) end
 
+--- The options of avg_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; count_padding (true): padding counts, as zeros
+---@return userdata  # moon_avg_pool2d_params
+function moon.avg_pool2d_params(options) end
+
+--- The options of conv_transpose2d as the core takes them.
+---@param options table|nil  stride, padding, output_padding, dilation (a number, or { height, width }), groups
+---@return userdata  # moon_conv_transpose2d_params
+function moon.conv_transpose2d_params(options) end
+
+--- Transposed convolution, the gradient of conv2d as a function:
+--- x [N, C, H, W], w [C, K / groups, kH, kW], b [K] or nil -> [N, K, oH, oW].
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param options table|Tensor|nil  see conv_transpose2d_params
+---@return Tensor
+function moon.conv_transpose2d(x, w, b, options) end
+
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
 ---@param name string  the module's name, or its file
@@ -786,6 +805,29 @@ function Tensor:permute(...) end
 ---@return Tensor  # shares the memory
 function Tensor:t() end
 
+--- Two dimensions exchanged.
+---@param a integer
+---@param b integer
+---@return Tensor  # shares the memory
+function Tensor:transpose(a, b) end
+
+--- A new dimension of size 1.
+---@param dim integer  where it is afterwards
+---@return Tensor  # shares the memory
+function Tensor:unsqueeze(dim) end
+
+--- Without dimensions of size 1: all of them, or one, which stays if it has
+--- another size.
+---@param dim integer|nil
+---@return Tensor  # shares the memory
+function Tensor:squeeze(dim) end
+
+--- A run of dimensions as one; copies when it must.
+---@param first integer|nil  1 unless given
+---@param last integer|nil  the last unless given
+---@return Tensor
+function Tensor:flatten(first, last) end
+
 --- `length` positions along `dim` from `start` on.
 ---@param dim integer
 ---@param start integer
@@ -798,6 +840,24 @@ function Tensor:narrow(dim, start, length) end
 ---@param position integer
 ---@return Tensor  # shares the memory
 function Tensor:select(dim, position) end
+
+--- Views of parts along a dimension (the first unless given).
+---@param size integer|integer[]  of each but the last, which has what is left; or of each
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:split(size, dim) end
+
+--- Views of at most `n` parts of one size, but for a smaller last one.
+---@param n integer
+---@param dim integer|nil  the first unless given
+---@return Tensor[]  # they share the memory
+function Tensor:chunk(n, dim) end
+
+--- Views of all positions along a dimension (the first unless given), without
+--- it.
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:unbind(dim) end
 
 --- The parts along `dim` that an i64 [n] tensor names.
 ---@param dim integer
@@ -883,6 +943,31 @@ function Tensor:keep() end
 --- from here on.
 function Tensor:dispose() end
 
+--- Some dimensions backwards.
+---@param ... integer|integer[]  dimensions, or one list of them
+---@return Tensor  # a copy
+function Tensor:flip(...) end
+
+--- Elements move on by `shifts` places along `dims`; those that leave at the
+--- end come in at the front.
+---@param shifts integer|integer[]
+---@param dims integer|integer[]|nil  as many; nil: along the flattened tensor
+---@return Tensor  # a copy
+function Tensor:roll(shifts, dims) end
+
+--- Each of the last dimensions repeated as a whole: PyTorch's `repeat`, a word
+--- that Lua keeps for itself, and NumPy's `tile`.
+---@param ... integer|integer[]  how often; more than x has: new ones in front
+---@return Tensor  # a copy
+function Tensor:tile(...) end
+
+--- Places before and behind the last dimensions, height before width:
+--- x:pad({ { top, bottom }, { left, right } }).
+---@param pairs_of integer[][]  a pair { before, behind } for each of the last dimensions; less than 0 crops (constant alone)
+---@param options table|nil  mode: "constant" (unless given), "reflect", "replicate" or "circular"; value (0), for constant
+---@return Tensor  # a copy
+function Tensor:pad(pairs_of, options) end
+
 --- Normalises each run of x's last dimensions to mean 0 and variance 1, then
 --- scales by weight and shifts by bias (Ba et al. 2016).
 ---@param shape integer|integer[]  of the dimensions that are normalised
@@ -898,6 +983,17 @@ function Tensor:layer_norm(shape, weight, bias, options) end
 ---@param options table|nil  eps (1e-5)
 ---@return Tensor  # of the same shape
 function Tensor:instance_norm(weight, bias, options) end
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param options table|Tensor|integer  see avg_pool2d_params; a number is the kernel
+---@return Tensor
+function Tensor:avg_pool2d(options) end
+
+--- Means of windows that cover x, so many that the output has the size asked
+--- for: x [N, C, H, W] -> [N, C, size].
+---@param size integer|integer[]  height and width, or { height, width }
+---@return Tensor
+function Tensor:adaptive_avg_pool2d(size) end
 
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
@@ -993,6 +1089,23 @@ function nn.nll(logs, labels, options) end
 ---@return Tensor
 function nn.smooth_l1(input, target, options) end
 
+--- Means of windows that cover x, whatever its size: x [N, C, H, W]
+--- -> [N, C, size].
+---
+--- nn.AdaptiveAvgPool2d{ size }
+--- size: a number, or { height, width }.
+---@class AdaptiveAvgPool2d: Module
+---@overload fun(options: table): AdaptiveAvgPool2d
+local AdaptiveAvgPool2d = {}
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---
+--- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, count_padding = true }
+--- kernel, stride, padding: a number, or { height, width }.
+---@class AvgPool2d: Module
+---@overload fun(options: table): AvgPool2d
+local AvgPool2d = {}
+
 --- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
 --- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In
 --- training by the batch's statistics, which also move the running ones; in
@@ -1013,6 +1126,15 @@ local BatchNorm2d = {}
 ---@class Conv2d: Module
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
+
+--- Transposed convolution: x [N, C, H, W], weight [C, K / groups, kH, kW],
+--- bias [K] -> [N, K, oH, oW].
+---
+--- nn.ConvTranspose2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, output_padding = 0, dilation = 1, groups = 1, bias = true }
+--- kernel, stride, paddings, dilation: a number, or { height, width }.
+---@class ConvTranspose2d: Module
+---@overload fun(options: table): ConvTranspose2d
+local ConvTranspose2d = {}
 
 --- In training, zeroes all of an image's values with probability p and scales
 --- the others' by 1 / (1 - p); in evaluation, the identity. As the last layer
@@ -3419,8 +3541,15 @@ moon.shield = Tensor.shield
 moon.expand = Tensor.expand
 moon.permute = Tensor.permute
 moon.t = Tensor.t
+moon.transpose = Tensor.transpose
+moon.unsqueeze = Tensor.unsqueeze
+moon.squeeze = Tensor.squeeze
+moon.flatten = Tensor.flatten
 moon.narrow = Tensor.narrow
 moon.select = Tensor.select
+moon.split = Tensor.split
+moon.chunk = Tensor.chunk
+moon.unbind = Tensor.unbind
 moon.index_select = Tensor.index_select
 moon.await = Tensor.await
 moon.item = Tensor.item
@@ -3434,11 +3563,20 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.flip = Tensor.flip
+moon.roll = Tensor.roll
+moon.tile = Tensor.tile
+moon.pad = Tensor.pad
 moon.layer_norm = Tensor.layer_norm
 moon.instance_norm = Tensor.instance_norm
+moon.avg_pool2d = Tensor.avg_pool2d
+moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
 moon.nn = nn
+nn.AdaptiveAvgPool2d = AdaptiveAvgPool2d
+nn.AvgPool2d = AvgPool2d
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
+nn.ConvTranspose2d = ConvTranspose2d
 nn.DropPath = DropPath
 nn.Dropout = Dropout
 nn.ELU = ELU

@@ -13,6 +13,7 @@ tensor. case.py says how inputs are generated.
 import os
 import textwrap
 
+import arrange
 import layers
 import products as many_products
 import torch
@@ -371,7 +372,8 @@ def optimisers():
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
                     shapes, copies, optimisers, functions, losses, modules,
-                    *many_products.sections(), *layers.sections()):
+                    *many_products.sections(), *layers.sections(),
+                    *arrange.sections()):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "
