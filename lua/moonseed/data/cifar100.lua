@@ -5,6 +5,7 @@ local cifar = require "moonseed.data.cifar"
 
 local set = {
   op = "cifar100", inside = "cifar-100-binary",
+  names = { y = "fine_label_names.txt", coarse = "coarse_label_names.txt" },
   parts = { test = { "test.bin" }, train = { "train.bin" } },
 }
 local columns = { fine = "y", coarse = "coarse" }

@@ -146,9 +146,8 @@ return function(options)
                                      keep)
   local x = tensors.x
   local columns, categories = describe(job, x:size(2))
-  return dataset.new{
-    source_x = x, source_y = tensors.y, n = x:size(1), columns = columns,
-    categories = categories, classes = categories_of(job, -1),
-    origin = { "csv", o },
-  }
+  return dataset.of(x, tensors.y, {
+    columns = columns, categories = categories,
+    classes = categories_of(job, -1), origin = { "csv", o },
+  })
 end
