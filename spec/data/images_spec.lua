@@ -98,8 +98,8 @@ describe("moon.data.images", function()
     local batches = data:batches{ 1 }
     assert.is_true(moon.is_tensor((batches():await())))
     local bad = batches()
-    assert.error_matches(function() bad:await() end, "pictures: .*a/2.png: png: "
-                         .. "IDAT: incorrect data check")
+    assert.error_matches(function() bad:await() end,
+                         "pictures: .*a/2.png: png: IDAT: incorrect data check")
     batches():await()
     os.remove(root .. "/a/3.png")
     assert.error_matches(function() data:get(3):await() end,

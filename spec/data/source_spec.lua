@@ -1,5 +1,5 @@
--- Data sets that are not tensors: made by functions, mapped, joined, cached; and
--- weights.
+-- Data sets that are not tensors: made by functions, mapped, joined, cached;
+-- and weights.
 local task = require "support.task"
 local moon = require "moonseed"
 
@@ -103,7 +103,9 @@ describe("a data set made by a function", function()
       local data = moon.data.from{ 3, fn, y = y }
       assert.error_matches(function() whole(data, { 2 }) end, text, 1, true)
     end
-    fails("from: example 2 is nil", function(i) return i ~= 2 and i or nil, 1 end)
+    fails("from: example 2 is nil", function(i)
+      return i ~= 2 and i or nil, 1
+    end)
     fails("from: example 3 has no target", function(i)
       return i, i < 3 and 1 or nil
     end)

@@ -45,7 +45,8 @@ function M.read(set, o, label)
     local columns = file.read(path, set.op)
     x[i], y[i] = columns.x, columns[label]
   end
-  return dataset.of(#x == 1 and x[1] or moon.cat(x, 1), moon.cat(y, 1):to "i64", {
+  local all = #x == 1 and x[1] or moon.cat(x, 1)
+  return dataset.of(all, moon.cat(y, 1):to "i64", {
     classes = set.classes or names_in(places, set.names[label]),
     origin = { set.op, { o.folder, o.part, label = o.label } },
   })

@@ -10,8 +10,8 @@ local set = {
 }
 local columns = { fine = "y", coarse = "coarse" }
 
---- moon.data.cifar100{ folder, "train" or "test", label = "fine" or "coarse" }: a
---- data set. The folder is the unpacked archive, or the one that it is in.
+--- moon.data.cifar100{ folder, "train" or "test", label = "fine" or "coarse" }:
+--- a data set. The folder is the unpacked archive, or the one that it is in.
 --- Suspends the task until the files are open.
 ---@param options table
 ---@return userdata dataset

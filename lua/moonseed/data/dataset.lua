@@ -1,7 +1,7 @@
 --- A data set: examples x with their targets y, counted by `#`.
 --
--- It has a source, which it shares with its parts, and, once it is a part, which
--- of the source's rows are its own (`index`, i64, from 0).
+-- It has a source, which it shares with its parts, and, once it is a part,
+-- which of the source's rows are its own (`index`, i64, from 0).
 --
 -- Lua 5.1 has no `#` for tables, so a data set is a userdata.
 local batches = require "moonseed.data.batches"
@@ -137,9 +137,9 @@ function Dataset:split(options)
     part(self, rows.slice(order, rest, n))
 end
 
---- What fn(x, y) makes of every batch, with as many examples: x [B, ...] as users
---- see it, y [B, ...] or nil. It may use any op and draw random numbers, which the
---- epoch tells; flip, crop and the like come after it.
+--- What fn(x, y) makes of every batch, with as many examples: x [B, ...] as
+--- users see it, y [B, ...] or nil. It may use any op and draw random numbers,
+--- which the epoch tells; flip, crop and the like come after it.
 ---@param fn fun(x: userdata, y: userdata?): userdata, userdata?
 ---@return userdata dataset
 function Dataset:map(fn)

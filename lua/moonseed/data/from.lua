@@ -5,11 +5,12 @@ local Made = require "moonseed.data.source.made"
 
 local targets = { f32 = "f32", f64 = "f64", i64 = "i64", none = false }
 
---- moon.data.from{ n, fn, y = "i64", classes = nil }: n examples; fn(i), from 1,
---- gives x and y of one. x is a tensor, or a number or table that becomes one; y a
---- tensor, or a number of dtype y: "i64" (class ids), "f32", "f64"; "none" where
---- there are no targets. fn is called when a batch is made, may wait, and draws
---- random numbers that the epoch tells; `cache` calls it once for each example.
+--- moon.data.from{ n, fn, y = "i64", classes = nil }: `n` examples; fn(i), from
+--- 1, gives x and y of one. x is a tensor, or a number or table that becomes
+--- one; y a tensor, or a number of dtype y: "i64" (class ids), "f32", "f64";
+--- "none" where there are no targets. fn is called when a batch is made, may
+--- wait, and draws random numbers that the epoch tells; `cache` calls it once
+--- for each example.
 ---@param options table
 ---@return userdata dataset
 return function(options)

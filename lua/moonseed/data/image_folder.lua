@@ -58,17 +58,17 @@ local function label(o, classes, files)
   return paths, labels
 end
 
---- moon.data.images{ folder, size =, channels = 3, fit = "stretch",
---- classes = nil }: a data set of the pictures (PNG, JPEG) in the folders of a
---- folder, at any depth; each folder is a class, in the order of their names, or
---- of `classes`. Pictures that lie in the folder itself are a data set only where
+--- moon.data.images{ folder, size =, channels = 3, fit = "stretch", classes =
+--- nil }: a data set of the pictures (PNG, JPEG) in the folders of a folder, at
+--- any depth; each folder is a class, in the order of their names, or of
+--- `classes`. Pictures that lie in the folder itself are a data set only where
 --- it has no folders, and then without targets.
 ---
 --- size: a number or { height, width }; fit: "stretch", or "cover", the largest
 --- middle part of these proportions; channels: 3, or 1 for luma. Pictures are
---- decoded by the workers when a batch is made; `cache` keeps them in memory, in
---- u8. One that cannot be read is named in the error of its batch. Suspends the
---- task until the folders are listed.
+--- decoded by the workers when a batch is made; `cache` keeps them in memory,
+--- in u8. One that cannot be read is named in the error of its batch. Suspends
+--- the task until the folders are listed.
 ---@param options table
 ---@return userdata dataset
 return function(options)

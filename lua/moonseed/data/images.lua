@@ -30,8 +30,8 @@ local plain = ffi.new "moon_batch_params"
 --- Images out of a set, mirrored and shifted; other things are picked.
 ---@param x userdata      [N, ...]
 ---@param index userdata  i64 [B], rows of x
----@param vary? table     params, moon_batch_params; position, of the first in the
----                       epoch, from 0
+---@param vary? table     params, moon_batch_params; position, of the first in
+---                       the epoch, from 0
 ---@return userdata [B, ...]
 function M.pick(x, index, vary)
   if not M.are(x) then

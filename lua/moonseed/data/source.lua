@@ -9,7 +9,8 @@
 --   targets(pick)    y alone
 --   check(params)    raises where it is known that images cannot be varied so
 --
--- Parts of a data set share its source. Only `raw` need be defined; it may wait.
+-- Parts of a data set share its source. Only `raw` need be defined; it may
+-- wait.
 local images = require "moonseed.data.images"
 
 local M = {}

@@ -34,6 +34,10 @@ local function sort_rows(self, list)
   return groups
 end
 
+--- The examples of these rows, as they are kept.
+---@param pick table
+---@return userdata x
+---@return userdata? y
 function Joined:raw(pick)
   local groups = sort_rows(self, rows.list(pick))
   local xs, ys, place, k = {}, {}, {}, 0

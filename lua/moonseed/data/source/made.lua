@@ -30,6 +30,10 @@ local function check_target(self, i, y)
              or '; say y = "none" where there are none')
 end
 
+--- The examples of these rows, as they are kept.
+---@param pick table
+---@return userdata x
+---@return userdata? y
 function Made:raw(pick)
   local xs, ys = {}, {}
   for k, row in ipairs(rows.list(pick)) do

@@ -15,6 +15,10 @@ function Mapped.new(from, fn)
                         labelled = from.labelled }, Mapped)
 end
 
+--- The examples of these rows, as they are kept.
+---@param pick table
+---@return userdata x
+---@return userdata? y
 function Mapped:raw(pick)
   local x, y = self.fn(rows.read(self.from, pick))
   if not moon.is_tensor(x) or (y ~= nil and not moon.is_tensor(y)) then

@@ -19,12 +19,19 @@ function Pictures.new(paths, labels, params)
   }, Pictures)
 end
 
+--- The examples of these rows, as they are kept.
+---@param pick table
+---@return userdata x
+---@return userdata? y
 function Pictures:raw(pick)
   local paths = {}
   for i, row in ipairs(rows.list(pick)) do paths[i] = self.paths[row + 1] end
   return decode.files(paths, self.params), self:targets(pick)
 end
 
+--- Their targets alone.
+---@param pick table
+---@return userdata?
 function Pictures:targets(pick)
   if not self.labels then return nil end
   local labels = {}

@@ -16,18 +16,32 @@ function Tensors.new(x, y)
                         shape = table.concat(shape, "x", 2) }, Tensors)
 end
 
+--- The examples of these rows, as they are kept.
+---@param pick table
+---@return userdata x
+---@return userdata? y
 function Tensors:raw(pick)
   return self.x:index_select(1, rows.tensor(pick)), self:targets(pick)
 end
 
+--- The same, images in f32, varied while they are picked.
+---@param pick table
+---@param vary? table  see images.lua
+---@return userdata x
+---@return userdata? y
 function Tensors:read(pick, vary)
   return images.pick(self.x, rows.tensor(pick), vary), self:targets(pick)
 end
 
+--- Their targets alone.
+---@param pick table
+---@return userdata?
 function Tensors:targets(pick)
   return self.y and self.y:index_select(1, rows.tensor(pick))
 end
 
+--- Raises unless x are images, where images are to be varied.
+---@param params userdata moon_batch_params
 function Tensors:check(params) images.check(self.x, params) end
 
 return Tensors
