@@ -543,8 +543,8 @@ int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
                       int64_t position, const moon_batch_params *p,
                       moon_tensor **out);
 
-/* Images varied at random, x f32 or f64 -> its shape: image j as its place in the
- * epoch, position + j, says under this key. No gradient. */
+/* Images varied at random, x f32 or f64 -> its shape: image j as its place in
+ * the epoch, position + j, says under this key. No gradient. */
 typedef struct moon_place { uint64_t key; int64_t position; } moon_place;
 typedef struct moon_affine_params {  /* ranges: from, to */
   double rotate[2], shear[2];  /* degrees: clockwise; along rows */
@@ -597,10 +597,10 @@ int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- files ------------------------------------------------------------ */
 /* Reads off the loop thread. The format is told by content: safetensors, idx
- * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then refuse
- * others, cifar10, cifar100. Of a folder "pictures" gives names alone: "a/" of
- * each folder in it, "a/b.png" of each picture below. `ticket` arrives when the
- * job is done. */
+ * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then
+ * refuse others, cifar10, cifar100. Of a folder "pictures" gives names alone:
+ * "a/" of each folder in it, "a/b.png" of each picture below. `ticket` arrives
+ * when the job is done. */
 int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
                    double ticket, moon_job **out);
 int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */
@@ -608,8 +608,8 @@ int moon_job_count(const moon_job *job);
 const char *moon_job_name(const moon_job *job, int i);
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
 void moon_job_release(moon_job *job);
-/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and, with
- * a label, "y" [rows]. Errors name the line. */
+/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and,
+ * with a label, "y" [rows]. Errors name the line. */
 enum { MOON_CSV_NUMBER, MOON_CSV_BOOL, MOON_CSV_CATEGORY, MOON_CSV_SKIP };
 typedef struct moon_csv_rule {  /* what a column is; without one, numbers */
   const char *name;             /* NULL: by position */
@@ -630,9 +630,11 @@ typedef struct moon_csv_params {
 } moon_csv_params;
 int moon_csv_read(moon_ctx *ctx, const char *path, const moon_csv_params *p,
                   double ticket, moon_job **out);
-/* Of a job that is done: the name of x's column i, NULL past the last or without
- * a header; the k-th text of its categories (-1: the label's). */
+/* Of a job that is done: the name of x's column i, NULL past the last or
+ * without a header; its place in the file, from 0, or -1; the k-th text of its
+ * categories (-1: the label's). */
 const char *moon_csv_column(const moon_job *job, int i);
+int moon_csv_position(const moon_job *job, int i);
 const char *moon_csv_category(const moon_job *job, int i, int k);
 /* Pictures of any size, PNG or JPEG, as u8 [n, channels, size], channels-last;
  * 1 channel or 3. STRETCH: all of each; COVER: the largest middle part that has

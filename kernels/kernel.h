@@ -102,7 +102,7 @@ typedef struct moon_operand {
  * store         [x[n]]             params.store; an x that failed is an error
  * save          n tensors, y[]     params.save (core/file/save.c; io thread)
  * load          y                  params.save (core/file/load.c; io thread)
- * fetch         y[]                params.save (core/file/pictures.c; io thread)
+ * fetch         y[]                params.save (core/file/pictures.c; io)
  * decode        t[], y             params.save (core/file/pictures.c)
  *
  * In step every entry has `each` operands (data NULL where one is absent).

@@ -173,7 +173,7 @@ function M.randperm(n)
   return call(C.moon_randperm, check.count("randperm", "n", n), out)
 end
 
---- n rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Rows drawn with replacement, each as often as its weight says; i64, from 0.
 --- Weights are finite and not negative; they need not sum to 1.
 ---@param weights userdata  the tensor [N], f32 or f64
 ---@param n integer

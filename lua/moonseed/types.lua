@@ -65,7 +65,7 @@ function moon.randint(low, high, ...) end
 ---@return Tensor  # the tensor [n]
 function moon.randperm(n) end
 
---- n rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Rows drawn with replacement, each as often as its weight says; i64, from 0.
 --- Weights are finite and not negative; they need not sum to 1.
 ---@param weights Tensor  the tensor [N], f32 or f64
 ---@param n integer
@@ -239,18 +239,19 @@ function moon.streams(device) end
 ---@return any ...  # what `fn` returned
 function moon.tidy(fn) end
 
---- Writes tensors by name, in the order of their names, or (npy) one tensor, and
---- waits until the file is there. Until then there is the old file or none.
+--- Writes tensors by name, in the order of their names, or (npy) one tensor,
+--- and waits until the file is there. Until then there is the old file or none.
 ---@param path string
 ---@param tensors table<string, Tensor>|Tensor
 ---@param options table|nil  format: "safetensors", "npy" or "npz", else by extension
 ---@return integer  # bytes written
 function moon.save(path, tensors, options) end
 
---- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or jpeg
---- the one that is there, a picture as u8 [C, H, W]. A safetensors file that was altered since moon.save wrote it
---- is an error: it states its checksum. Of npy, arrays in Fortran's order become
---- views; i1, i2 and u2 become i32, u4 i64, f2 f32.
+--- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or
+--- jpeg the one that is there, a picture as u8 [C, H, W]. A safetensors file
+--- that was altered since moon.save wrote it is an error: it states its
+--- checksum. Of npy, arrays in Fortran's order become views; i1, i2 and u2
+--- become i32, u4 i64, f2 f32.
 ---@param path string
 ---@param options table|nil  format: "safetensors", "npy", "npz", "idx", "png" or "jpeg", else by extension
 ---@return table<string, Tensor>|Tensor  # by name, or the one
@@ -2040,15 +2041,15 @@ function data.cifar10(options) end
 --- CIFAR-100 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
 --- 3 x 32 x 32 in [0, 1], in 100 classes, or in 20 of five of these.
 ---
---- A
---- data set. The folder is the unpacked archive, or the one that it is in.
+--- A data set. The folder is the unpacked archive, or the one that it is in.
 --- Suspends the task until the files are open.
 ---@param options table
 ---@return Dataset  # dataset
 function data.cifar100(options) end
 
 --- data.csv{ path, label = column, types = {}, missing = "error", header = nil, separator = ",", dtype = "f32", empty = { "", "NA", ... } }
---- Reads tables as text, one example a line, plain or gzip, off the loop thread.
+--- Reads tables as text, one example a line, plain or gzip, off the loop
+--- thread.
 ---
 --- A data set with x [N, columns]; with a label column also y [N].
 ---
@@ -2060,10 +2061,11 @@ function data.cifar100(options) end
 --- "error", "nan", "drop" (the row) or a number. header: whether the first row
 --- names the columns; found out unless given.
 ---
---- The data set has `columns`, the names of x's columns, `categories`, the texts
---- of each by name, which another file can be read with (types =
---- train.categories), and `classes`, those of the label. Fields in double quotes
---- may hold separators, lines and doubled quotes. An error names the line.
+--- The data set has `columns`, the names of x's columns, `categories`, the
+--- texts of each by name or position, which another file can be read with
+--- (types = train.categories), and `classes`, those of the label. Fields in
+--- double quotes may hold separators, lines and doubled quotes. An error names
+--- the line.
 ---@param options table
 ---@return Dataset  # dataset
 function data.csv(options) end
@@ -2089,6 +2091,19 @@ function data.digits(options) end
 ---@return Dataset  # dataset
 function data.fashion_mnist(options) end
 
+--- data.from{ n, fn, y = "i64", classes = nil }
+--- Data sets whose examples a Lua function makes.
+---
+--- : `n` examples; fn(i), from
+--- 1, gives x and y of one. x is a tensor, or a number or table that becomes
+--- one; y a tensor, or a number of dtype y: "i64" (class ids), "f32", "f64";
+--- "none" where there are no targets. fn is called when a batch is made, may
+--- wait, and draws random numbers that the epoch tells; `cache` calls it once
+--- for each example.
+---@param options table
+---@return Dataset  # dataset
+function data.from(options) end
+
 --- Reads an idx file (LeCun's format of MNIST), plain or compressed, off the
 --- loop thread.
 ---
@@ -2097,6 +2112,36 @@ function data.fashion_mnist(options) end
 ---@param path string
 ---@return Tensor  # tensor
 function data.idx(path) end
+
+--- data.images{ folder, size =, channels = 3, fit = "stretch", classes = nil }
+--- Folders of pictures, PNG or JPEG, a folder a class.
+---
+--- A data set of the pictures (PNG, JPEG) in the folders of a folder, at
+--- any depth; each folder is a class, in the order of their names, or of
+--- `classes`. Pictures that lie in the folder itself are a data set only where
+--- it has no folders, and then without targets.
+---
+--- size: a number or { height, width }; fit: "stretch", or "cover", the largest
+--- middle part of these proportions; channels: 3, or 1 for luma. Pictures are
+--- decoded by the workers when a batch is made; `cache` keeps them in memory,
+--- in u8. One that cannot be read is named in the error of its batch. Suspends
+--- the task until the folders are listed.
+---@param options table
+---@return Dataset  # dataset
+function data.images(options) end
+
+--- Pictures in files as one tensor.
+---
+--- moon.data.pictures({ path, ... }, { size, channels = 3, fit = "stretch" }):
+--- PNG and JPEG files of any size as one tensor. size: a number or { height,
+--- width }; channels: 1 (luma) or 3; fit: "stretch", or "cover", the largest
+--- middle part of the new proportions. Bilinear, with the pixels of Pillow's
+--- resize. A file that cannot be read is named in the error that the tensor
+--- carries. Waits for nothing.
+---@param paths string[]
+---@param options table
+---@return Tensor  # u8 [n, channels, height, width], channels-last
+function data.pictures(paths, options) end
 
 --- data.tensors{ x, y }
 --- A data set of tensors that are there: x [N, ...] and, if there are targets,
@@ -2114,18 +2159,12 @@ function data.tensors(options) end
 ---@class augment
 local augment = {}
 
---- The steps that options ask for; nil without any.
----@param options table  by name of a step
----@param classes integer|nil  how many the labels have
----@return (fun(x: Tensor, y: Tensor?, at: Tensor): Tensor, Tensor?)[]|nil
-function augment.steps(options, classes) end
-
---- Turned, sheared, scaled and moved, each at random, about the middle; bilinear
---- between pixels. rotate and shear in degrees: a number r for [-r, r], or
---- { from, to }, clockwise; scale { from, to }; translate: up to this share of
---- height and width, or { height, width }; fill: what lies beyond the edge.
---- `rng_seed` (with `epoch`) and `position`, the first image's, from 1, say which
---- random numbers; without a seed the task's generator does.
+--- Turned, sheared, scaled and moved, each at random, about the middle;
+--- bilinear between pixels. rotate and shear in degrees: a number r for [-r,
+--- r], or { from, to }, clockwise; scale { from, to }; translate: up to this
+--- share of height and width, or { height, width }; fill: what lies beyond the
+--- edge. `rng_seed` (with `epoch`) and `position`, the first image's, from 1,
+--- say which random numbers; without a seed the task's generator does.
 ---@param x Tensor  [B, C, H, W], f32 or f64
 ---@param options table
 ---@return Tensor
@@ -2139,22 +2178,22 @@ function augment.affine(x, options) end
 ---@return Tensor
 function augment.jitter(x, options) end
 
---- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 }, size a
---- number or { height, width }, about a random pixel. Also rng_seed, epoch,
---- position.
+--- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 },
+--- size a number or { height, width }, about a random pixel. Also rng_seed,
+--- epoch, position.
 ---@param x Tensor  [B, C, H, W]
 ---@param options table
 ---@return Tensor
 function augment.cutout(x, options) end
 
---- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang et
---- al. 2018), and the targets likewise: { alpha, classes }. Class ids become rows
---- of shares, f32 [B, classes]. Also rng_seed, epoch, position.
+--- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang
+--- et al. 2018), and the targets likewise: { alpha, classes }. Class ids become
+--- rows of shares, f32 [B, classes]. Also rng_seed, epoch, position.
 ---@param x Tensor  [B, ...]
 ---@param y Tensor|nil  i64 [B], or floats [B, ...]
 ---@param options table
----@return Tensor
----@return Tensor|nil
+---@return Tensor  # x
+---@return Tensor|nil  # y
 function augment.mixup(x, y, options) end
 
 --- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
@@ -2163,7 +2202,8 @@ function augment.mixup(x, y, options) end
 ---@return Tensor
 function augment.normalise(x, options) end
 
---- Each image mirrored with probability 1/2. Options: rng_seed, epoch, position.
+--- Each image mirrored with probability 1/2. Options: rng_seed, epoch,
+--- position.
 ---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
 ---@param options table|nil
 ---@return Tensor  # f32
@@ -3295,17 +3335,18 @@ function Rate:describe() end
 
 --- A data set: examples x with their targets y, counted by `#`.
 ---
---- It keeps the tensors it was made of (`source_x`, `source_y`) and, once it is
---- a part of another, which of their rows are its own (`index`, i64, from 0).
---- Parts share the tensors. Images in u8 stay u8 here, a quarter of the memory,
---- and become f32 in [0, 1] whenever they are handed out.
+--- It has a source, which it shares with its parts, and, once it is a part,
+--- which of the source's rows are its own (`index`, i64, from 0).
 ---
 --- Lua 5.1 has no `#` for tables, so a data set is a userdata.
 ---@class Dataset
 ---@field x Tensor  all examples, made anew at each access
 ---@field y Tensor|nil  their targets
 ---@field n integer  how many, also `#dataset`
+---@field labelled boolean  whether there are targets
 ---@field classes string[]|nil  names of the labels
+---@field columns string[]|nil  names of x's columns, of a table as text
+---@field categories table<string, string[]>|nil  the texts that a column's numbers stand for, by its name
 ---@operator len: integer
 local Dataset = {}
 
@@ -3321,7 +3362,7 @@ function Dataset:get(i) end
 ---@return Dataset  # dataset
 function Dataset:narrow(start, length) end
 
---- The examples at the given positions.
+--- The examples at the given positions; one may come several times.
 ---@param positions integer[]  from 1
 ---@return Dataset  # dataset
 function Dataset:subset(positions) end
@@ -3339,15 +3380,40 @@ function Dataset:rows(index) end
 ---@return Dataset  # picked
 function Dataset:split(options) end
 
---- Dataset:batches{ size, shuffle = false, flip = false, crop = 0, drop_last = false, rng_seed = nil, epoch = nil, ahead = 2 }
+--- What fn(x, y) makes of every batch, with as many examples: x [B, ...] as
+--- users see it, y [B, ...] or nil. It may use any op and draw random numbers,
+--- which the epoch tells; flip, crop and the like come after it.
+---@param fn fun(x: Tensor, y: Tensor?): Tensor, Tensor?
+---@return Dataset  # dataset
+function Dataset:map(fn) end
+
+--- The examples of this one, then those of the others.
+---@param ... Dataset  data sets
+---@return Dataset  # dataset
+function Dataset:concat(...) end
+
+--- The same examples in memory, images as they are kept (u8 where they were
+--- files): what a function makes or a file holds is made or read once. Waits.
+---@return Dataset  # dataset
+function Dataset:cache() end
+
+--- Dataset:batches{ size, shuffle = false, weights = nil, samples = nil, flip = false, crop = 0, affine = nil, jitter = nil, normalise = nil, cutout = nil, mixup = nil, drop_last = false, rng_seed = nil, epoch = nil, ahead = 2 }
 --- The batches of one epoch, assembled ahead of time on a stream of their own: an
 --- iterator over x and y.
 ---
---- flip: mirror each image with probability 1/2; crop: shift each image by up to so
---- many pixels; drop_last: leave out a last batch that is not full; ahead: batches
+--- weights: a list or tensor, how often each example is drawn, with replacement, or
+--- "balanced", each class as often as the others; samples: how many are drawn, as
+--- many as there are unless given. flip: mirror each image with probability 1/2;
+--- crop: shift each image by up to so many pixels; then, in this order, what
+--- moon.data.augment does with these options: affine { rotate, shear, scale,
+--- translate, fill }, jitter { brightness, contrast, saturation, hue }, normalise
+--- { mean, std }, cutout a size or { size, fill }, mixup alpha or { alpha,
+--- classes }. drop_last: leave out a last batch that is not full; ahead: batches
 --- under way beyond the one handed out. Each call is a new epoch, in another order:
 --- the task's generator says in which; with rng_seed, that number and how many
---- epochs of this data set used it before, or `epoch`, from 1.
+--- epochs of this data set used it before, or `epoch`, from 1. How an image is
+--- varied is told by the epoch and its place in it alone (with which it is mixed,
+--- by the batch).
 ---@param options table
 ---@return fun(): Tensor?, Tensor?
 function Dataset:batches(options) end

@@ -91,7 +91,8 @@ describe("moon.load of npy", function()
       moon.load(CORPUS .. "safetensors/good-all", { format = "npy" })
     end, "good%-all: is safetensors, not npy")
     assert.error_matches(function() moon.load "x.txt" end,
-      "load: no format 'txt' %(known: idx, jpeg, npy, npz, png, safetensors%) for x.txt")
+      "load: no format 'txt' %(known: idx, jpeg, npy, npz, png, safetensors%) "
+      .. "for x.txt")
     assert.error_matches(function() moon.load "/nowhere/x.npy" end,
                          "/nowhere/x.npy: No such file")
   end))
