@@ -3,9 +3,10 @@
 
 local moon = require "moonseed"
 local golden = require "support.golden"
+local modules = require "support.golden_modules"
 
-local groups = { "conv2d", "copy", "elementwise", "matmul", "neural", "reduce",
-                 "sgd", "shape" }
+local groups = { "augment", "conv2d", "copy", "elementwise", "function", "loss",
+                 "matmul", "modules", "neural", "optim", "reduce", "shape" }
 
 -- How a case's operation is called: run[op](p, inputs...) -> outputs.
 local run = {}
@@ -57,8 +58,25 @@ for _, op in ipairs{ "max", "min", "argmax", "argmin" } do
   end
 end
 
+function run.where_positive(_, c, a, b) return c:gt(0):where(a, b) end
 function run.softmax(p, x) return x:softmax(p.dim) end
-function run.cross_entropy(_, x, l) return moon.cross_entropy(x, l) end
+
+-- Losses: p.args holds the options, a third input is the weight.
+for _, op in ipairs{ "cross_entropy", "nll", "mse", "l1", "huber", "smooth_l1",
+                     "bce_with_logits", "kl_div" } do
+  run[op] = function(p, x, y, weight)
+    local o = { weight = weight }
+    for name, value in pairs(p.args and p.args[1] or {}) do o[name] = value end
+    return moon.nn[op](x, y, o)
+  end
+end
+
+function run.bce_weighted(p, x, y, pos_weight, weight)
+  return moon.nn.bce_with_logits(x, y, { pos_weight = pos_weight,
+                                         weight = weight,
+                                         reduction = p.reduction })
+end
+
 function run.dropout(p, x) return moon.dropout(x, p.rate) end
 
 function run.max_pool2d(p, x)
@@ -107,21 +125,49 @@ function run.row_fill(_, a)
   return y
 end
 
--- Three steps on two parameters; their gradients follow step by step.
-function run.sgd(p, a, b, ...)
-  local gradients = { ... }
-  local parameters = { a:requires_grad(), b:requires_grad() }
-  local opt = moon.optim.SGD{
-    parameters, lr = p.lr, momentum = p.momentum, nesterov = p.nesterov,
-    weight_decay = p.weight_decay, max_norm = p.max_norm,
-  }
-  for step = 0, 2 do
-    for i, parameter in ipairs(parameters) do
+-- Five steps on two parameters; their gradients follow step by step.
+local function optimise(kind, p, a, b, ...)
+  local gradients, options = { ... }, { { a:requires_grad(),
+                                          b:requires_grad() } }
+  for name, value in pairs(p) do options[name] = value end
+  local opt = moon.optim[kind](options)
+  for step = 0, 4 do
+    for i, parameter in ipairs(options[1]) do
       parameter.grad = gradients[2 * step + i]
     end
     opt:step()
   end
   return a, b
 end
+
+for _, kind in ipairs{ "SGD", "Adam", "AdamW", "RMSprop" } do
+  run[kind] = function(...) return optimise(kind, ...) end
+end
+
+local augment = moon.data.augment
+
+function run.affine(p, x)
+  return augment.affine(x, { rotate = { p.rotate, p.rotate },
+    shear = { p.shear, p.shear }, scale = { p.scale, p.scale } })
+end
+
+function run.jitter(p, x)
+  return augment.jitter(x, { [p.kind] = { p.by, p.by } })
+end
+
+function run.normalise(p, x) return augment.normalise(x, p) end
+
+for name, make in pairs(modules.make) do
+  run[name] = function(p, x, ...) return modules.run(make(p), x, ...) end
+end
+
+-- Others are called as functions of moon: the tensors, then p.args.
+setmetatable(run, { __index = function(_, op)
+  return function(p, ...)
+    local list, n = { ... }, select("#", ...)
+    for i, value in ipairs(p.args) do list[n + i] = value end
+    return moon[op](unpack(list, 1, n + #p.args))
+  end
+end })
 
 golden.agrees(groups, run)

@@ -134,6 +134,13 @@ moon_tensor *moon__c_where(moon__calc *c, int kind, moon_tensor *x, double s,
   return moon__c_cast(c, moon__c_unary(c, kind, x, s), dtype);
 }
 
+moon_tensor *moon__c_pick(moon__calc *c, moon_tensor *condition,
+                          moon_tensor *a, moon_tensor *b) {
+  moon_tensor *y = NULL;
+  if (c->status < 0) return NULL;
+  return moon__calc_own(c, moon_where(c->ctx, condition, a, b, &y), &y);
+}
+
 moon_tensor *moon__c_cast(moon__calc *c, moon_tensor *x, int dtype) {
   moon_tensor *y = NULL;
   if (c->status < 0) return NULL;

@@ -71,7 +71,8 @@ void moon__storage_release(moon_runtime *rt, moon__storage *s) {
 /* Bytes [lo, hi) that the tensor spans in its storage. */
 static void span(const moon_tensor *t, size_t *lo, size_t *hi) {
   size_t size = moon_dtype_size(t->dtype);
-  int64_t first = t->offset, last = t->offset;
+  int64_t first = t->offset;
+  int64_t last = first;
   for (int d = 0; d < t->ndim; d++) {
     if (t->shape[d] < 2) continue;
     int64_t reach = (t->shape[d] - 1) * t->stride[d];

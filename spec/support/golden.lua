@@ -10,12 +10,17 @@ local M = {}
 
 local WEIGHT_SALT = 99
 
+local extreme = { 0, 0 / 0, -30, 1 / 0, 30, -1 / 0, -0.5, 2 ^ -140 }
+
 -- From a whole number in [0, 65536] to a value that is exact in f32.
 local fills = {
   signed = function(s) return (s - 32768) / 2 ^ 14 end,
   positive = function(s) return (s + 4096) / 2 ^ 15 end,
+  unit = function(s) return s / 2 ^ 16 end,
   wide = function(s) return (s - 32768) / 2 ^ 9 end,
   coarse = function(s) return s % 5 - 2 end,
+  share = function(s) return s % 9 / 8 end,
+  extreme = function(s) return extreme[s % #extreme + 1] end,
 }
 
 local function product(shape)
@@ -61,22 +66,26 @@ end
 --- What differs between a tensor and golden values, or nil.
 ---@param t userdata
 ---@param golden table      shape, values
----@param tolerance number  relative to the largest golden value
+---@param tolerance number  relative to the largest finite golden value
+---@param least? number  that is taken for at least this
 ---@return string?
-function M.difference(t, golden, tolerance)
+function M.difference(t, golden, tolerance, least)
   local shape = table.concat(t:shape(), "x")
   if shape ~= table.concat(golden.shape, "x") then
     return ("shape %s, golden %s"):format(shape,
       table.concat(golden.shape, "x"))
   end
-  local got, most = t:reshape(#golden.values):totable(), 0
+  local got, most = t:reshape(#golden.values):totable(), least or 0
   for _, value in ipairs(golden.values) do
-    most = math.max(most, math.abs(value))
+    if math.abs(value) < math.huge then
+      most = math.max(most, math.abs(value))
+    end
   end
   for i, value in ipairs(golden.values) do
     local mine = number(got[i])
     local close = math.abs(mine - value) <= tolerance * most
-    if not close then
+    local is_nan = mine ~= mine and value ~= value
+    if not (close or is_nan or mine == value) then
       return ("element %d is %.17g, golden %.17g, largest %g"):format(i, mine,
         value, most)
     end
@@ -88,7 +97,7 @@ local function disagreements(case, run, dtype, tolerance)
   local inputs, found = {}, {}
   for i, input in ipairs(case.inputs) do inputs[i] = M.tensor(input, dtype) end
   local function compare(what, t, wanted)
-    local difference = M.difference(t, wanted, tolerance)
+    local difference = M.difference(t, wanted, tolerance, case.p.least)
     if difference then found[#found + 1] = what .. ": " .. difference end
   end
   local outputs = { run[case.op](case.p, unpack(inputs)) }
