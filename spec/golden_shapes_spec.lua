@@ -75,4 +75,8 @@ end
 
 function run.one_hot(p, index) return moon.one_hot(index, p.classes) end
 
+function run.masked_fill(p, x, mask)
+  return x:masked_fill(mask:gt(0), p.value)
+end
+
 golden.agrees({ "products", "layers", "arrange" }, run)

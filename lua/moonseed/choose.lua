@@ -2,6 +2,7 @@
 -- methods, and functions of moon.
 
 local core = require "moonseed.ffi"
+local check = require "moonseed.check"
 local elementwise = require "moonseed.elementwise"
 local tensor = require "moonseed.tensor"
 local C = core.C
@@ -54,6 +55,41 @@ function methods.where(condition, a, b)
   a, b = two("where", a, b)
   local pa, pb = a.p, pointer("where", "b", b)
   return after(call(C.moon_where, pc, pa, pb, out), condition, a, b)
+end
+
+-- Whether the mask repeats to the shape of x.
+local function fits(mask, x)
+  local of_mask, of_x = methods.shape(mask), methods.shape(x)
+  local front = #of_x - #of_mask
+  for d = 1, #of_mask do
+    if of_mask[d] ~= 1 and of_mask[d] ~= of_x[front + d] then return false end
+  end
+  return front >= 0
+end
+
+--- x, but `value` where the mask holds.
+---@param mask userdata          bool, repeated to x's shape
+---@param value number|userdata  a number, or one element of x's dtype
+---@return userdata  of x's shape
+function methods.masked_fill(x, mask, value)
+  local op = "masked_fill"
+  pointer(op, "x", x)
+  pointer(op, "mask", mask)
+  if methods.dtype(mask) ~= "bool" then
+    check.fail(op, "the mask is %s; bool needed", methods.dtype(mask))
+  elseif not fits(mask, x) then
+    check.fail(op, "a mask %s for %s", tensor.shape_text(mask),
+               tensor.shape_text(x))
+  end
+  if type(value) ~= "number" then
+    pointer(op, "the value", value)
+    if methods.numel(value) ~= 1 then
+      check.fail(op, "the value has %d elements, not one",
+                 methods.numel(value))
+    end
+    value = methods.reshape(value, {})
+  end
+  return methods.where(mask, value, x)
 end
 
 -- --- conditions ----------------------------------------------------------

@@ -337,4 +337,12 @@ inputs = { { shape = { 2, 3 }, salt = 1, fill = "index", below = 5 } },
 y = { { shape = { 2, 3, 5 }, values = { 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0,
 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0 } } },
 g = {  } },
+{ op = "masked_fill", name = "a mask of the last dimension", p = { value = 0.25
+},
+inputs = { { shape = { 2, 4 }, salt = 1, fill = "signed", grad = true }, { shape
+= { 4 }, salt = 2, fill = "index", below = 2 } },
+y = { { shape = { 2, 4 }, values = { 0.25, 1.08984375, 0.25, 0.25, 0.25,
+0.81689453125, 0.25, 0.25 } } },
+g = { [1] = { shape = { 2, 4 }, values = { 0, 0.60565185546875, 0, 0, 0,
+0.4171142578125, 0, 0 } } } },
 }

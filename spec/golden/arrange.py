@@ -72,5 +72,11 @@ def indices():
         lambda i: F.one_hot(i, 5), classes=5)
 
 
+def masks():
+    add("masked_fill", "a mask of the last dimension",
+        [Input(2, 4), Input(4, below=2)],
+        lambda x, m: x.masked_fill(m > 0, 0.25), value=0.25)
+
+
 def sections():
-    return order, padding, triangles, sorts, indices
+    return order, padding, triangles, sorts, indices, masks
