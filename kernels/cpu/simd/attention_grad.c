@@ -47,10 +47,10 @@ static int64_t wider(const attend *a) {
 
 /* dq's place holds y's lanes first. */
 static int64_t room_numel(const attend *a, const cut *c) {
-  int64_t wide = attend_round(a->features) + attend_round(a->values);
+  int64_t width = attend_round(a->features) + attend_round(a->values);
   int64_t rows = a->features + a->values + wider(a) + 2 * ATTEND_BLOCK + 2;
   int64_t keys = a->keys < c->size ? a->keys : c->size;
-  return attend_round((wide + rows) * ATTEND_BLOCK + wide * keys);
+  return attend_round((width + rows) * ATTEND_BLOCK + width * keys);
 }
 
 static room room_of(const attend *a, const cut *c, void *scratch, int part) {

@@ -3,7 +3,7 @@
  * pixels go by.
  */
 #include "../../windows.h"
-#include "vector.h"
+#include "wide.h"
 
 enum { X, Y };
 enum { DY, DX };
@@ -66,25 +66,25 @@ typedef struct patch {
  * used) of channels from c on. */
 static inline __attribute__((always_inline)) void mean_of(
     const patch *p, int64_t c, int n, float by, float *y) {
-  enum { V = SIMD_LANES };
-  simd_vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  enum { V = WIDE };
+  wide s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
   for (int64_t h = 0; h < p->height; h++) {
     const float *x = p->x + h * p->row + c;
     for (int64_t w = 0; w < p->width; w++, x += p->step) {
-      s0 += simd_load(x);
-      if (n > 1) s1 += simd_load(x + V);
-      if (n > 2) s2 += simd_load(x + 2 * V);
-      if (n > 2) s3 += simd_load(x + 3 * V);
+      s0 += wide_load(x);
+      if (n > 1) s1 += wide_load(x + V);
+      if (n > 2) s2 += wide_load(x + 2 * V);
+      if (n > 2) s3 += wide_load(x + 3 * V);
     }
   }
-  simd_store(y + c, s0 * simd_all(by));
-  if (n > 1) simd_store(y + c + V, s1 * simd_all(by));
-  if (n > 2) simd_store(y + c + 2 * V, s2 * simd_all(by));
-  if (n > 2) simd_store(y + c + 3 * V, s3 * simd_all(by));
+  wide_store(y + c, s0 * wide_all(by));
+  if (n > 1) wide_store(y + c + V, s1 * wide_all(by));
+  if (n > 2) wide_store(y + c + 2 * V, s2 * wide_all(by));
+  if (n > 2) wide_store(y + c + 3 * V, s3 * wide_all(by));
 }
 
 static void mean(int64_t channels, const patch *p, float by, float *y) {
-  enum { V = SIMD_LANES };
+  enum { V = WIDE };
   int64_t c = 0;
   for (; c + 4 * V <= channels; c += 4 * V) mean_of(p, c, 4, by, y);
   for (; c + 2 * V <= channels; c += 2 * V) mean_of(p, c, 2, by, y);

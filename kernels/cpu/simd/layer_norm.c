@@ -2,7 +2,7 @@
  * cache after its first sum, so it is read again for the next: the variance is
  * that of two passes, in float.
  */
-#include "vector.h"
+#include "wide.h"
 
 enum { X, W, B, Y, M, R };
 enum { G_DY, G_X, G_W, G_M, G_R, G_DX, G_DW, G_DB };
@@ -22,8 +22,8 @@ static const float *row_or(const moon_operand *v, int64_t n, float otherwise,
 /* --- sums of a row: four vectors at a time, then one, then elements ------- */
 #define ROW_SUM(name, params, step, last)                                   \
   static float name params {                                                \
-    enum { V = SIMD_LANES };                                                \
-    simd_vector s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};                     \
+    enum { V = WIDE };                                                      \
+    wide s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};                            \
     float rest = 0;                                                         \
     int64_t i = 0;                                                          \
     for (; i + 4 * V <= n; i += 4 * V) {                                    \
@@ -33,33 +33,33 @@ static const float *row_or(const moon_operand *v, int64_t n, float otherwise,
       step(s0, i)                                                           \
     }                                                                       \
     for (; i < n; i++) rest += last;                                        \
-    return simd_lanes_sum((s0 + s1) + (s2 + s3)) + rest;                    \
+    return wide_sum((s0 + s1) + (s2 + s3)) + rest;                          \
   }
 
 /* Of x - shift. */
-#define STEP(s, at) s += simd_load(x + (at)) - simd_all(shift);
+#define STEP(s, at) s += wide_load(x + (at)) - wide_all(shift);
 ROW_SUM(sum_less, (int64_t n, const float *x, float shift), STEP, x[i] - shift)
 #undef STEP
 
 /* Of its square. */
-#define STEP(s, at)                                              \
-  {                                                              \
-    simd_vector d = simd_load(x + (at)) - simd_all(shift);       \
-    s = simd_madd(d, d, s);                                      \
+#define STEP(s, at)                                                         \
+  {                                                                         \
+    wide d = wide_load(x + (at)) - wide_all(shift);                         \
+    s = wide_madd(d, d, s);                                                 \
   }
 ROW_SUM(sum_squares, (int64_t n, const float *x, float shift), STEP,
         (x[i] - shift) * (x[i] - shift))
 #undef STEP
 
 /* Of a b, and of a b (x - shift). */
-#define STEP(s, at) s = simd_madd(simd_load(a + (at)), simd_load(b + (at)), s);
+#define STEP(s, at) s = wide_madd(wide_load(a + (at)), wide_load(b + (at)), s);
 ROW_SUM(sum_products, (int64_t n, const float *a, const float *b), STEP,
         a[i] * b[i])
 #undef STEP
 typedef struct factors { const float *a, *b, *x; float shift; } factors;
-#define STEP(s, at)                                                        \
-  s = simd_madd(simd_load(f->a + (at)) * simd_load(f->b + (at)),           \
-                simd_load(f->x + (at)) - simd_all(f->shift), s);
+#define STEP(s, at)                                                         \
+  s = wide_madd(wide_load(f->a + (at)) * wide_load(f->b + (at)),            \
+                wide_load(f->x + (at)) - wide_all(f->shift), s);
 ROW_SUM(sum_spread, (int64_t n, const factors *f), STEP,
         f->a[i] * f->b[i] * (f->x[i] - f->shift))
 #undef STEP

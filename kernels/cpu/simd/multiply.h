@@ -9,7 +9,7 @@
  */
 #ifndef MOON_SIMD_MULTIPLY_H
 #define MOON_SIMD_MULTIPLY_H
-#include "vector.h"
+#include "wide.h"
 
 enum { SIMD_GRAIN = 16 };  /* lanes, on every instruction set */
 
@@ -22,22 +22,22 @@ typedef struct simd_product {
   bool adds;
 } simd_product;
 
-/* A tile is up to six rows of one or two (`wide`, a constant where this is
+/* A tile is up to six rows of one or two (`two`, a constant where this is
  * used) vectors, which fits into 16 registers. Its sums are variables, because
  * the compiler keeps arrays in memory. */
-#define TILE_SUMS(r) simd_vector s##r = {0}, t##r = {0};
-#define TILE_LOAD(r)                                             \
-  s##r = simd_load(c + r * c_row);                               \
-  if (wide) t##r = simd_load(c + r * c_row + SIMD_LANES);
-#define TILE_ADD(r)                                              \
-  s##r = simd_madd(simd_all(a[r * a_row]), of_b, s##r);          \
-  if (wide) t##r = simd_madd(simd_all(a[r * a_row]), more_b, t##r);
-#define TILE_STORE(r)                                            \
-  simd_store(c + r * c_row, s##r);                               \
-  if (wide) simd_store(c + r * c_row + SIMD_LANES, t##r);
+#define TILE_SUMS(r) wide s##r = {0}, t##r = {0};
+#define TILE_LOAD(r)                                                        \
+  s##r = wide_load(c + r * c_row);                                          \
+  if (two) t##r = wide_load(c + r * c_row + WIDE);
+#define TILE_ADD(r)                                                         \
+  s##r = wide_madd(wide_all(a[r * a_row]), of_b, s##r);                     \
+  if (two) t##r = wide_madd(wide_all(a[r * a_row]), more_b, t##r);
+#define TILE_STORE(r)                                                       \
+  wide_store(c + r * c_row, s##r);                                          \
+  if (two) wide_store(c + r * c_row + WIDE, t##r);
 #define TILE(name, ROWS)                                                    \
   static inline __attribute__((always_inline)) void name(                   \
-      const simd_product *p, int64_t row, int64_t lane, bool wide) {        \
+      const simd_product *p, int64_t row, int64_t lane, bool two) {         \
     const float *a = p->a + row * p->a_row, *b = p->b + lane;               \
     float *c = p->c + row * p->c_row + lane;                                \
     int64_t a_row = p->a_row, c_row = p->c_row;                             \
@@ -46,8 +46,8 @@ typedef struct simd_product {
       ROWS(TILE_LOAD)                                                       \
     }                                                                       \
     for (int64_t k = 0; k < p->k; k++, a += p->a_column, b += p->b_row) {   \
-      simd_vector of_b = simd_load(b);                                      \
-      simd_vector more_b = wide ? simd_load(b + SIMD_LANES) : of_b;         \
+      wide of_b = wide_load(b);                                             \
+      wide more_b = two ? wide_load(b + WIDE) : of_b;                       \
       ROWS(TILE_ADD)                                                        \
     }                                                                       \
     ROWS(TILE_STORE)                                                        \
@@ -62,17 +62,17 @@ TILE(simd_tile_3, TILE_ROW_3)
 TILE(simd_tile_6, TILE_ROW_6)
 
 static inline __attribute__((always_inline)) void simd_tiles(
-    const simd_product *p, int64_t lane, bool wide) {
+    const simd_product *p, int64_t lane, bool two) {
   int64_t row = 0;
-  for (; row + 6 <= p->m; row += 6) simd_tile_6(p, row, lane, wide);
-  for (; row + 3 <= p->m; row += 3) simd_tile_3(p, row, lane, wide);
-  for (; row + 2 <= p->m; row += 2) simd_tile_2(p, row, lane, wide);
-  if (row < p->m) simd_tile_1(p, row, lane, wide);
+  for (; row + 6 <= p->m; row += 6) simd_tile_6(p, row, lane, two);
+  for (; row + 3 <= p->m; row += 3) simd_tile_3(p, row, lane, two);
+  for (; row + 2 <= p->m; row += 2) simd_tile_2(p, row, lane, two);
+  if (row < p->m) simd_tile_1(p, row, lane, two);
 }
 
 static void simd_multiply(const simd_product *p) {
   int64_t lane = 0;
-  for (; lane + 2 * SIMD_LANES <= p->lanes; lane += 2 * SIMD_LANES) {
+  for (; lane + 2 * WIDE <= p->lanes; lane += 2 * WIDE) {
     simd_tiles(p, lane, true);
   }
   if (lane < p->lanes) simd_tiles(p, lane, false);

@@ -32,8 +32,15 @@ static inline __attribute__((always_inline)) wide wide_madd(wide a, wide b,
 #endif
 }
 
+/* Not 0 + v, which is an addition because of -0. */
 static inline __attribute__((always_inline)) wide wide_all(float v) {
-  return (wide){0} + v;
+#if defined(__AVX512F__)
+  return (wide)_mm512_set1_ps(v);
+#elif defined(__AVX__)
+  return (wide)_mm256_set1_ps(v);
+#else
+  return (wide){v, v, v, v};
+#endif
 }
 
 /* NaN stays. */
@@ -48,6 +55,17 @@ static inline __attribute__((always_inline)) wide wide_load(const float *x) {
 static inline __attribute__((always_inline)) void wide_store(float *y,
                                                              wide v) {
   *(wide *)y = v;
+}
+
+/* The sum of all, halves added to halves: its order is the instruction set's.
+ */
+static inline __attribute__((always_inline)) float wide_sum(wide v) {
+  float half[WIDE];
+  wide_store(half, v);
+  for (int n = WIDE / 2; n > 0; n /= 2) {
+    for (int i = 0; i < n; i++) half[i] += half[i + n];
+  }
+  return half[0];
 }
 
 /* Past the caches; y is a whole number of vectors from a 64-byte border. */
