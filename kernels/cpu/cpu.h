@@ -140,6 +140,15 @@ typedef struct cpu_weights_simd {  /* simd/pack.c */
   void (*relu)(int64_t n, float *y);                 /* NaN stays */
 } cpu_weights_simd;
 
+/* y = a b, or y += a b; strides are those of rows and of columns. */
+typedef struct cpu_product {
+  int64_t m, n, k;
+  const float *a, *b;
+  float *y;
+  int64_t a_stride[2], b_stride[2], y_stride;  /* y's columns: 1 */
+  bool adds;
+} cpu_product;
+
 struct cpu_winograd_simd;          /* winograd.h */
 struct cpu_winograd_product_simd;
 struct cpu_winograd_weights_simd;
@@ -147,6 +156,8 @@ struct cpu_winograd_weights_simd;
 typedef struct cpu_simd {
   const moon_kernel *kernel[MOON_KERNEL_COUNT];
   const cpu_weights_simd *weights;
+  /* simd/small_product.c: false without memory. */
+  bool (*multiply)(const cpu_product *p);
   const struct cpu_winograd_simd *winograd;
   const struct cpu_winograd_product_simd *winograd_product;
   const struct cpu_winograd_weights_simd *winograd_weights;

@@ -2,7 +2,8 @@
  * a and b as they lie: each has one dimension that is contiguous.
  *
  * Of many matrices each pair is a product of its own; a part takes some of
- * them, or a block of one where they are few and large.
+ * them, or a block of one where they are few and large. Small ones of many are
+ * computed without oneDNN (simd/small_product.c).
  *
  * y is cut into blocks so that little is read twice. Where the sum is long, as
  * in weight gradients, it is cut into slices, which a second phase adds in
@@ -11,6 +12,7 @@
  * three times as long, and blocks that are not whole rows of y are computed in
  * scratch.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "onednn.h"
@@ -22,14 +24,15 @@ enum {
   BLOCK_NS = 250000,                         /* a part, roughly */
   MATMUL_PARTS = 16,
   LEAST_M = 64, LEAST_N = 64, LEAST_K = 512, /* of a block that was cut */
-  GRAIN = 16                                 /* borders between blocks */
+  GRAIN = 16,                                /* borders between blocks */
+  SMALL = 1 << 17                            /* m n k, of one of many */
 };
 
 typedef struct matmul_key {  /* whole words only */
   int64_t kernel, m, n, k;
   int64_t parts;             /* of one matrix, at most */
   int64_t a_stride[2], b_stride[2], y_stride;
-  int64_t has_bias, adds;
+  int64_t has_bias, adds, many;
 } matmul_key;
 
 /* One dimension in blocks of `size`, the last one shorter. */
@@ -37,6 +40,7 @@ typedef struct cuts { int64_t total, size, count; } cuts;
 
 typedef struct matmul_state {
   bool by_ref;  /* oneDNN has only plain loops: nothing below */
+  bool small;   /* without oneDNN: no primitives */
   bool direct;  /* blocks are computed in y itself */
   cuts m, n, k;
   dnn_primitive *primitive[2][2][2];  /* [last m][last n][last k] */
@@ -136,9 +140,10 @@ static const void *make(const void *key) {
   const matmul_key *q = key;
   matmul_state *s = calloc(1, sizeof *s);
   if (!s) return NULL;
-  s->ns = estimate(q);
+  s->small = q->many && !q->has_bias && q->m * q->n <= SMALL / q->k;
+  s->ns = s->small ? 60 + (double)(q->m * q->n * q->k) / 45 : estimate(q);
   cut_all(s, q);
-  for (int form = 0; form < 8 && !s->by_ref; form++) {
+  for (int form = 0; form < 8 && !s->by_ref && !s->small; form++) {
     s->by_ref = !make_primitive(s, q, form);
   }
   return s;
@@ -175,7 +180,7 @@ static bool key_of(const moon_call *call, matmul_key *q) {
                     .k = a->shape[a->ndim - 1],
                     .parts = matrices < MATMUL_PARTS
                                  ? MATMUL_PARTS / matrices : 1,
-                    .has_bias = bias != NULL,
+                    .has_bias = bias != NULL, .many = matrices > 1,
                     .adds = call->params.matmul.accumulate != 0};
   if (!cpu_is_f32(a) || !cpu_is_f32(b) || !cpu_is_f32(y)) return false;
   if (q->m == 0 || q->n == 0 || q->k == 0) return false;
@@ -190,7 +195,7 @@ static bool key_of(const moon_call *call, matmul_key *q) {
 
 /* Floats of scratch for one block of one slice. */
 static int64_t block_numel(const matmul_state *s) {
-  return s->direct ? 0 : (s->m.size * s->n.size + 15) / 16 * 16;
+  return s->direct || s->small ? 0 : (s->m.size * s->n.size + 15) / 16 * 16;
 }
 
 /* Of one matrix: a unit of work each. */
@@ -295,8 +300,28 @@ static void finish_block(const product *p, int64_t i, int64_t j) {
   }
 }
 
+static int run_small(const product *p, moon_fail *fail) {
+  const moon_operand *a = &p->call->arg[A], *b = &p->call->arg[B];
+  const int64_t *as = a->stride + a->ndim - 2, *bs = b->stride + b->ndim - 2;
+  cpu_product q = {.m = p->s->m.total, .n = p->s->n.total, .k = p->s->k.total,
+                   .a = p->a, .b = p->b, .y = p->y,
+                   .a_stride = {as[0], as[1]}, .b_stride = {bs[0], bs[1]},
+                   .y_stride = p->y_stride,
+                   .adds = p->call->params.matmul.accumulate};
+  if (!moon_cpu_simd()->multiply(&q)) {
+    snprintf(fail->text, sizeof fail->text, "no memory for a scratchpad");
+    return MOON_E_MEMORY;
+  }
+  for (int64_t r = 0; r < q.m; r++) {
+    if (p->call->params.matmul.epilogue != MOON_EPILOGUE_RELU) break;
+    moon_cpu_simd()->weights->relu(q.n, q.y + r * q.y_stride);
+  }
+  return MOON_OK;
+}
+
 static int run_block(const product *p, int64_t block, moon_fail *fail) {
   const matmul_state *s = p->s;
+  if (s->small) return run_small(p, fail);
   int64_t j = block % s->n.count, i = block / s->n.count % s->m.count;
   int64_t l = block / (s->n.count * s->m.count);
   int64_t m = i * s->m.size, n = j * s->n.size, k = l * s->k.size;

@@ -25,6 +25,13 @@ describe("matmul", function()
              fn = product }
   op.agrees{ "of many with a transpose", inputs = { { 2, 2, 3 }, { 2, 4, 3 } },
              fn = function(a, b) return a:matmul(b:permute(1, 3, 2)) end }
+  op.agrees{ "of many with columns of many", inputs = { { 3, 2, 3 },
+                                                        { 3, 5, 3 } },
+             fn = function(a, b)
+    return a:matmul(b:select(2, 4):reshape(3, 3, 1))
+  end }
+  op.matches{ "of many small ones", inputs = { { 5, 7, 19 }, { 5, 19, 35 } },
+              fn = product, tolerance = 2e-5 }
   op.agrees{ "of no pairs", inputs = { { 0, 2, 3 }, { 0, 3, 2 } },
              fn = product }
   op.agrees{ "of two vectors", inputs = { { 5 }, { 5 } }, fn = product }
@@ -41,7 +48,7 @@ describe("matmul", function()
 
   -- Few large ones are cut, along the sum too; many small ones share a part.
   for _, shape in ipairs{ { 2, 64, 9000, 32 }, { 3, 400, 64, 300 },
-                          { 200, 8, 16, 24 } } do
+                          { 200, 8, 16, 24 }, { 40, 70, 60, 80 } } do
     local n, rows, inner, columns = unpack(shape)
     it(("gives %d products of %dx%dx%d as one by one"):format(unpack(shape)),
        task(function()

@@ -18,11 +18,13 @@ KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &MOON_NAME(name),
 extern const cpu_weights_simd MOON_NAME(weights);
+extern bool MOON_NAME(multiply)(const cpu_product *p);
 extern const struct cpu_winograd_simd MOON_NAME(winograd);
 extern const struct cpu_winograd_product_simd MOON_NAME(winograd_product);
 extern const struct cpu_winograd_weights_simd MOON_NAME(winograd_weights);
 const cpu_simd MOON_NAME(simd) = {.kernel = {KERNELS(ROW)},
                                   .weights = &MOON_NAME(weights),
+                                  .multiply = MOON_NAME(multiply),
                                   .winograd = &MOON_NAME(winograd),
                                   .winograd_product =
                                       &MOON_NAME(winograd_product),
