@@ -73,6 +73,23 @@ local function mixture()
   return bits.of_all{ z, s, loss, x.grad, w.grad }
 end
 
+-- Rows, heads, windows: what is cut along other lines than a convolution.
+local function tokens()
+  local x = moon.randn(3, 2, 70, 16):requires_grad()
+  local images = moon.randn(3, 8, 9, 7):requires_grad()
+  local w = moon.randn(8, 2, 3, 3):requires_grad()
+  local y = moon.attention(x, x:flip(3), x:roll(5, 3), { causal = true })
+  y = y:layer_norm(16):matmul(x:transpose(3, 4)):tril()
+  local z = moon.conv_transpose2d(images:avg_pool2d(2), w, nil,
+                                  { stride = 2, groups = 2 })
+  z = z:pad({ { 2, 1 }, { 1, 2 } }, { mode = "reflect" })
+  z = z:adaptive_avg_pool2d(3):unfold(2)
+  local best = y:topk(3)
+  local loss = best:sum() + z:sort(2):narrow(2, 1, 5):norm()
+  loss:backward()
+  return bits.of_all{ y, z, best, loss, x.grad, images.grad, w.grad }
+end
+
 local function classifier()
   return nn.Sequential{
     nn.Conv2d{ 1, 8, kernel = 3, padding = 1, bias = false },
@@ -146,6 +163,7 @@ end
 
 local programs = {
   { "a mixture of ops", mixture },
+  { "heads and windows", tokens },
   { "gathered tasks that share a module", gathered },
   { "a hundred training steps", training },
   { "training in gathered tasks", training_gathered },
