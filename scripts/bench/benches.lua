@@ -89,6 +89,12 @@ function make.ops(at)
   return { rounds = 5, peers = list }
 end
 
+function make.heads(at)
+  local list = { ours("heads.lua", at.threads) }
+  add_torch(at, list, { "contiguous" }, "torch_heads.py", at.threads)
+  return { rounds = 5, peers = list }
+end
+
 function make.branches(at)
   local n = at.threads
   local list = {
@@ -156,8 +162,9 @@ function make.fashion(at)
 end
 
 --- The names of all benchmarks, in the order in which they run.
-local names = { "step", "resnet9", "resnet18", "conv", "ops", "branches",
-                "dispatch", "startup", "slots", "live", "loop", "fashion" }
+local names = { "step", "resnet9", "resnet18", "conv", "ops", "heads",
+                "branches", "dispatch", "startup", "slots", "live", "loop",
+                "fashion" }
 
 --- All benchmarks: name, rounds, peers, `higher`, a pattern of the metrics
 --- where more is better, and `cold`: there is no round to warm up.
