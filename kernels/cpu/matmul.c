@@ -10,6 +10,10 @@
  * (linear's w) is never cut along the sum, where without it a block took up to
  * three times as long, and blocks that are not whole rows of y are computed in
  * scratch.
+ *
+ * In bf16 a part rounds its block of a and of b into scratch, without gaps but
+ * lying as they do. Where that does not pay, by shape, or oneDNN has nothing
+ * for it, products are f32's.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +33,7 @@ typedef struct matmul_key {  /* whole words only */
   int64_t kernel, m, n, k;
   int64_t parts;             /* of one matrix, at most */
   int64_t a_stride[2], b_stride[2], y_stride;
-  int64_t has_bias, adds;
+  int64_t has_bias, adds, bf16;
 } matmul_key;
 
 /* One dimension in blocks of `size`, the last one shorter. */
@@ -38,6 +42,8 @@ typedef struct cuts { int64_t total, size, count; } cuts;
 typedef struct matmul_state {
   bool by_ref;  /* oneDNN has only plain loops: nothing below */
   bool direct;  /* blocks are computed in y itself */
+  bool bf16, a_across, b_across;  /* across: columns have no gaps, not rows */
+  int64_t a_room, b_room;  /* bf16 of each part's scratch, for a block */
   cuts m, n, k;
   dnn_primitive *primitive[2][2][2];  /* [last m][last n][last k] */
   double ns;
@@ -57,7 +63,7 @@ static int64_t size_at(const cuts *c, int64_t i) {
 
 static double estimate(const matmul_key *q) {
   double m = (double)q->m, n = (double)q->n, k = (double)q->k;
-  return 700 + 2 * m * n * k / 120 + 4 * (m * k + k * n + m * n) / 20;
+  return 700 + 2 * m * n * k / (q->bf16 ? 220 : 120) + 4 * (m * k + k * n + m * n) / 20;
 }
 
 /* What it costs to read an operand once more, in elements: one that lies across
@@ -94,16 +100,21 @@ static void cut_all(matmul_state *s, const matmul_key *q) {
 }
 
 /* --- primitives ----------------------------------------------------------- */
+static bool init_factor(dnnl_memory_desc_t *desc, int64_t rows,
+                        int64_t columns, const int64_t stride[2], bool bf16) {
+  dnnl_dims_t size = {rows, columns}, as = {stride[0], stride[1]};
+  if (bf16) as[stride[1] != 1] = stride[1] == 1 ? columns : rows;
+  return dnnl_memory_desc_init_by_strides(
+             desc, 2, size, bf16 ? dnnl_bf16 : dnnl_f32, as) == dnnl_success;
+}
+
 /* Of a block: y without gaps; the bias unless there are slices. */
 static dnn_primitive *new_primitive(const matmul_state *s, const matmul_key *q,
                                     const int64_t size[3]) {
   dnnl_memory_desc_t a, b, y, bias;
-  dnnl_dims_t as = {size[0], size[2]}, bs = {size[2], size[1]};
   dnnl_dims_t ys = {size[0], size[1]}, vs = {1, size[1]};
-  dnnl_dims_t aa = {q->a_stride[0], q->a_stride[1]};
-  dnnl_dims_t ba = {q->b_stride[0], q->b_stride[1]};
-  if (dnnl_memory_desc_init_by_strides(&a, 2, as, dnnl_f32, aa) ||
-      dnnl_memory_desc_init_by_strides(&b, 2, bs, dnnl_f32, ba) ||
+  if (!init_factor(&a, size[0], size[2], q->a_stride, q->bf16) ||
+      !init_factor(&b, size[2], size[1], q->b_stride, q->bf16) ||
       dnnl_memory_desc_init_by_tag(&y, 2, ys, dnnl_f32, dnnl_ab) ||
       dnnl_memory_desc_init_by_tag(&bias, 2, vs, dnnl_f32, dnnl_ab)) {
     return NULL;
@@ -132,14 +143,40 @@ static bool make_primitive(matmul_state *s, const matmul_key *q, int form) {
   return true;
 }
 
-static const void *make(const void *key) {
-  const matmul_key *q = key;
-  matmul_state *s = calloc(1, sizeof *s);
-  if (!s) return NULL;
-  s->ns = estimate(q);
+/* Each block of a is rounded for each block of columns, of b for each of
+ * rows. */
+static bool rounding_pays(const matmul_state *s) {
+  double m = (double)s->m.total, n = (double)s->n.total;
+  double k = (double)s->k.total;
+  double factors = k * (m * (double)s->n.count + n * (double)s->m.count);
+  return cpu_rounding_pays(m * n * k, factors);
+}
+
+static int64_t room_of(int64_t numel) { return (numel + 31) / 32 * 32; }
+
+static void build(matmul_state *s, const matmul_key *q) {
+  *s = (matmul_state){.ns = estimate(q), .bf16 = q->bf16,
+                      .a_across = q->a_stride[1] != 1,
+                      .b_across = q->b_stride[1] != 1};
   cut_all(s, q);
+  if (s->bf16) {
+    s->by_ref = !rounding_pays(s);
+    s->a_room = room_of(s->m.size * s->k.size);
+    s->b_room = room_of(s->k.size * s->n.size);
+  }
   for (int form = 0; form < 8 && !s->by_ref; form++) {
     s->by_ref = !make_primitive(s, q, form);
+  }
+}
+
+static const void *make(const void *key) {
+  matmul_key q = *(const matmul_key *)key;
+  matmul_state *s = malloc(sizeof *s);
+  if (!s) return NULL;
+  build(s, &q);
+  if (q.bf16 && s->by_ref) {
+    q.bf16 = false;
+    build(s, &q);
   }
   return s;
 }
@@ -176,7 +213,8 @@ static bool key_of(const moon_call *call, matmul_key *q) {
                     .parts = matrices < MATMUL_PARTS
                                  ? MATMUL_PARTS / matrices : 1,
                     .has_bias = bias != NULL,
-                    .adds = call->params.matmul.accumulate != 0};
+                    .adds = call->params.matmul.accumulate != 0,
+                    .bf16 = call->params.matmul.bf16 && moon_has_bf16()};
   if (!cpu_is_f32(a) || !cpu_is_f32(b) || !cpu_is_f32(y)) return false;
   if (q->m == 0 || q->n == 0 || q->k == 0) return false;
   if (bias && !cpu_is_vector(bias, q->n)) return false;
@@ -226,7 +264,8 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
     cpu_phase(plan, matrices * q.m,
               (double)(matrices * q.m * q.n * s->k.count), 0.3);
   }
-  plan->scratch = (size_t)(parts * block_numel(s)) * sizeof(float);
+  plan->scratch = (size_t)(parts * block_numel(s)) * sizeof(float) +
+                  (size_t)(parts * (s->a_room + s->b_room)) * sizeof(uint16_t);
   plan->state = s;
   return MOON_OK;
 }
@@ -237,6 +276,7 @@ typedef struct product {
   const moon_call *call;
   const matmul_state *s;
   float *a, *b, *y, *bias, *scratch;
+  uint16_t *room;  /* for a block of a and one of b in bf16 */
   int64_t y_stride;
 } product;
 
@@ -295,6 +335,23 @@ static void finish_block(const product *p, int64_t i, int64_t j) {
   }
 }
 
+/* The blocks of a and b at data[A] and data[B], of these sizes, in bf16. */
+static void round_block(const product *p, const int64_t size[3],
+                        void *data[]) {
+  const matmul_state *s = p->s;
+  const cpu_weights_simd *simd = moon_cpu_simd()->weights;
+  const moon_operand *a = &p->call->arg[A], *b = &p->call->arg[B];
+  const int64_t *as = a->stride + a->ndim - 2, *bs = b->stride + b->ndim - 2;
+  int64_t m = size[0], n = size[1], k = size[2];
+  uint16_t *b_room = p->room + s->a_room;
+  simd->round(s->a_across ? k : m, s->a_across ? m : k, data[A],
+              as[s->a_across], p->room);
+  simd->round(s->b_across ? n : k, s->b_across ? k : n, data[B],
+              bs[s->b_across], b_room);
+  data[A] = p->room;
+  data[B] = b_room;
+}
+
 static int run_block(const product *p, int64_t block, moon_fail *fail) {
   const matmul_state *s = p->s;
   int64_t j = block % s->n.count, i = block / s->n.count % s->m.count;
@@ -308,6 +365,10 @@ static int run_block(const product *p, int64_t block, moon_fail *fail) {
                   y, p->bias ? p->bias + n : NULL};
   dnn_primitive *dnn = s->primitive[i == s->m.count - 1][j == s->n.count - 1]
                                    [l == s->k.count - 1];
+  if (s->bf16) {
+    round_block(p, (int64_t[]){size_at(&s->m, i), size_at(&s->n, j),
+                               size_at(&s->k, l)}, data);
+  }
   int status = moon_dnn_run(dnn, data, fail);
   if (status == MOON_OK && s->k.count == 1) finish_block(p, i, j);
   return status;
@@ -319,10 +380,12 @@ static int run_blocks(const moon_call *call, const moon_plan *plan,
                       float *scratch, int part, moon_fail *fail) {
   const matmul_state *s = plan->state;
   int64_t lo, hi, blocks = blocks_of(s), numel = block_numel(s);
+  uint16_t *rooms = (uint16_t *)(scratch + plan->parts[0] * numel);
   cpu_share(plan, 0, part, matrices_of(call) * blocks, 1, &lo, &hi);
   for (int64_t u = lo; u < hi; u++) {
     int64_t first = blocks > 1 ? u - u % blocks : part;
     product p = product_at(call, s, scratch + first * numel, u / blocks);
+    p.room = rooms + part * (s->a_room + s->b_room);
     int status = run_block(&p, u % blocks, fail);
     if (status < 0) return status;
   }

@@ -11,6 +11,7 @@
 #define MOON_REF_WALK_H
 #include <stdbool.h>
 #include <stdio.h>
+#include "../half.h"
 #include "../kernel.h"
 
 /* --- the two functions of a kernel (see kernel.h) --------------------- */
@@ -68,6 +69,13 @@ static inline double ref_load(const moon_operand *o, int64_t at) {
   if (o->dtype == MOON_F32) return (double)((const float *)o->data)[at];
   if (o->dtype == MOON_F64) return ((const double *)o->data)[at];
   return (double)ref_load_int(o, at);
+}
+
+/* A factor of a product: to the nearest bf16 where params say so. */
+static inline double ref_factor(const moon_operand *o, int64_t at,
+                                int32_t bf16) {
+  double v = ref_load(o, at);
+  return bf16 ? (double)moon_bf16_to_f32(moon_bf16_from_f32((float)v)) : v;
 }
 
 /* Integers keep their low bits, bool is v != 0, floats round once. */
