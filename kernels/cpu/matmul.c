@@ -15,171 +15,13 @@
  * lying as they do. Where that does not pay, by shape, or oneDNN has nothing
  * for it, products are f32's.
  */
-#include <stdlib.h>
 #include <string.h>
-#include "onednn.h"
+#include "matmul.h"
 
 enum { A, B, Y, BIAS };
 extern const moon_kernel moon_ref_matmul;
 
-enum {
-  BLOCK_NS = 250000,                         /* a part, roughly */
-  MATMUL_PARTS = 16,
-  LEAST_M = 64, LEAST_N = 64, LEAST_K = 512, /* of a block that was cut */
-  GRAIN = 16                                 /* borders between blocks */
-};
-
-typedef struct matmul_key {  /* whole words only */
-  int64_t kernel, m, n, k;
-  int64_t parts;             /* of one matrix, at most */
-  int64_t a_stride[2], b_stride[2], y_stride;
-  int64_t has_bias, adds, bf16;
-} matmul_key;
-
-/* One dimension in blocks of `size`, the last one shorter. */
-typedef struct cuts { int64_t total, size, count; } cuts;
-
-typedef struct matmul_state {
-  bool by_ref;  /* oneDNN has only plain loops: nothing below */
-  bool direct;  /* blocks are computed in y itself */
-  bool bf16, a_across, b_across;  /* across: columns have no gaps, not rows */
-  int64_t a_room, b_room;  /* bf16 of each part's scratch, for a block */
-  cuts m, n, k;
-  dnn_primitive *primitive[2][2][2];  /* [last m][last n][last k] */
-  double ns;
-} matmul_state;
-
-/* --- how it is cut -------------------------------------------------------- */
-static cuts cut(int64_t total, int64_t count, int64_t grain) {
-  int64_t size = (total + count - 1) / count;
-  size = (size + grain - 1) / grain * grain;
-  if (size > total) size = total;
-  return (cuts){total, size, (total + size - 1) / size};
-}
-
-static int64_t size_at(const cuts *c, int64_t i) {
-  return i == c->count - 1 ? c->total - i * c->size : c->size;
-}
-
-static double estimate(const matmul_key *q) {
-  double m = (double)q->m, n = (double)q->n, k = (double)q->k;
-  return 700 + 2 * m * n * k / (q->bf16 ? 220 : 120) + 4 * (m * k + k * n + m * n) / 20;
-}
-
-/* What it costs to read an operand once more, in elements: one that lies across
- * is transposed each time. */
-static double again(int64_t rows, int64_t columns, bool across) {
-  return (double)rows * (double)columns * (across ? 4 : 1);
-}
-
-/* Halves k while it is much the longest; else m (b is then read once more) or
- * n (a is), whichever costs less. */
-static void cut_all(matmul_state *s, const matmul_key *q) {
-  int64_t m = 1, n = 1, k = 1, longest = q->m > q->n ? q->m : q->n;
-  double wanted = 1.34 * s->ns / BLOCK_NS;
-  if (wanted > (double)q->parts) wanted = (double)q->parts;
-  bool a_across = q->a_stride[1] != 1, b_across = q->b_stride[1] != 1;
-  double a = again(q->m, q->k, a_across), b = again(q->k, q->n, b_across);
-  while (2.0 * (double)(m * n * k) <= wanted) {
-    bool may_m = q->m / m >= 2 * LEAST_M, may_n = q->n / n >= 2 * LEAST_N;
-    bool may_k = q->k / k >= 2 * LEAST_K && !b_across;
-    if (may_k && (q->k / k >= 8 * longest || (!may_m && !may_n))) {
-      k *= 2;
-    } else if (may_m && (!may_n || b * (double)m <= a * (double)n)) {
-      m *= 2;
-    } else if (may_n) {
-      n *= 2;
-    } else {
-      break;
-    }
-  }
-  s->m = cut(q->m, m, GRAIN);
-  s->n = cut(q->n, n, GRAIN);
-  s->k = cut(q->k, k, GRAIN);
-  s->direct = s->n.count == 1 && s->k.count == 1 && q->y_stride == q->n;
-}
-
-/* --- primitives ----------------------------------------------------------- */
-static bool init_factor(dnnl_memory_desc_t *desc, int64_t rows,
-                        int64_t columns, const int64_t stride[2], bool bf16) {
-  dnnl_dims_t size = {rows, columns}, as = {stride[0], stride[1]};
-  if (bf16) as[stride[1] != 1] = stride[1] == 1 ? columns : rows;
-  return dnnl_memory_desc_init_by_strides(
-             desc, 2, size, bf16 ? dnnl_bf16 : dnnl_f32, as) == dnnl_success;
-}
-
-/* Of a block: y without gaps; the bias unless there are slices. */
-static dnn_primitive *new_primitive(const matmul_state *s, const matmul_key *q,
-                                    const int64_t size[3]) {
-  dnnl_memory_desc_t a, b, y, bias;
-  dnnl_dims_t ys = {size[0], size[1]}, vs = {1, size[1]};
-  if (!init_factor(&a, size[0], size[2], q->a_stride, q->bf16) ||
-      !init_factor(&b, size[2], size[1], q->b_stride, q->bf16) ||
-      dnnl_memory_desc_init_by_tag(&y, 2, ys, dnnl_f32, dnnl_ab) ||
-      dnnl_memory_desc_init_by_tag(&bias, 2, vs, dnnl_f32, dnnl_ab)) {
-    return NULL;
-  }
-  bool has_bias = q->has_bias && s->k.count == 1;
-  dnnl_matmul_desc_t desc;
-  if (dnnl_matmul_desc_init(&desc, &a, &b, has_bias ? &bias : NULL, &y)) {
-    return NULL;
-  }
-  return moon_dnn_new(&(dnn_recipe){
-      .desc = &desc, .n = has_bias ? 4 : 3, .adds = q->adds && s->direct,
-      .arg = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS}});
-}
-
-static bool make_primitive(matmul_state *s, const matmul_key *q, int form) {
-  bool last[3] = {form & 1, form >> 1 & 1, form >> 2 & 1};
-  const cuts *c[3] = {&s->m, &s->n, &s->k};
-  int64_t size[3];
-  for (int d = 0; d < 3; d++) {
-    if (!last[d] && c[d]->count == 1) return true;  /* there is none */
-    size[d] = last[d] ? size_at(c[d], c[d]->count - 1) : c[d]->size;
-  }
-  dnn_primitive *p = new_primitive(s, q, size);
-  if (!p) return false;
-  s->primitive[last[0]][last[1]][last[2]] = p;
-  return true;
-}
-
-/* Each block of a is rounded for each block of columns, of b for each of
- * rows. */
-static bool rounding_pays(const matmul_state *s) {
-  double m = (double)s->m.total, n = (double)s->n.total;
-  double k = (double)s->k.total;
-  double factors = k * (m * (double)s->n.count + n * (double)s->m.count);
-  return cpu_rounding_pays(m * n * k, factors);
-}
-
-static int64_t room_of(int64_t numel) { return (numel + 31) / 32 * 32; }
-
-static void build(matmul_state *s, const matmul_key *q) {
-  *s = (matmul_state){.ns = estimate(q), .bf16 = q->bf16,
-                      .a_across = q->a_stride[1] != 1,
-                      .b_across = q->b_stride[1] != 1};
-  cut_all(s, q);
-  if (s->bf16) {
-    s->by_ref = !rounding_pays(s);
-    s->a_room = room_of(s->m.size * s->k.size);
-    s->b_room = room_of(s->k.size * s->n.size);
-  }
-  for (int form = 0; form < 8 && !s->by_ref; form++) {
-    s->by_ref = !make_primitive(s, q, form);
-  }
-}
-
-static const void *make(const void *key) {
-  matmul_key q = *(const matmul_key *)key;
-  matmul_state *s = malloc(sizeof *s);
-  if (!s) return NULL;
-  build(s, &q);
-  if (q.bf16 && s->by_ref) {
-    q.bf16 = false;
-    build(s, &q);
-  }
-  return s;
-}
+enum { MATMUL_PARTS = 16 };
 
 /* --- plan ----------------------------------------------------------------- */
 /* Strides as oneDNN wants them, where an extent of 1 leaves them open; false
@@ -238,7 +80,7 @@ static int64_t blocks_of(const matmul_state *s) {
 
 /* A part has one block, or several whole products of one block each. */
 static int32_t parts_for(const matmul_state *s, int64_t matrices) {
-  double wanted = 1.34 * s->ns * (double)matrices / BLOCK_NS;
+  double wanted = 1.34 * s->ns * (double)matrices / MATMUL_PART_NS;
   if (blocks_of(s) > 1) return (int32_t)(matrices * blocks_of(s));
   if (wanted > CPU_PARTS) wanted = CPU_PARTS;
   if (wanted > (double)matrices) wanted = (double)matrices;
@@ -250,7 +92,7 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
   matmul_key q;
   const matmul_state *s = NULL;
   if (key_of(call, &q)) {
-    s = moon_dnn_find(&q, sizeof q, may_create, make);
+    s = moon_cpu_matmul_state(&q, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
@@ -308,7 +150,7 @@ static int64_t block_at(const matmul_state *s, int64_t i, int64_t j,
 static void finish_row(const product *p, int64_t i, int64_t j, int64_t r) {
   const matmul_state *s = p->s;
   const cpu_weights_simd *simd = moon_cpu_simd()->weights;
-  int64_t n = size_at(&s->n, j), first = j * s->n.size;
+  int64_t n = matmul_size(&s->n, j), first = j * s->n.size;
   int64_t block = block_at(s, i, j, 0) * block_numel(s);
   float *sum = p->scratch + block + r * n;
   float *to = p->y + (i * s->m.size + r) * p->y_stride + first;
@@ -327,7 +169,7 @@ static void finish_row(const product *p, int64_t i, int64_t j, int64_t r) {
 
 /* What is left to do with a block when there is but one slice. */
 static void finish_block(const product *p, int64_t i, int64_t j) {
-  int64_t m = size_at(&p->s->m, i), n = size_at(&p->s->n, j);
+  int64_t m = matmul_size(&p->s->m, i), n = matmul_size(&p->s->n, j);
   if (!p->s->direct) {
     for (int64_t r = 0; r < m; r++) finish_row(p, i, j, r);
   } else if (p->call->params.matmul.epilogue == MOON_EPILOGUE_RELU) {
@@ -366,8 +208,8 @@ static int run_block(const product *p, int64_t block, moon_fail *fail) {
   dnn_primitive *dnn = s->primitive[i == s->m.count - 1][j == s->n.count - 1]
                                    [l == s->k.count - 1];
   if (s->bf16) {
-    round_block(p, (int64_t[]){size_at(&s->m, i), size_at(&s->n, j),
-                               size_at(&s->k, l)}, data);
+    round_block(p, (int64_t[]){matmul_size(&s->m, i), matmul_size(&s->n, j),
+                               matmul_size(&s->k, l)}, data);
   }
   int status = moon_dnn_run(dnn, data, fail);
   if (status == MOON_OK && s->k.count == 1) finish_block(p, i, j);
