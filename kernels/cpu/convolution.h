@@ -62,8 +62,8 @@ conv_way moon_cpu_conv_choose(const conv_key *key);
 /* The input gradient of p as a forward convolution. */
 conv_problem moon_cpu_conv_turned(const conv_problem *p);
 
-/* conv_cut.c: whether rounding to bf16 pays, by shape alone; nanoseconds on one core, roughly; images per tile, bands of rows
- * per image, parts. */
+/* conv_cut.c: whether rounding to bf16 pays, by shape alone; nanoseconds on one
+ * core, roughly; images per tile, bands of rows per image, parts. */
 typedef struct conv_cut { int64_t images, bands, parts; } conv_cut;
 bool moon_cpu_conv_rounds(const conv_problem *p, conv_way way);
 double moon_cpu_conv_ns(const conv_problem *p, conv_way way);

@@ -1,6 +1,7 @@
 --- moon.recompute: a part of the forward that keeps no activations; they are
 -- computed again in the backward.
 
+local autocast = require "moonseed.autocast"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local create = require "moonseed.create"
@@ -33,7 +34,7 @@ end
 
 local function forward_again(ctx, list)
   context.load_generator(ctx.generator)
-  return context.with_rounding(ctx.bf16, context.with_grad_mode, 1, ctx.fn,
+  return autocast.with_rounding(ctx.bf16, context.with_grad_mode, 1, ctx.fn,
                                unpack(list, 1, ctx.list.n))
 end
 
