@@ -42,8 +42,11 @@ typedef enum moon_status {
   MOON_E_BACKEND = -16     /* a library underneath reported an error */
 } moon_status;
 
+/* BF16 and F16 are for a GPU to compute with; elsewhere they are created, moved
+ * and cast. */
 typedef enum moon_dtype {
-  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_DTYPES
+  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_BF16,
+  MOON_F16, MOON_DTYPES
 } moon_dtype;
 
 typedef struct moon_runtime moon_runtime;  /* workers, devices, memory */
@@ -356,6 +359,16 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
+typedef struct moon_conv_transpose2d_params {
+  moon_conv2d_params conv;    /* the convolution whose gradient it is */
+  int64_t output_padding[2];  /* below stride or dilation */
+} moon_conv_transpose2d_params;
+/* x [N,C,H,W], w [C,K/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]; no
+ * epilogue. */
+int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
+                          moon_tensor *b,
+                          const moon_conv_transpose2d_params *p,
+                          moon_tensor **out);
 /* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
  * vector is a row on the left, a column on the right. bmm: three dimensions,
  * nothing broadcasts. */
@@ -402,6 +415,14 @@ typedef struct moon_pool2d_params {
 } moon_pool2d_params;
 int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
                     const moon_pool2d_params *p, moon_tensor **out);
+typedef struct moon_avg_pool2d_params {
+  moon_pool2d_params window;
+  int32_t count_padding;  /* 1: a mean counts places beyond x, as zeros */
+} moon_avg_pool2d_params;
+int moon_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                    const moon_avg_pool2d_params *p, moon_tensor **out);
+int moon_adaptive_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                             const int64_t size[2], moon_tensor **out);
 int moon_global_avg_pool2d(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_norm_params {
   double eps, momentum;
@@ -444,6 +465,25 @@ int moon_cat(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
              moon_tensor **out);
 int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
                moon_tensor **out);
+enum { MOON_PAD_CONSTANT, MOON_PAD_REFLECT, MOON_PAD_REPLICATE,
+       MOON_PAD_CIRCULAR };
+typedef struct moon_pad_params {
+  int32_t mode;
+  double value;      /* of CONSTANT */
+  /* Of each dimension; CONSTANT crops by what is less than 0. */
+  int64_t before[MOON_MAX_DIMS], after[MOON_MAX_DIMS];
+} moon_pad_params;
+int moon_pad(moon_ctx *ctx, moon_tensor *x, const moon_pad_params *p,
+             moon_tensor **out);
+/* Dimensions backwards; each once. */
+int moon_flip(moon_ctx *ctx, moon_tensor *x, int n, const int32_t *dims,
+              moon_tensor **out);
+/* Elements moved on by shifts[i] along dims[i], and in at the other end. */
+int moon_roll(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *shifts,
+              const int32_t *dims, moon_tensor **out);
+/* The last n dimensions (new ones in front) counts[i] times. */
+int moon_tile(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *counts,
+              moon_tensor **out);
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);
@@ -505,8 +545,8 @@ int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
                       int64_t position, const moon_batch_params *p,
                       moon_tensor **out);
 
-/* Images varied at random, x f32 or f64 -> its shape: image j as its place in the
- * epoch, position + j, says under this key. No gradient. */
+/* Images varied at random, x f32 or f64 -> its shape: image j as its place in
+ * the epoch, position + j, says under this key. No gradient. */
 typedef struct moon_place { uint64_t key; int64_t position; } moon_place;
 typedef struct moon_affine_params {  /* ranges: from, to */
   double rotate[2], shear[2];  /* degrees: clockwise; along rows */
@@ -559,10 +599,10 @@ int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- files ------------------------------------------------------------ */
 /* Reads off the loop thread. The format is told by content: safetensors, idx
- * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then refuse
- * others, cifar10, cifar100. Of a folder "pictures" gives names alone: "a/" of
- * each folder in it, "a/b.png" of each picture below. `ticket` arrives when the
- * job is done. */
+ * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then
+ * refuse others, cifar10, cifar100. Of a folder "pictures" gives names alone:
+ * "a/" of each folder in it, "a/b.png" of each picture below. `ticket` arrives
+ * when the job is done. */
 int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
                    double ticket, moon_job **out);
 int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */
@@ -570,8 +610,8 @@ int moon_job_count(const moon_job *job);
 const char *moon_job_name(const moon_job *job, int i);
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
 void moon_job_release(moon_job *job);
-/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and, with
- * a label, "y" [rows]. Errors name the line. */
+/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and,
+ * with a label, "y" [rows]. Errors name the line. */
 enum { MOON_CSV_NUMBER, MOON_CSV_BOOL, MOON_CSV_CATEGORY, MOON_CSV_SKIP };
 typedef struct moon_csv_rule {  /* what a column is; without one, numbers */
   const char *name;             /* NULL: by position */
@@ -592,9 +632,11 @@ typedef struct moon_csv_params {
 } moon_csv_params;
 int moon_csv_read(moon_ctx *ctx, const char *path, const moon_csv_params *p,
                   double ticket, moon_job **out);
-/* Of a job that is done: the name of x's column i, NULL past the last or without
- * a header; the k-th text of its categories (-1: the label's). */
+/* Of a job that is done: the name of x's column i, NULL past the last or
+ * without a header; its place in the file, from 0, or -1; the k-th text of its
+ * categories (-1: the label's). */
 const char *moon_csv_column(const moon_job *job, int i);
+int moon_csv_position(const moon_job *job, int i);
 const char *moon_csv_category(const moon_job *job, int i, int k);
 /* Pictures of any size, PNG or JPEG, as u8 [n, channels, size], channels-last;
  * 1 channel or 3. STRETCH: all of each; COVER: the largest middle part that has
