@@ -112,7 +112,7 @@ static bool is_paired(const cpu_packing *p, int64_t r, int64_t hi) {
 /* One column of 16 paired rows at place `at`, as words of which it keeps the
  * other half (x86's order: the first element is the low half). */
 static void put_halves(uint16_t *packed, int64_t at, const float *w) {
-  simd_u16 *pairs = (simd_u16 *)(packed + at / 2 * 2), half;
+  simd_u16 *pairs = (simd_u16 *)(packed + at / 2 * 2), half = {0};
   for (int i = 0; i < BLOCK; i++) half[i] = moon_bf16_from_f32(w[i]);
   *pairs = at % 2 ? (*pairs & 0xffff) | half << 16
                   : (*pairs & 0xffff0000) | half;
