@@ -262,6 +262,18 @@ function moon.load(path, options) end
 ---@return any ...  # what `fn` returned
 function moon.no_grad(fn) end
 
+--- Runs `fn`, inside which convolutions, linear and matmul, and their gradients
+--- whenever these are computed, may multiply in `dtype`: "bf16", where that is
+--- faster, or "f32", as outside. Factors are rounded to bf16 (8 bits of
+--- precision) inside the kernels and their products added in f32; tensors stay
+--- f32, so weights, gradients and the optimiser's state lose nothing. Shapes
+--- alone say what is faster: small and depthwise products and convolutions
+--- that Winograd's method suits are not rounded; nor are factors of f64.
+---@param dtype "bf16"|"f32"
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.autocast(dtype, fn) end
+
 --- The current device: where creators put tensors.
 ---@return string  # "cpu", "cuda:0", ...
 function moon.device() end

@@ -1,6 +1,7 @@
 /* Weights into a kernel's order and gradients back out of it, a block of 16
  * rows by 16 columns at a time; see ../packing.h. And what convolutions do to
  * their results. */
+#include "../../half.h"
 #include "../packing.h"
 #include "transpose.h"
 
@@ -96,6 +97,18 @@ static void pack(const cpu_packing *p, const float *rows, float *packed,
   }
 }
 
+static void pack_rounded(const cpu_packing *p, const float *rows,
+                         float *packed, int64_t lo, int64_t hi) {
+  uint16_t *to = (uint16_t *)packed;
+  for (int64_t r = lo; r < hi; r++) {
+    for (int64_t j = 0; j < p->columns; j++) {
+      bool real = p->row[r] >= 0 && p->column[j] >= 0;
+      float w = real ? rows[p->row[r] + p->column[j]] : 0;
+      to[p->packed_row[r] + p->packed_column[j]] = moon_bf16_from_f32(w);
+    }
+  }
+}
+
 /* --- unpack --------------------------------------------------------------- */
 typedef float simd_f16
     __attribute__((vector_size(64), aligned(4), may_alias));
@@ -154,4 +167,15 @@ static void relu(int64_t n, float *y) {
   for (int64_t i = 0; i < n; i++) y[i] = y[i] < 0 ? 0 : y[i];
 }
 
-const cpu_weights_simd MOON_NAME(weights) = {pack, unpack, add, relu};
+/* --- on factors ----------------------------------------------------------- */
+static void round_lines(int64_t lines, int64_t n, const float *restrict x,
+                        int64_t stride, uint16_t *restrict y) {
+  for (int64_t l = 0; l < lines; l++, x += stride, y += n) {
+    for (int64_t i = 0; i < n; i++) y[i] = moon_bf16_from_f32(x[i]);
+  }
+}
+
+const cpu_weights_simd MOON_NAME(weights) = {.pack = pack, .unpack = unpack,
+                                             .add = add, .relu = relu,
+                                             .round = round_lines,
+                                             .pack_rounded = pack_rounded};
