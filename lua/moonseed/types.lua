@@ -274,6 +274,18 @@ function moon.set_device(name) end
 ---@param rng_seed integer
 function moon.manual_seed(rng_seed) end
 
+--- Runs `fn`, inside which convolutions, linear and matmul, and their gradients
+--- whenever these are computed, may multiply in `dtype`: "bf16", where that is
+--- faster, or "f32", as outside. Factors are rounded to bf16 (8 bits of
+--- precision) inside the kernels and their products added in f32; tensors stay
+--- f32, so weights, gradients and the optimiser's state lose nothing. Shapes
+--- alone say what is faster: small and depthwise products and convolutions
+--- that Winograd's method suits are not rounded; nor are factors of f64.
+---@param dtype "bf16"|"f32"
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.autocast(dtype, fn) end
+
 --- Counts of the runtime, see moon_stats in core/moonseed.h.
 ---@return table<string, number>
 function moon.stats() end

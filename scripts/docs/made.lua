@@ -138,6 +138,7 @@ M.topics = {
   { "user_op", "Gradients" }, { "verbs", "Tasks" }, { "task", "Tasks" },
   { "loop", "Tasks" }, { "stream", "Streams" }, { "tidy", "Memory" },
   { "file", "Files" }, { "context", "Device, random numbers, graph" },
+  { "autocast", "Device, random numbers, graph" },
   { "runtime", "The runtime" }, { "debug", "The runtime" },
   { "print", "The runtime" },
 }
