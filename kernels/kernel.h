@@ -29,19 +29,27 @@ typedef struct moon_operand {
  * arange        y                  params.arange  y[i] = start + i step
  * copy          x, y               same shape; casts when dtypes differ
  * unary         x, y               params.unary; comparisons give bool
+ * unary_grad    dy, v, dx          params.unary; v is x or y, as ref's says
  * binary        a, b, y            params.binary; all of y's shape (stride 0)
+ * where         c, a, b, y         y = c ? a : b; all of y's shape; c is bool
  * add_into      x, y+              params.scale   y += alpha x
  * relu_grad     dy, y, dx, [db]    dx = y > 0 ? dy : 0; db[C] sums dx over
  *                                  all dimensions but 1
  * reduce        x, y               params.reduce; y has x's ndim, reduced
  *                                  dimensions of size 1
  * arg_reduce    x, [y], i          params.reduce, one dimension; i is i64
+ * any           x, y               params.reduce, ANY or ALL; x and y are bool
+ * cumsum        x, y               params.scan
  * softmax       x, y               params.dim
  * softmax_grad  dy, y, dx          params.dim
- * cross_entropy x[N,C], l[N], loss[], s[2,N]   s: each row's maximum, and the
- *                                  sum of exp(x - maximum)
- * cross_entropy_grad dloss[], x, l, s, dx
- * matmul        a[M,K], b[K,N], y[M,N], [bias[N]]   params.matmul; any strides
+ * log_softmax   x, y               params.dim
+ * log_softmax_grad dy, y, dx       params.dim
+ * cross_entropy x[N,C], l[N], loss, [s[2,N]], [w[C]]   params.loss; loss is [],
+ *                                  of NONE [N]. s: each row's maximum, and the
+ *                                  sum of exp(x - maximum); none of logarithms
+ * cross_entropy_grad dloss, x, l, [s], dx, [w]         params.loss
+ * matmul        a[..,M,K], b[..,K,N], y[..,M,N], [bias[N]]   params.matmul;
+ *                                  any strides
  * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
  * conv2d_grad_x dy, w, dx, [p]     params.conv
  * conv2d_pack   w, p               params.pack: w in another order, for kernels
@@ -59,12 +67,18 @@ typedef struct moon_operand {
  * group_norm    x, [w], [b], y, m, r      params.group; m and r [N,groups] are
  *                                  each group's mean and 1/sqrt(variance + eps)
  * group_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.group
+ * layer_norm    x[R,D], [w], [b], y, m[R], r[R]   params.norm; of each row
+ * layer_norm_grad dy, x, [w], m, r, dx, [dw], [db]   params.norm
  * blend         h, s, a, [x], y, [p]      params.blend; all of h's shape (a and
  *                                  p: stride 0); data of s may be NULL: y = h.
  *                                  p is the alpha that counted: a, 0 without s
  * blend_grad    dy, p, [h], [s], [x], [dh], [ds], [e], [dx]   params.blend; e
  *                                  are alpha's gradient's terms. data of s may
  *                                  be NULL where p is 0; then e is 0
+ * attention     q[..,L,E], k[..,S,E], v[..,S,V], [mask][..,L,S], y[..,L,V],
+ *               lse[..,L]          params.attention; mask bool or float
+ * attention_grad dy, q, k, v, [mask], y, lse, dq, dk, dv, [ds]
+ *                                  params.attention; ds is the mask's
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
  * random        y                  params.random
  * randperm      y                  params.random
@@ -72,7 +86,8 @@ typedef struct moon_operand {
  * index_add     dy, i, dx          params.dim; dx = 0, then rows added
  * gather        x, i, y            params.dim
  * scatter_add   dy, i, dx          params.dim; dx = 0, then elements added
- * sgd           n times p+, g, [v+]; then norm[1] when wanted   params.sgd
+ * step          r, n times p+, g, [s+...], then norm[1] when wanted
+ *                                  params.step; r is n moon_step_rates as bytes
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
  * batch_images  x, i, y            params.batch
  * affine        x, y               params.affine  (draw.h: what is random)
@@ -86,19 +101,23 @@ typedef struct moon_operand {
  * fetch         y[]                params.save (core/file/pictures.c; io)
  * decode        t[], y             params.save (core/file/pictures.c)
  *
- * In sgd every triple has three operands (data NULL where v is absent).
+ * In step every entry has `each` operands (data NULL where one is absent).
  */
 #define MOON_KERNELS(X)                                                     \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
+  X(unary_grad) X(where) X(any) X(cumsum) X(log_softmax)                    \
+  X(log_softmax_grad)                                                       \
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
   X(batch_norm) X(running)                                                  \
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
-  X(blend) X(blend_grad) X(dropout) X(random) X(randperm)                   \
-  X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
-  X(statistics) X(batch_images) X(store) X(save) X(load)                    \
-  X(fetch) X(decode) X(affine) X(jitter) X(cutout) X(mixup) X(multinomial)
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad)                   \
+  X(attention) X(attention_grad) X(dropout)                                 \
+  X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
+  X(scatter_add) X(step) X(statistics) X(batch_images) X(store) X(save)     \
+  X(load) X(fetch) X(decode) X(affine) X(jitter) X(cutout) X(mixup)         \
+  X(multinomial)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -106,25 +125,32 @@ enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
 typedef union moon_params {
   struct { double value; } fill;
   struct { double start, step; } arange;
-  struct { int32_t kind; double s; } unary;    /* MOON_U_* */
+  struct { int32_t kind; double s, t; } unary; /* MOON_U_* */
   struct { int32_t kind; } binary;             /* MOON_B_* */
   struct { double alpha; } scale;
   struct { int32_t kind; uint32_t dims; } reduce;  /* MOON_R_*; bit d: dim d */
   struct { int32_t dim; } dim;
+  struct { int32_t dim, reverse; } scan;       /* 1: from the end */
+  struct { moon_cross_entropy_params p; int32_t is_log; } loss;
   struct { int32_t epilogue, accumulate; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
+    int32_t strict;                            /* direct convolution only */
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
   struct { double eps, momentum; } norm;
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
+  moon_attention_params attention;
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
-  struct { moon_sgd_params p; int32_t n, wants_norm; } sgd;
+  struct {                                     /* counts: some are ADAM's */
+    moon_step_params p;
+    int32_t n, each, wants_norm, counts;
+  } step;
   struct { moon_batch_params p; int64_t position; } batch;
   struct { moon_affine_params p; moon_place at; } affine;
   struct { moon_jitter_params p; moon_place at; } jitter;

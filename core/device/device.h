@@ -295,6 +295,7 @@ struct moon_runtime {
   moon__device device[MOON_MAX_DEVICES];
   moon__stream *stream[MOON_MAX_STREAMS];
   moon__memory memory;
+  bool strict;                     /* see moon_set_strict */
   moon__sim sim;
   _Atomic int debug;
   char **site;

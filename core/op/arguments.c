@@ -120,3 +120,14 @@ int moon__check_window(const char *op, int axis, moon__window w,
   *places = (room - w.dilation * (w.kernel - 1)) / w.stride + 1;
   return MOON_OK;
 }
+
+int moon__new_broadcast(moon_ctx *ctx, moon_tensor *const *t, int n,
+                        moon__shape s, int dtype, moon_tensor **y) {
+  for (int i = 0; i < n; i++) {
+    if (moon__shape_equal(moon__shape_of(t[i]), s) && moon__is_dense(t[i])) {
+      return moon__tensor_like(ctx, t[i], dtype, y);
+    }
+  }
+  int device = t[0]->storage->device;
+  return moon__tensor_new(ctx, device, dtype, s, MOON__ROWS, y);
+}

@@ -15,6 +15,11 @@ static int common_device(moon_ctx *ctx, const char *name, int kernel,
                         "disposed", name, (long long)t->id,
                         moon__dtype_name(t->dtype), moon__text(t));
     }
+    if (t->storage->mapped) {
+      bool reads = args[i].mode == MOON__READ || args[i].mode == MOON__OPTIONAL;
+      int status = moon__mapped_check(name, t, reads);
+      if (status < 0) return status;
+    }
     if (device >= 0 && t->storage->device != device &&
         kernel != MOON_K_copy) {
       return moon__fail(MOON_E_DEVICE, "%s: tensors on %s and %s", name,

@@ -2,7 +2,7 @@
  * each key. See convolution.h. */
 #include <stdlib.h>
 #include <string.h>
-#include "convolution.h"
+#include "winograd.h"
 
 enum { FORMS = 8 };  /* different tiles of one convolution */
 
@@ -139,6 +139,10 @@ static const void *make(const void *key_) {
   s->way = moon_cpu_conv_choose(key);
   bool turned = key->kernel == MOON_K_conv2d_grad_x && s->way == CONV_FORWARD;
   if (turned) b.p = moon_cpu_conv_turned(&key->p);
+  if (!key->strict && moon_cpu_winograd_suits(&b.p, s->way)) {
+    if (!moon_cpu_winograd_make(s, key, &b.p)) s->by_ref = true;
+    return s;
+  }
   s->ns = moon_cpu_conv_ns(&b.p, s->way);
   if (!tile(&b, moon_cpu_conv_cut(&b.p, s->way))) {
     b.n_forms = 0;
@@ -148,6 +152,7 @@ static const void *make(const void *key_) {
   cpu_weights w = weights_of(key, turned);
   s->packing = moon_cpu_packing_of(&b.weights, &w);
   s->by_ref = s->packing == NULL;
+  if (s->packing) s->order = &s->packing->order;
   return s;
 }
 

@@ -24,7 +24,7 @@ typedef struct conv_key {  /* whole words only */
   int64_t kernel;          /* MOON_K_* */
   conv_problem p;
   int64_t w_stride[4];
-  int64_t has_bias;
+  int64_t has_bias, strict;
 } conv_key;
 
 typedef struct conv_tile {
@@ -33,23 +33,27 @@ typedef struct conv_tile {
   int64_t numel;           /* of y */
 } conv_tile;
 
+struct winograd;  /* winograd.h */
 typedef struct conv_state {
   conv_way way;
   bool by_ref;             /* oneDNN has only plain loops: nothing below */
+  int parts;
+  double ns;               /* of all parts */
+  const cpu_order *order;  /* of the weights; of none in a weight gradient by
+                              Winograd */
+  const struct winograd *winograd;  /* or NULL, and then oneDNN's: */
   const cpu_packing *packing;
-  int parts, n_tiles;
+  int n_tiles;
   conv_tile *tile;
-  double ns;               /* of all tiles */
 } conv_state;
 
-/* The problem of a call: x and y of the forward's shape, w and its places. */
-conv_problem moon_cpu_conv_problem(const moon_operand *x, const moon_operand *w,
-                                   const moon_operand *y, const moon_params *q);
 /* Where the call is one for oneDNN: f32, nothing empty, channels-last. */
 bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
                         const moon_operand *y, const moon_operand *bias);
-conv_key moon_cpu_conv_key(int kernel, const conv_problem *p,
-                           const moon_operand *w, bool has_bias);
+/* x and y are of the forward's shape. */
+conv_key moon_cpu_conv_key(const moon_call *call, const moon_operand *x,
+                           const moon_operand *w, const moon_operand *y,
+                           bool has_bias);
 
 /* conv_choice.c: the algorithm, by shape alone. */
 conv_way moon_cpu_conv_choose(const conv_key *key);

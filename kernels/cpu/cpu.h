@@ -123,6 +123,10 @@ static inline size_t cpu_align64(size_t nbytes) {
  * [0, size), or MOON_E_INDEX with the first that does not. */
 int moon_cpu_check_index(const moon_operand *index, const char *what,
                          int64_t size, moon_fail *fail);
+/* The same, but one other value is right, too. */
+int moon_cpu_check_index_but(const moon_operand *index, const char *what,
+                             int64_t size, const int64_t *but,
+                             moon_fail *fail);
 
 /* --- what simd/ gives ----------------------------------------------------- */
 struct cpu_packing;
@@ -136,11 +140,21 @@ typedef struct cpu_weights_simd {  /* simd/pack.c */
   void (*relu)(int64_t n, float *y);                 /* NaN stays */
 } cpu_weights_simd;
 
+struct cpu_winograd_simd;          /* winograd.h */
+struct cpu_winograd_weights_simd;
+
 typedef struct cpu_simd {
   const moon_kernel *kernel[MOON_KERNEL_COUNT];
   const cpu_weights_simd *weights;
+  const struct cpu_winograd_simd *winograd;
+  const struct cpu_winograd_weights_simd *winograd_weights;
 } cpu_simd;
 
 const cpu_simd *moon_cpu_simd(void);  /* the set in use */
+
+/* --- a thread's own memory ------------------------------------------------ */
+/* nbytes that the calling thread may use until it asks again; they stay warm
+ * in its cache and are freed when it ends. NULL: no memory. */
+void *moon_cpu_pad(size_t nbytes);
 
 #endif

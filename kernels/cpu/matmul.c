@@ -1,6 +1,9 @@
 /* y = a b + bias and ReLU; see ref/matmul.c. By oneDNN's matrix product, with
  * a and b as they lie: each has one dimension that is contiguous.
  *
+ * Of many matrices each pair is a product of its own; a part takes some of
+ * them, or a block of one where they are few and large.
+ *
  * y is cut into blocks so that little is read twice. Where the sum is long, as
  * in weight gradients, it is cut into slices, which a second phase adds in
  * order. oneDNN's best product wants operands without gaps: b that lies across
@@ -24,6 +27,7 @@ enum {
 
 typedef struct matmul_key {  /* whole words only */
   int64_t kernel, m, n, k;
+  int64_t parts;             /* of one matrix, at most */
   int64_t a_stride[2], b_stride[2], y_stride;
   int64_t has_bias, adds;
 } matmul_key;
@@ -67,7 +71,7 @@ static double again(int64_t rows, int64_t columns, bool across) {
 static void cut_all(matmul_state *s, const matmul_key *q) {
   int64_t m = 1, n = 1, k = 1, longest = q->m > q->n ? q->m : q->n;
   double wanted = 1.34 * s->ns / BLOCK_NS;
-  if (wanted > MATMUL_PARTS) wanted = MATMUL_PARTS;
+  if (wanted > (double)q->parts) wanted = (double)q->parts;
   bool a_across = q->a_stride[1] != 1, b_across = q->b_stride[1] != 1;
   double a = again(q->m, q->k, a_across), b = again(q->k, q->n, b_across);
   while (2.0 * (double)(m * n * k) <= wanted) {
@@ -144,21 +148,33 @@ static const void *make(const void *key) {
 /* Strides as oneDNN wants them, where an extent of 1 leaves them open; false
  * where neither dimension is contiguous, or elements are repeated. */
 static bool strides_of(const moon_operand *o, int64_t stride[2]) {
-  int64_t rows = o->shape[0], columns = o->shape[1];
-  stride[0] = o->stride[0];
-  stride[1] = o->stride[1];
+  int row = o->ndim - 2;
+  int64_t rows = o->shape[row], columns = o->shape[row + 1];
+  stride[0] = o->stride[row];
+  stride[1] = o->stride[row + 1];
   if (columns == 1) stride[1] = 1;
   if (rows == 1) stride[0] = stride[1] == 1 ? columns : 1;
   return (stride[1] == 1 && stride[0] >= columns) ||
          (stride[0] == 1 && stride[1] >= rows);
 }
 
+static int64_t matrices_of(const moon_call *call) {
+  const moon_operand *y = &call->arg[Y];
+  int64_t n = 1;
+  for (int d = 0; d < y->ndim - 2; d++) n *= y->shape[d];
+  return n;
+}
+
 static bool key_of(const moon_call *call, matmul_key *q) {
   const moon_operand *a = &call->arg[A], *b = &call->arg[B];
   const moon_operand *y = &call->arg[Y], *bias = cpu_optional(call, BIAS);
-  int64_t y_stride[2];
+  int64_t y_stride[2], matrices = matrices_of(call);
+  if (matrices == 0) return false;
   *q = (matmul_key){.kernel = MOON_K_matmul,
-                    .m = y->shape[0], .n = y->shape[1], .k = a->shape[1],
+                    .m = y->shape[y->ndim - 2], .n = y->shape[y->ndim - 1],
+                    .k = a->shape[a->ndim - 1],
+                    .parts = matrices < MATMUL_PARTS
+                                 ? MATMUL_PARTS / matrices : 1,
                     .has_bias = bias != NULL,
                     .adds = call->params.matmul.accumulate != 0};
   if (!cpu_is_f32(a) || !cpu_is_f32(b) || !cpu_is_f32(y)) return false;
@@ -177,6 +193,20 @@ static int64_t block_numel(const matmul_state *s) {
   return s->direct ? 0 : (s->m.size * s->n.size + 15) / 16 * 16;
 }
 
+/* Of one matrix: a unit of work each. */
+static int64_t blocks_of(const matmul_state *s) {
+  return s->m.count * s->n.count * s->k.count;
+}
+
+/* A part has one block, or several whole products of one block each. */
+static int32_t parts_for(const matmul_state *s, int64_t matrices) {
+  double wanted = 1.34 * s->ns * (double)matrices / BLOCK_NS;
+  if (blocks_of(s) > 1) return (int32_t)(matrices * blocks_of(s));
+  if (wanted > CPU_PARTS) wanted = CPU_PARTS;
+  if (wanted > (double)matrices) wanted = (double)matrices;
+  return wanted < 2 ? 1 : (int32_t)wanted;
+}
+
 static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
                        moon_fail *fail) {
   matmul_key q;
@@ -188,11 +218,13 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
   if (!s || s->by_ref) {
     return cpu_plan_by(&moon_ref_matmul, call, plan, may_create, fail);
   }
-  int64_t parts = s->m.count * s->n.count * s->k.count;
-  plan->parts[plan->phases++] = (int32_t)parts;
-  plan->cost_ns = s->ns;
+  int64_t matrices = matrices_of(call);
+  int32_t parts = parts_for(s, matrices);
+  plan->parts[plan->phases++] = parts;
+  plan->cost_ns = s->ns * (double)matrices;
   if (s->k.count > 1) {
-    cpu_phase(plan, q.m, (double)(q.m * q.n * s->k.count), 0.3);
+    cpu_phase(plan, matrices * q.m,
+              (double)(matrices * q.m * q.n * s->k.count), 0.3);
   }
   plan->scratch = (size_t)(parts * block_numel(s)) * sizeof(float);
   plan->state = s;
@@ -200,64 +232,101 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
 }
 
 /* --- run ------------------------------------------------------------------ */
-/* Block (i, j) of slice l, in scratch. */
-static int64_t part_of(const matmul_state *s, int64_t i, int64_t j,
-                       int64_t l) {
+/* One of the products: its first elements, and the scratch of its blocks. */
+typedef struct product {
+  const moon_call *call;
+  const matmul_state *s;
+  float *a, *b, *y, *bias, *scratch;
+  int64_t y_stride;
+} product;
+
+static product product_at(const moon_call *call, const matmul_state *s,
+                          float *scratch, int64_t matrix) {
+  const moon_operand *y = &call->arg[Y], *bias = cpu_optional(call, BIAS);
+  int64_t at[3] = {0};
+  for (int d = y->ndim - 3; d >= 0; d--) {
+    int64_t i = matrix % y->shape[d];
+    matrix /= y->shape[d];
+    for (int k = A; k <= Y; k++) at[k] += i * call->arg[k].stride[d];
+  }
+  return (product){.call = call, .s = s, .scratch = scratch,
+                   .a = (float *)call->arg[A].data + at[A],
+                   .b = (float *)call->arg[B].data + at[B],
+                   .y = (float *)y->data + at[Y],
+                   .bias = bias ? bias->data : NULL,
+                   .y_stride = y->stride[y->ndim - 2]};
+}
+
+/* Block (i, j) of slice l. */
+static int64_t block_at(const matmul_state *s, int64_t i, int64_t j,
+                        int64_t l) {
   return (l * s->m.count + i) * s->n.count + j;
 }
 
 /* Row r of block (i, j) out of its slices, the first of which serves as the
  * sum. */
-static void finish_row(const moon_call *call, const matmul_state *s,
-                       float *scratch, int64_t i, int64_t j, int64_t r) {
+static void finish_row(const product *p, int64_t i, int64_t j, int64_t r) {
+  const matmul_state *s = p->s;
   const cpu_weights_simd *simd = moon_cpu_simd()->weights;
-  const moon_operand *y = &call->arg[Y], *bias = cpu_optional(call, BIAS);
   int64_t n = size_at(&s->n, j), first = j * s->n.size;
-  float *sum = scratch + part_of(s, i, j, 0) * block_numel(s) + r * n;
-  float *to = (float *)y->data + (i * s->m.size + r) * y->stride[0] + first;
+  int64_t block = block_at(s, i, j, 0) * block_numel(s);
+  float *sum = p->scratch + block + r * n;
+  float *to = p->y + (i * s->m.size + r) * p->y_stride + first;
   for (int64_t l = 1; l < s->k.count; l++) {
-    simd->add(n, scratch + part_of(s, i, j, l) * block_numel(s) + r * n, sum);
+    block = block_at(s, i, j, l) * block_numel(s);
+    simd->add(n, p->scratch + block + r * n, sum);
   }
-  if (bias && s->k.count > 1) simd->add(n, (float *)bias->data + first, sum);
-  if (call->params.matmul.accumulate) {
+  if (p->bias && s->k.count > 1) simd->add(n, p->bias + first, sum);
+  if (p->call->params.matmul.accumulate) {
     simd->add(n, sum, to);
   } else {
     memcpy(to, sum, (size_t)n * sizeof *to);
   }
-  if (call->params.matmul.epilogue == MOON_EPILOGUE_RELU) simd->relu(n, to);
+  if (p->call->params.matmul.epilogue == MOON_EPILOGUE_RELU) simd->relu(n, to);
 }
 
 /* What is left to do with a block when there is but one slice. */
-static void finish_block(const moon_call *call, const matmul_state *s,
-                         float *scratch, int64_t i, int64_t j) {
-  int64_t m = size_at(&s->m, i), n = size_at(&s->n, j);
-  if (!s->direct) {
-    for (int64_t r = 0; r < m; r++) finish_row(call, s, scratch, i, j, r);
-  } else if (call->params.matmul.epilogue == MOON_EPILOGUE_RELU) {
-    float *y = (float *)call->arg[Y].data + i * s->m.size * n;
-    moon_cpu_simd()->weights->relu(m * n, y);
+static void finish_block(const product *p, int64_t i, int64_t j) {
+  int64_t m = size_at(&p->s->m, i), n = size_at(&p->s->n, j);
+  if (!p->s->direct) {
+    for (int64_t r = 0; r < m; r++) finish_row(p, i, j, r);
+  } else if (p->call->params.matmul.epilogue == MOON_EPILOGUE_RELU) {
+    moon_cpu_simd()->weights->relu(m * n, p->y + i * p->s->m.size * n);
   }
 }
 
-static int run_block(const moon_call *call, const matmul_state *s,
-                     float *scratch, int part, moon_fail *fail) {
-  int64_t j = part % s->n.count, i = part / s->n.count % s->m.count;
-  int64_t l = part / (s->n.count * s->m.count);
+static int run_block(const product *p, int64_t block, moon_fail *fail) {
+  const matmul_state *s = p->s;
+  int64_t j = block % s->n.count, i = block / s->n.count % s->m.count;
+  int64_t l = block / (s->n.count * s->m.count);
   int64_t m = i * s->m.size, n = j * s->n.size, k = l * s->k.size;
-  const moon_operand *a = &call->arg[A], *b = &call->arg[B];
-  const moon_operand *bias = cpu_optional(call, BIAS);
-  float *y = scratch + part * block_numel(s);
-  if (s->direct) y = (float *)call->arg[Y].data + m * s->n.total;
-  void *data[] = {(float *)a->data + m * a->stride[0] + k * a->stride[1],
-                  (float *)b->data + k * b->stride[0] + n * b->stride[1], y,
-                  bias ? (float *)bias->data + n : NULL};
-  dnn_primitive *p = s->primitive[i == s->m.count - 1][j == s->n.count - 1]
-                                 [l == s->k.count - 1];
-  int status = moon_dnn_run(p, data, fail);
-  if (status == MOON_OK && s->k.count == 1) {
-    finish_block(call, s, scratch, i, j);
-  }
+  const moon_operand *a = &p->call->arg[A], *b = &p->call->arg[B];
+  const int64_t *as = a->stride + a->ndim - 2, *bs = b->stride + b->ndim - 2;
+  float *y = p->scratch + block * block_numel(s);
+  if (s->direct) y = p->y + m * s->n.total;
+  void *data[] = {p->a + m * as[0] + k * as[1], p->b + k * bs[0] + n * bs[1],
+                  y, p->bias ? p->bias + n : NULL};
+  dnn_primitive *dnn = s->primitive[i == s->m.count - 1][j == s->n.count - 1]
+                                   [l == s->k.count - 1];
+  int status = moon_dnn_run(dnn, data, fail);
+  if (status == MOON_OK && s->k.count == 1) finish_block(p, i, j);
   return status;
+}
+
+/* Scratch is one block's for each part: where a product has more than one, a
+ * part has one of them. */
+static int run_blocks(const moon_call *call, const moon_plan *plan,
+                      float *scratch, int part, moon_fail *fail) {
+  const matmul_state *s = plan->state;
+  int64_t lo, hi, blocks = blocks_of(s), numel = block_numel(s);
+  cpu_share(plan, 0, part, matrices_of(call) * blocks, 1, &lo, &hi);
+  for (int64_t u = lo; u < hi; u++) {
+    int64_t first = blocks > 1 ? u - u % blocks : part;
+    product p = product_at(call, s, scratch + first * numel, u / blocks);
+    int status = run_block(&p, u % blocks, fail);
+    if (status < 0) return status;
+  }
+  return MOON_OK;
 }
 
 static int run_matmul(const moon_call *call, const moon_plan *plan,
@@ -266,13 +335,14 @@ static int run_matmul(const moon_call *call, const moon_plan *plan,
     return moon_ref_matmul.run(call, plan, scratch, phase, part, fail);
   }
   const matmul_state *s = plan->state;
-  if (phase == 0) return run_block(call, s, scratch, part, fail);
-  int64_t lo, hi;
-  cpu_share(plan, phase, part, s->m.total, 1, &lo, &hi);
+  if (phase == 0) return run_blocks(call, plan, scratch, part, fail);
+  int64_t lo, hi, numel = blocks_of(s) * block_numel(s);
+  cpu_share(plan, phase, part, matrices_of(call) * s->m.total, 1, &lo, &hi);
   for (int64_t row = lo; row < hi; row++) {
-    int64_t i = row / s->m.size, r = row % s->m.size;
+    int64_t matrix = row / s->m.total, of = row % s->m.total;
+    product p = product_at(call, s, (float *)scratch + matrix * numel, matrix);
     for (int64_t j = 0; j < s->n.count; j++) {
-      finish_row(call, s, scratch, i, j, r);
+      finish_row(&p, of / s->m.size, j, of % s->m.size);
     }
   }
   return MOON_OK;

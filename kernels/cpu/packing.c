@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double PACK_NS = 0.3;  /* per element */
+
 /* Where index i of dimension d lies: the innermost blocks first, then the
  * stride between whole blocks. */
 static int64_t place(const dnnl_memory_desc_t *m, int d, int64_t i) {
@@ -99,7 +101,7 @@ static cpu_packing *sized(int64_t rows, int64_t columns) {
 
 static bool same(const cpu_packing *a, const cpu_packing *b) {
   return a->nbytes == b->nbytes && a->rows == b->rows &&
-         a->columns == b->columns && a->numel == b->numel &&
+         a->columns == b->columns && a->order.numel == b->order.numel &&
          a->strip == b->strip && a->extent == b->extent &&
          !memcmp(a + 1, b + 1, a->nbytes - sizeof *a);
 }
@@ -116,6 +118,14 @@ static const cpu_packing *kept(cpu_packing *p) {
   return known = p;
 }
 
+static void pack(const cpu_order *o, const float *w, float *packed,
+                 int64_t unit, int64_t unit_end) {
+  const cpu_packing *p = (const cpu_packing *)o;
+  int64_t end = unit_end * PACKING_BLOCK;
+  moon_cpu_simd()->weights->pack(p, w, packed, unit * PACKING_BLOCK,
+                                 end < p->rows ? end : p->rows);
+}
+
 const cpu_packing *moon_cpu_packing_of(const dnnl_memory_desc_t *m,
                                        const cpu_weights *w) {
   if (m->format_kind != dnnl_blocked || m->extra.flags) return NULL;
@@ -127,7 +137,8 @@ const cpu_packing *moon_cpu_packing_of(const dnnl_memory_desc_t *m,
                     m->dims[input + 2];
   cpu_packing *p = sized(rows, columns);
   if (!p) return NULL;
-  p->numel = numel;
+  p->order = (cpu_order){numel, blocks_in(rows), PACK_NS * (double)numel,
+                         pack};
   p->extent = extent(m, w);
   p->strip = strip_of(m, w);
   list_rows(p, m, w);

@@ -9,10 +9,12 @@
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(max_pool2d) X(max_pool2d_grad) X(batch_norm)           \
   X(running) X(batch_norm_eval) X(batch_norm_grad) X(dropout) X(random)     \
-  X(randperm) X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)  \
+  X(randperm) X(index_select) X(index_add) X(gather) X(scatter_add) X(step) \
   X(statistics) X(batch_images) X(store) X(group_norm) X(group_norm_grad)   \
-  X(blend) X(blend_grad) X(affine) X(jitter) X(cutout) X(mixup)             \
-  X(multinomial)
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
+  X(attention_grad) X(unary_grad) X(where) X(any) X(cumsum)                 \
+  X(log_softmax) X(log_softmax_grad) X(affine) X(jitter) X(cutout)          \
+  X(mixup) X(multinomial)
 
 #define DECLARE(name) extern const moon_kernel moon_ref_##name;
 KERNELS(DECLARE)

@@ -188,20 +188,28 @@ static inline int64_t ref_at4(const moon_operand *o, int64_t n, int64_t c,
 }
 
 /* --- values that say a place ------------------------------------------ */
-/* Every element of `index` lies in [0, size), or MOON_E_INDEX with the first
- * that does not; `what` is what the text calls it. Writes nothing. */
-static inline int ref_check_index(const moon_operand *index, const char *what,
-                                  int64_t size, moon_fail *fail) {
+/* Every element of `index` lies in [0, size) or is *but (NULL: no other), or
+ * MOON_E_INDEX with the first that does not; `what` is what the text calls it.
+ * Writes nothing. */
+static inline int ref_check_index_but(const moon_operand *index,
+                                      const char *what, int64_t size,
+                                      const int64_t *but,
+                                      moon_fail *fail) {
   ref_walk w = ref_begin(&index, 1, 0, moon_operand_numel(index));
   for (int64_t i = 0; w.left > 0; ref_next(&w), i++) {
     int64_t v = ref_load_int(index, w.at[0]);
-    if (v >= 0 && v < size) continue;
+    if ((v >= 0 && v < size) || (but && v == *but)) continue;
     snprintf(fail->text, sizeof fail->text,
              "%s %lld at position %lld is outside [0, %lld)", what,
              (long long)v, (long long)i + 1, (long long)size);
     return MOON_E_INDEX;
   }
   return MOON_OK;
+}
+
+static inline int ref_check_index(const moon_operand *index, const char *what,
+                                  int64_t size, moon_fail *fail) {
+  return ref_check_index_but(index, what, size, NULL, fail);
 }
 
 #endif

@@ -39,7 +39,8 @@ end
 -- The forward again, this time recorded, then its backward.
 local function run_again(ctx, dy)
   local leaves, list = fresh_leaves(ctx:saved())
-  local y = context.keep_generator(forward_again, ctx, list)
+  local y = context.keep_generator(context.again, ctx.notes, forward_again, ctx,
+                                   list)
   if y.needs_grad then methods.backward(y, dy) end
   return nil, gradients_of(leaves)
 end
@@ -47,16 +48,18 @@ end
 -- `anchor` is a leaf that gets no gradient: parameters that `fn` uses want
 -- theirs even when no argument does.
 local function run_once(ctx, fn, _anchor, ...)
-  ctx.fn, ctx.generator = fn, context.save_generator()
+  ctx.fn, ctx.generator, ctx.notes = fn, context.save_generator(), {}
   ctx:save(...)
-  return fn(...)
+  return context.noting(ctx.notes, fn, ...)
 end
 
 local recomputed = user_op.op{ name = "recompute", forward = run_once,
                                backward = run_again }
 
 --- fn(...), one tensor, without keeping activations: they are computed again
---- in the backward, with the same random numbers.
+--- in the backward, with the same random numbers, and running statistics move
+--- once. `fn` may wait. What it changes by itself it changes twice; tensors
+--- that were computed outside belong among the arguments.
 ---@param fn function
 ---@param ... any     for `fn`
 ---@return userdata  what `fn` returned

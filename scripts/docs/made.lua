@@ -38,9 +38,17 @@ keepdim; all unless given
 ]]
 local reductions = { sum = "The sum.", mean = "The mean.",
                      norm = "The Euclidean norm.",
-                     var = "The unbiased variance." }
+                     var = "The unbiased variance.",
+                     std = "The root of the unbiased variance.",
+                     prod = "The product, of integers in i64.",
+                     logsumexp = "The logarithm of the sum of e^t." }
 for name, text in pairs(reductions) do
   comments["Tensor:" .. name] = text .. over .. "@return Tensor"
+end
+for name, text in pairs{ any = "Whether any element is",
+                         all = "Whether all elements are" } do
+  comments["Tensor:" .. name] = text .. " true, or not 0." .. over
+    .. "@return Tensor  bool"
 end
 for name, text in pairs{ max = "The largest", min = "The smallest" } do
   comments["Tensor:" .. name] = text .. " values." .. over .. [[
@@ -120,9 +128,12 @@ takes its place, for seeds planted from then on.
 --- other files have comes last, under their own first sentence.
 M.topics = {
   { "create", "Making tensors" }, { "tensor", "Facts about a tensor" },
-  { "ops", "Elementwise, products, casts, copies" },
+  { "ops", "Arithmetic, comparisons, products, casts, copies" },
+  { "functions", "Functions of one tensor" },
+  { "choose", "Conditions, and what picks by them" },
   { "reduce", "Reductions" }, { "views", "Views and picking" },
-  { "read", "Reading values" }, { "neural", "What layers are made of" },
+  { "read", "Reading values" }, { "map", "Reading values" },
+  { "neural", "What layers are made of" }, { "loss", "Losses" },
   { "grad", "Gradients" }, { "recompute", "Gradients" },
   { "user_op", "Gradients" }, { "verbs", "Tasks" }, { "task", "Tasks" },
   { "loop", "Tasks" }, { "stream", "Streams" }, { "tidy", "Memory" },
@@ -216,6 +227,7 @@ for class, names in pairs{
   Garden = "incubation_of note remember", Slot = "plan_forward copied",
   Seed = "new copy join move plant enter_model set_apart uproot set_alpha "
     .. "alpha_on_device notice_failure fail apart forward blend need_garden",
+  Optimiser = "submit adopt_groups", ["optim.schedule"] = "of drive",
   ["train.fit"] = "prepare start", ["data.augment"] = "steps",
   ["train.runs"] = "add",
   Run = "rest tell",

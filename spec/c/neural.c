@@ -162,7 +162,8 @@ static void cross_entropy(world *w) {
   for (int i = 0; i < 4; i++) values[i] = below(&w->program, 8);
   moon_tensor *labels = host_i64(w, 4, values), *loss, *y;
   place(w);
-  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, &loss));
+  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, NULL, NULL,
+                             &loss));
   drop(labels);
   place(w);
   need(w, moon_binary(&w->ctx, MOON_B_ADD, at(w, VECTOR), loss, &y));

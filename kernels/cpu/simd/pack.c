@@ -107,7 +107,7 @@ static void unpack_square(const cpu_packing *p, const cpu_sum *s, int64_t r,
     const float *from = s->packed + p->packed_row[r] + p->packed_column[j + i];
     a.sum[i] = *(const simd_f16 *)from;
     for (int k = 1; k < s->n; k++) {
-      from += p->numel;
+      from += p->order.numel;
       a.sum[i] += *(const simd_f16 *)from;
     }
   }
@@ -124,7 +124,7 @@ static void unpack_each(const cpu_packing *p, const cpu_sum *s, int64_t r,
   if (p->row[r] < 0 || p->column[j] < 0) return;
   const float *from = s->packed + p->packed_row[r] + p->packed_column[j];
   float *to = s->rows + p->row[r] + p->column[j], sum = *from;
-  for (int k = 1; k < s->n; k++) sum += from[k * p->numel];
+  for (int k = 1; k < s->n; k++) sum += from[k * p->order.numel];
   *to = s->add ? *to + sum : sum;
 }
 

@@ -93,6 +93,15 @@ local function move(t, target)
   return t.needs_grad and moved:requires_grad() or moved
 end
 
+-- A parameter that is frozen is one still.
+local function replace(module, name, value, other)
+  if rawequal(other, value) then return end
+  local frozen = module._kind[name] == "parameter" and not value.needs_grad
+  if frozen then other:requires_grad() end
+  module[name] = other
+  if frozen then other:requires_grad(false) end
+end
+
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
 --- floating dtype ("f32", "f64"). They become new tensors without gradients:
 --- make the optimiser afterwards.
@@ -107,7 +116,7 @@ function M.to(self, target)
       if module._kind[name] ~= "child" then
         local id = value:id()
         moved[id] = moved[id] or move(value, target)
-        if not rawequal(moved[id], value) then module[name] = moved[id] end
+        replace(module, name, value, moved[id])
       end
     end
   end

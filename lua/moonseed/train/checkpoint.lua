@@ -62,13 +62,15 @@ function M.open(run)
   end
 end
 
--- `path` as `best`: another name for the same file.
-local function link_best(run, path)
+-- The file at `path`, which the archive was written to, as `best`: another name
+-- for it, or a second file where the file system has no such thing.
+local function keep_best(run, archive, path)
   local best = run.out .. "/best.safetensors"
   local aside = best .. ".new"
   uv.fs_unlink(aside)
-  assert(uv.fs_link(path, aside))
-  assert(uv.fs_rename(aside, best))
+  if uv.fs_link(path, aside) and uv.fs_rename(aside, best) then return end
+  uv.fs_unlink(aside)
+  archive:save(best)
 end
 
 local function remove_old(run)
@@ -78,9 +80,11 @@ end
 
 -- --- writing ---------------------------------------------------------------
 
+-- The record first: a run that goes on from the file has all that came before.
 local function write(run, archive, path, step, is_best)
+  if run.record then run.record:sync() end
   local bytes = archive:save(path)
-  if is_best then link_best(run, path) end
+  if is_best then keep_best(run, archive, path) end
   remove_old(run)
   run:tell("checkpoint", { step = step, path = path,
                            bytes = bytes, best = is_best or nil })
@@ -107,6 +111,7 @@ local function start(run, is_best, request)
   local archive = state.collect(run)
   beside(run, function()
     local ok, e = pcall(write, run, archive, path, step, is_best)
+    archive:dispose()
     answer(request, ok and path, not ok and tostring(e) or nil)
     if ok or run.task.cancelled then return end
     run:tell("checkpoint_failed", { path = path, why = tostring(e) })

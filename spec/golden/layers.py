@@ -1,0 +1,49 @@
+"""Golden cases of norms, tables and layers that are made of other ops."""
+
+import torch
+import torch.nn.functional as F
+from case import Input, case
+
+
+def add(op, name, inputs, run, **p):
+    case("layers", op, name, inputs, run, **p)
+
+
+def norms():
+    for name, shape, last in [("rows", (4, 6), (6,)),
+                              ("two dimensions", (2, 3, 2, 3), (2, 3))]:
+        def run(x, w=None, b=None, last=last):
+            return F.layer_norm(x, last, w, b, 1e-5)
+        p = dict(shape=last, eps=1e-5)
+        add("layer_norm", name, [Input(*shape), Input(*last), Input(*last)],
+            run, **p)
+        add("layer_norm", name + ", without weight and bias", [Input(*shape)],
+            run, **p)
+    add("instance_norm", "images", [Input(2, 3, 3, 2), Input(3), Input(3)],
+        lambda x, w, b: F.instance_norm(x, weight=w, bias=b, eps=1e-5),
+        eps=1e-5)
+
+
+def tables():
+    add("embedding", "repeats", [Input(2, 3, below=4), Input(4, 3)],
+        F.embedding)
+    add("embedding", "with padding", [Input(5, below=3), Input(3, 2)],
+        lambda i, w: F.embedding(i, w, padding_idx=1), padding=1)
+
+
+def heads():
+    def run(q, k, w, b, out_w, out_b):
+        layer = torch.nn.MultiheadAttention(4, 2, batch_first=True,
+                                            dtype=torch.float64)
+        state = {"in_proj_weight": w, "in_proj_bias": b,
+                 "out_proj.weight": out_w, "out_proj.bias": out_b}
+        return torch.func.functional_call(
+            layer, state, (q, k, k), {"need_weights": False})[0]
+
+    add("multihead_attention", "of other keys",
+        [Input(2, 3, 4), Input(2, 5, 4), Input(12, 4), Input(12), Input(4, 4),
+         Input(4)], run)
+
+
+def sections():
+    return norms, tables, heads

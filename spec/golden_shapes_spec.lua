@@ -1,0 +1,39 @@
+-- Operations against PyTorch: see support.golden. Here is what joins, picks and
+-- rearranges, and what is made of such.
+
+local golden = require "support.golden"
+local moon = require "moonseed"
+
+local run = {}
+
+for _, op in ipairs{ "matmul", "bmm" } do
+  run[op] = function(_, ...) return moon[op](...) end
+end
+
+-- A mask that came as whole numbers is one of booleans.
+function run.attention(p, q, k, v, mask)
+  if mask and mask:dtype() == "i64" then mask = mask:gt(0) end
+  return moon.attention(q, k, v, { mask = mask, causal = p.causal,
+                                   scale = p.scale })
+end
+
+function run.layer_norm(p, x, w, b)
+  return x:layer_norm(p.shape, w, b, { eps = p.eps })
+end
+
+function run.instance_norm(p, x, w, b)
+  return x:instance_norm(w, b, { eps = p.eps })
+end
+
+function run.embedding(p, index, w)
+  return moon.embedding(index, w, { padding = p.padding })
+end
+
+function run.multihead_attention(_, q, k, ...)
+  local layer = moon.nn.MultiheadAttention{ 4, 2 }
+  layer.in_proj_weight, layer.in_proj_bias = ...
+  layer.out_proj.weight, layer.out_proj.bias = select(3, ...)
+  return layer(q, k)
+end
+
+golden.agrees({ "products", "layers" }, run)
