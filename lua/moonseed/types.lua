@@ -338,18 +338,6 @@ function moon.print(...) end
 ---@return Tensor  # 0 for a query that meets no key
 function moon.attention(q, k, v, options) end
 
---- Runs `fn`, inside which convolutions, linear and matmul, and their gradients
---- whenever these are computed, may multiply in `dtype`: "bf16", where that is
---- faster, or "f32", as outside. Factors are rounded to bf16 (8 bits of
---- precision) inside the kernels and their products added in f32; tensors stay
---- f32, so weights, gradients and the optimiser's state lose nothing. Shapes
---- alone say what is faster: small and depthwise products and convolutions
---- that Winograd's method suits are not rounded; nor are factors of f64.
----@param dtype "bf16"|"f32"
----@param fn function
----@return any ...  # what `fn` returned
-function moon.autocast(dtype, fn) end
-
 --- Rows of a table by their numbers: index i64 [...], weight [V, D]
 --- -> [..., D].
 ---@param index Tensor
@@ -2277,8 +2265,8 @@ function augment.cutout(x, options) end
 ---@param x Tensor  [B, ...]
 ---@param y Tensor|nil  i64 [B], or floats [B, ...]
 ---@param options table
----@return Tensor  # x
----@return Tensor|nil  # y
+---@return Tensor
+---@return Tensor|nil
 function augment.mixup(x, y, options) end
 
 --- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
