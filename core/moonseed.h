@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 16, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 17, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -369,6 +369,15 @@ int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
                           moon_tensor *b,
                           const moon_conv_transpose2d_params *p,
                           moon_tensor **out);
+typedef struct moon_unfold_params {
+  int64_t kernel[2], stride[2], padding[2], dilation[2];
+} moon_unfold_params;
+/* The windows that conv2d sees as columns: x [N,C,H,W] -> [N, C kH kW, oH oW].
+ * fold sums them back: x [N, C kH kW, oH oW] -> [N,C,size]. */
+int moon_unfold(moon_ctx *ctx, moon_tensor *x, const moon_unfold_params *p,
+                moon_tensor **out);
+int moon_fold(moon_ctx *ctx, moon_tensor *x, const int64_t size[2],
+              const moon_unfold_params *p, moon_tensor **out);
 /* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
  * vector is a row on the left, a column on the right. bmm: three dimensions,
  * nothing broadcasts. */
@@ -484,6 +493,21 @@ int moon_roll(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *shifts,
 /* The last n dimensions (new ones in front) counts[i] times. */
 int moon_tile(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *counts,
               moon_tensor **out);
+/* Of matrices what lies on (j - i = diagonal) and below or, `upper`, above a
+ * diagonal; zeros elsewhere. */
+int moon_triangle(moon_ctx *ctx, moon_tensor *x, int upper, int64_t diagonal,
+                  moon_tensor **out);
+/* The first k along dim in order, and where they were (i64). Equals keep their
+ * order, NaN is the largest. */
+int moon_sort(moon_ctx *ctx, moon_tensor *x, int dim, int descending,
+              int64_t k, moon_tensor **values, moon_tensor **indices);
+/* x with from[.., j, ..] added at index[.., j, ..] along dim. */
+int moon_scatter_add(moon_ctx *ctx, moon_tensor *x, int dim,
+                     moon_tensor *index, moon_tensor *from,
+                     moon_tensor **out);
+/* index i64 [...] -> [...,classes]: 1 where the index says, else 0. */
+int moon_one_hot(moon_ctx *ctx, moon_tensor *index, int64_t classes, int dtype,
+                 moon_tensor **out);
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);
