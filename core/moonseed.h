@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 16, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 18, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -64,6 +64,7 @@ typedef struct moon_ctx {
   int32_t stream;     /* where ops are queued */
   int32_t grad_mode;  /* 1: record the graph */
   int32_t site;       /* debug: moon_site_add's number for the caller's line */
+  int32_t bf16;       /* 1: products of f32 may round their factors to bf16 */
   int32_t again;      /* 1: computed before, for its values: running statistics
                          have moved already */
 } moon_ctx;
@@ -133,6 +134,7 @@ enum { MOON_DEBUG_SYNC = 1, MOON_DEBUG_NAN = 2 };
 void moon_debug(moon_runtime *rt, int flags);
 int moon_site_add(moon_runtime *rt, const char *text);  /* a source line */
 const char *moon_isa(void);  /* "plain", "avx2" or "avx512": our kernels */
+int moon_has_bf16(void);     /* 1: they multiply in bf16 (avx512_bf16) */
 /* "cpu", "ref", "sim", "cuda:0": the device's index, or MOON_E_DEVICE. */
 int moon_device_find(moon_runtime *rt, const char *name);
 const char *moon_device_name(const moon_runtime *rt, int device);

@@ -113,16 +113,17 @@ typedef struct moon_operand {
 #define MOON_KERNELS(X)                                                     \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
   X(unary_grad) X(where) X(any) X(cumsum) X(log_softmax)                    \
-  X(log_softmax_grad) X(reduce) X(arg_reduce) X(softmax) X(softmax_grad)    \
-  X(cross_entropy) X(cross_entropy_grad) X(matmul) X(conv2d)                \
-  X(conv2d_grad_x) X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d)            \
-  X(max_pool2d_grad) X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm)         \
-  X(running) X(batch_norm_eval) X(batch_norm_grad) X(group_norm)            \
-  X(group_norm_grad) X(layer_norm) X(layer_norm_grad) X(blend)              \
-  X(blend_grad) X(attention) X(attention_grad) X(dropout) X(random)         \
-  X(randperm) X(index_select) X(index_add) X(gather) X(scatter_add) X(step) \
-  X(statistics) X(batch_images) X(store) X(save) X(load) X(fetch) X(decode) \
-  X(affine) X(jitter) X(cutout) X(mixup) X(multinomial) X(pad) X(pad_grad)  \
+  X(log_softmax_grad)                                                       \
+  X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
+  X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
+  X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
+  X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) X(running)                 \
+  X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
+  X(attention_grad) X(dropout) X(random) X(randperm) X(index_select)        \
+  X(index_add) X(gather) X(scatter_add) X(step) X(statistics)               \
+  X(batch_images) X(store) X(save) X(load) X(fetch) X(decode) X(affine)     \
+  X(jitter) X(cutout) X(mixup) X(multinomial) X(pad) X(pad_grad)            \
   X(triangle) X(sort) X(one_hot)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
@@ -138,11 +139,12 @@ typedef union moon_params {
   struct { int32_t dim; } dim;
   struct { int32_t dim, reverse; } scan;       /* 1: from the end */
   struct { moon_cross_entropy_params p; int32_t is_log; } loss;
-  struct { int32_t epilogue, accumulate; } matmul;
+  struct { int32_t epilogue, accumulate, bf16; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
     int32_t strict;                            /* direct convolution only */
+    int32_t bf16;
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;

@@ -14,8 +14,8 @@
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
   X(attention_grad) X(unary_grad) X(where) X(any) X(cumsum) X(log_softmax)  \
   X(log_softmax_grad) X(affine) X(jitter) X(cutout) X(mixup) X(multinomial) \
-  X(pad) X(pad_grad) X(triangle) X(sort) X(one_hot) X(avg_pool2d)           \
-  X(avg_pool2d_grad)
+  X(pad) X(pad_grad) X(avg_pool2d) X(avg_pool2d_grad) X(triangle) X(sort)   \
+  X(one_hot)
 
 #define DECLARE(name) extern const moon_kernel moon_ref_##name;
 KERNELS(DECLARE)

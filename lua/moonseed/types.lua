@@ -274,6 +274,18 @@ function moon.set_device(name) end
 ---@param rng_seed integer
 function moon.manual_seed(rng_seed) end
 
+--- Runs `fn`, inside which convolutions, linear and matmul, and their gradients
+--- whenever these are computed, may multiply in `dtype`: "bf16", where that is
+--- faster, or "f32", as outside. Factors are rounded to bf16 (8 bits of
+--- precision) inside the kernels and their products added in f32; tensors stay
+--- f32, so weights, gradients and the optimiser's state lose nothing. Shapes
+--- alone say what is faster: small and depthwise products and convolutions
+--- that Winograd's method suits are not rounded; nor are factors of f64.
+---@param dtype "bf16"|"f32"
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.autocast(dtype, fn) end
+
 --- Counts of the runtime, see moon_stats in core/moonseed.h.
 ---@return table<string, number>
 function moon.stats() end
@@ -673,6 +685,12 @@ function Tensor:maximum(b) end
 ---@param b Tensor|number  both numbers: f32
 ---@return Tensor
 function Tensor:where(a, b) end
+
+--- x, but `value` where the mask holds.
+---@param mask Tensor  bool, repeated to x's shape
+---@param value number|Tensor  a number, or one element of x's dtype
+---@return Tensor  # of x's shape
+function Tensor:masked_fill(mask, value) end
 
 --- Whether each element is false, or 0.
 ---@return Tensor  # bool
@@ -2253,8 +2271,8 @@ function augment.cutout(x, options) end
 ---@param x Tensor  [B, ...]
 ---@param y Tensor|nil  i64 [B], or floats [B, ...]
 ---@param options table
----@return Tensor  # x
----@return Tensor|nil  # y
+---@return Tensor
+---@return Tensor|nil
 function augment.mixup(x, y, options) end
 
 --- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
@@ -3644,6 +3662,7 @@ moon.isfinite = Tensor.isfinite
 moon.minimum = Tensor.minimum
 moon.maximum = Tensor.maximum
 moon.where = Tensor.where
+moon.masked_fill = Tensor.masked_fill
 moon.logical_not = Tensor.logical_not
 moon.logical_and = Tensor.logical_and
 moon.logical_or = Tensor.logical_or
