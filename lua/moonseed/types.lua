@@ -898,7 +898,9 @@ function Tensor:layer_norm(shape, weight, bias, options) end
 ---@return Tensor  # of the same shape
 function Tensor:instance_norm(weight, bias, options) end
 
---- `moon.nn`: layers, each read from its own file when first asked for.
+--- `moon.nn`: layers, each read from its own file when first asked for. None
+--- keeps what it is given or gives, beyond the graph: temporary.lua counts on
+--- it.
 ---@class nn
 local nn = {}
 
