@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 14, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 18, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -42,8 +42,11 @@ typedef enum moon_status {
   MOON_E_BACKEND = -16     /* a library underneath reported an error */
 } moon_status;
 
+/* BF16 and F16 are for a GPU to compute with; elsewhere they are created, moved
+ * and cast. */
 typedef enum moon_dtype {
-  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_DTYPES
+  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_BF16,
+  MOON_F16, MOON_DTYPES
 } moon_dtype;
 
 typedef struct moon_runtime moon_runtime;  /* workers, devices, memory */
@@ -61,6 +64,7 @@ typedef struct moon_ctx {
   int32_t stream;     /* where ops are queued */
   int32_t grad_mode;  /* 1: record the graph */
   int32_t site;       /* debug: moon_site_add's number for the caller's line */
+  int32_t bf16;       /* 1: products of f32 may round their factors to bf16 */
   int32_t again;      /* 1: computed before, for its values: running statistics
                          have moved already */
 } moon_ctx;
@@ -130,6 +134,7 @@ enum { MOON_DEBUG_SYNC = 1, MOON_DEBUG_NAN = 2 };
 void moon_debug(moon_runtime *rt, int flags);
 int moon_site_add(moon_runtime *rt, const char *text);  /* a source line */
 const char *moon_isa(void);  /* "plain", "avx2" or "avx512": our kernels */
+int moon_has_bf16(void);     /* 1: they multiply in bf16 (avx512_bf16) */
 /* "cpu", "ref", "sim", "cuda:0": the device's index, or MOON_E_DEVICE. */
 int moon_device_find(moon_runtime *rt, const char *name);
 const char *moon_device_name(const moon_runtime *rt, int device);
@@ -354,6 +359,25 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
+typedef struct moon_conv_transpose2d_params {
+  moon_conv2d_params conv;    /* the convolution whose gradient it is */
+  int64_t output_padding[2];  /* below stride or dilation */
+} moon_conv_transpose2d_params;
+/* x [N,C,H,W], w [C,K/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]; no
+ * epilogue. */
+int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
+                          moon_tensor *b,
+                          const moon_conv_transpose2d_params *p,
+                          moon_tensor **out);
+typedef struct moon_unfold_params {
+  int64_t kernel[2], stride[2], padding[2], dilation[2];
+} moon_unfold_params;
+/* The windows that conv2d sees as columns: x [N,C,H,W] -> [N, C kH kW, oH oW].
+ * fold sums them back: x [N, C kH kW, oH oW] -> [N,C,size]. */
+int moon_unfold(moon_ctx *ctx, moon_tensor *x, const moon_unfold_params *p,
+                moon_tensor **out);
+int moon_fold(moon_ctx *ctx, moon_tensor *x, const int64_t size[2],
+              const moon_unfold_params *p, moon_tensor **out);
 /* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
  * vector is a row on the left, a column on the right. bmm: three dimensions,
  * nothing broadcasts. */
@@ -400,6 +424,14 @@ typedef struct moon_pool2d_params {
 } moon_pool2d_params;
 int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
                     const moon_pool2d_params *p, moon_tensor **out);
+typedef struct moon_avg_pool2d_params {
+  moon_pool2d_params window;
+  int32_t count_padding;  /* 1: a mean counts places beyond x, as zeros */
+} moon_avg_pool2d_params;
+int moon_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                    const moon_avg_pool2d_params *p, moon_tensor **out);
+int moon_adaptive_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                             const int64_t size[2], moon_tensor **out);
 int moon_global_avg_pool2d(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_norm_params {
   double eps, momentum;
@@ -442,6 +474,40 @@ int moon_cat(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
              moon_tensor **out);
 int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
                moon_tensor **out);
+enum { MOON_PAD_CONSTANT, MOON_PAD_REFLECT, MOON_PAD_REPLICATE,
+       MOON_PAD_CIRCULAR };
+typedef struct moon_pad_params {
+  int32_t mode;
+  double value;      /* of CONSTANT */
+  /* Of each dimension; CONSTANT crops by what is less than 0. */
+  int64_t before[MOON_MAX_DIMS], after[MOON_MAX_DIMS];
+} moon_pad_params;
+int moon_pad(moon_ctx *ctx, moon_tensor *x, const moon_pad_params *p,
+             moon_tensor **out);
+/* Dimensions backwards; each once. */
+int moon_flip(moon_ctx *ctx, moon_tensor *x, int n, const int32_t *dims,
+              moon_tensor **out);
+/* Elements moved on by shifts[i] along dims[i], and in at the other end. */
+int moon_roll(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *shifts,
+              const int32_t *dims, moon_tensor **out);
+/* The last n dimensions (new ones in front) counts[i] times. */
+int moon_tile(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *counts,
+              moon_tensor **out);
+/* Of matrices what lies on (j - i = diagonal) and below or, `upper`, above a
+ * diagonal; zeros elsewhere. */
+int moon_triangle(moon_ctx *ctx, moon_tensor *x, int upper, int64_t diagonal,
+                  moon_tensor **out);
+/* The first k along dim in order, and where they were (i64). Equals keep their
+ * order, NaN is the largest. */
+int moon_sort(moon_ctx *ctx, moon_tensor *x, int dim, int descending,
+              int64_t k, moon_tensor **values, moon_tensor **indices);
+/* x with from[.., j, ..] added at index[.., j, ..] along dim. */
+int moon_scatter_add(moon_ctx *ctx, moon_tensor *x, int dim,
+                     moon_tensor *index, moon_tensor *from,
+                     moon_tensor **out);
+/* index i64 [...] -> [...,classes]: 1 where the index says, else 0. */
+int moon_one_hot(moon_ctx *ctx, moon_tensor *index, int64_t classes, int dtype,
+                 moon_tensor **out);
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);
@@ -503,8 +569,8 @@ int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
                       int64_t position, const moon_batch_params *p,
                       moon_tensor **out);
 
-/* Images varied at random, x f32 or f64 -> its shape: image j as its place in the
- * epoch, position + j, says under this key. No gradient. */
+/* Images varied at random, x f32 or f64 -> its shape: image j as its place in
+ * the epoch, position + j, says under this key. No gradient. */
 typedef struct moon_place { uint64_t key; int64_t position; } moon_place;
 typedef struct moon_affine_params {  /* ranges: from, to */
   double rotate[2], shear[2];  /* degrees: clockwise; along rows */
@@ -557,10 +623,10 @@ int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- files ------------------------------------------------------------ */
 /* Reads off the loop thread. The format is told by content: safetensors, idx
- * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then refuse
- * others, cifar10, cifar100. Of a folder "pictures" gives names alone: "a/" of
- * each folder in it, "a/b.png" of each picture below. `ticket` arrives when the
- * job is done. */
+ * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then
+ * refuse others, cifar10, cifar100. Of a folder "pictures" gives names alone:
+ * "a/" of each folder in it, "a/b.png" of each picture below. `ticket` arrives
+ * when the job is done. */
 int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
                    double ticket, moon_job **out);
 int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */
@@ -568,8 +634,8 @@ int moon_job_count(const moon_job *job);
 const char *moon_job_name(const moon_job *job, int i);
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
 void moon_job_release(moon_job *job);
-/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and, with
- * a label, "y" [rows]. Errors name the line. */
+/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and,
+ * with a label, "y" [rows]. Errors name the line. */
 enum { MOON_CSV_NUMBER, MOON_CSV_BOOL, MOON_CSV_CATEGORY, MOON_CSV_SKIP };
 typedef struct moon_csv_rule {  /* what a column is; without one, numbers */
   const char *name;             /* NULL: by position */
@@ -590,9 +656,11 @@ typedef struct moon_csv_params {
 } moon_csv_params;
 int moon_csv_read(moon_ctx *ctx, const char *path, const moon_csv_params *p,
                   double ticket, moon_job **out);
-/* Of a job that is done: the name of x's column i, NULL past the last or without
- * a header; the k-th text of its categories (-1: the label's). */
+/* Of a job that is done: the name of x's column i, NULL past the last or
+ * without a header; its place in the file, from 0, or -1; the k-th text of its
+ * categories (-1: the label's). */
 const char *moon_csv_column(const moon_job *job, int i);
+int moon_csv_position(const moon_job *job, int i);
 const char *moon_csv_category(const moon_job *job, int i, int k);
 /* Pictures of any size, PNG or JPEG, as u8 [n, channels, size], channels-last;
  * 1 channel or 3. STRETCH: all of each; COVER: the largest middle part that has

@@ -108,9 +108,9 @@ static inline moon_box moon_draw_cutout(const moon_cutout_params *p,
                     right > width ? width : right};
 }
 
-/* Beta(alpha, alpha), the share that an image keeps in a mixup: the share of one
- * of two gammas. Below one by Johnk (1964), in logarithms, for a small alpha
- * underflows; above by Marsaglia and Tsang (2000). */
+/* Beta(alpha, alpha), the share that an image keeps in a mixup: the share of
+ * one of two gammas. Below one by Johnk (1964), in logarithms, for a small
+ * alpha underflows; above by Marsaglia and Tsang (2000). */
 static inline double moon_draw_gamma(double shape, uint64_t key,
                                      uint64_t place, uint64_t *block) {
   double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);

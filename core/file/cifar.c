@@ -1,7 +1,7 @@
 /* The binary form of CIFAR-10 and CIFAR-100 (Krizhevsky 2009;
  * cs.toronto.edu/~kriz/cifar.html): records of one label, or of a coarse and a
- * fine one, and a picture of 3 planes of 32 x 32 bytes. Nothing in the file says
- * what it is. */
+ * fine one, and a picture of 3 planes of 32 x 32 bytes. Nothing in the file
+ * says what it is. */
 #include <inttypes.h>
 #include <string.h>
 #include "file.h"

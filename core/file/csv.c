@@ -24,6 +24,7 @@ void moon__table_release(moon__table *t) {
     moon__texts_free(&t->categories[i]);
   }
   free(t->name);
+  free(t->place);
   free(t->categories);
   free(t->x);
   free(t->y);

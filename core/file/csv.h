@@ -66,6 +66,7 @@ typedef struct moon__table {
   void *x, *y;
   int features;
   char **name;             /* of x's columns; NULL: there is no header */
+  int *place;              /* of these in the file, from 0 */
   moon__texts *categories; /* [features + 1], the last the label's */
 } moon__table;
 

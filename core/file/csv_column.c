@@ -65,6 +65,7 @@ static void place(moon__columns *c, moon__table *t, int i, int *at) {
   if (column->kind == MOON_CSV_SKIP) return;
   column->slot = column->label ? c->features : (*at)++;
   column->texts = &t->categories[column->slot];
+  if (!column->label) t->place[column->slot] = i;
   if (c->name && !column->label) {
     t->name[column->slot] = moon__text_copy(c->name[i]);
   }
@@ -87,6 +88,7 @@ static void set_kinds(moon__columns *c, moon__table *t) {
   t->features = c->features;
   t->categories =
       moon__calloc((size_t)c->features + 1, sizeof *t->categories);
+  t->place = moon__calloc((size_t)c->features + 1, sizeof *t->place);
   if (c->name) t->name = moon__calloc((size_t)c->features + 1, sizeof *t->name);
   for (int i = 0, at = 0; i < c->n; i++) place(c, t, i, &at);
 }

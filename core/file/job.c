@@ -89,6 +89,11 @@ const char *moon_csv_column(const moon_job *job, int i) {
   return t && t->name && i >= 0 && i < t->features ? t->name[i] : NULL;
 }
 
+int moon_csv_position(const moon_job *job, int i) {
+  const moon__table *t = file_job(job)->table;
+  return t && t->place && i >= 0 && i < t->features ? t->place[i] : -1;
+}
+
 const char *moon_csv_category(const moon_job *job, int i, int k) {
   const moon__table *t = file_job(job)->table;
   if (!t || !t->categories || i < -1 || i >= t->features) return NULL;

@@ -1,6 +1,7 @@
 /* JPEG (ITU-T T.81) by libjpeg, with its slow, exact transform: the pixels that
  * Pillow gives. libjpeg fills what a damaged file lacks with grey and warns;
- * here such a warning is an error. CMYK is taken as Adobe writes it, inverted. */
+ * here such a warning is an error. CMYK is taken as Adobe writes it, inverted.
+ */
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>

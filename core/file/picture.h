@@ -1,5 +1,6 @@
 /* Pictures: PNG by libpng, JPEG by libjpeg, from bytes in memory to 8 bits a
- * channel, grey or RGB; transparency is dropped, as Pillow's convert drops it. */
+ * channel, grey or RGB; transparency is dropped, as Pillow's convert drops it.
+ */
 #ifndef MOON_PICTURE_H
 #define MOON_PICTURE_H
 #include "file.h"
@@ -45,7 +46,8 @@ int moon__picture_check(const moon__bytes *b, const moon__picture *p,
 int moon__picture_load(moon__source *source, const moon__entry *e,
                        uint8_t *out, moon_fail *fail);
 
-/* png.c, jpeg.c. With `out` NULL they fill *p, else they decode what *p says. */
+/* png.c, jpeg.c. With `out` NULL they fill *p, else they decode what it says.
+ */
 typedef int moon__decoder(const moon__bytes *b, moon__picture *p,
                           uint8_t *out, moon_fail *fail);
 moon__decoder moon__png_decode, moon__jpeg_decode;

@@ -6,7 +6,8 @@
  *   mixup    y[j] = l x[j] + (1 - l) x[j + 1], l from Beta(alpha, alpha); the
  *            last with the first (Zhang et al. 2018)
  *
- * x [B,C,H,W], of mixup [B,...]; image j has place position + j. No gradient. */
+ * x [B,C,H,W], of mixup [B,...]; image j has place position + j. There is no
+ * gradient. */
 #include <math.h>
 #include "shared.h"
 
@@ -72,10 +73,13 @@ int moon_affine(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
 int moon_jitter(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
                 const moon_jitter_params *p, moon_tensor **out) {
   const char *op = "jitter";
+  const struct { const char *name; const double *range; } factors[] = {
+      {"brightness", p->brightness}, {"contrast", p->contrast},
+      {"saturation", p->saturation}};
   int status = check(ctx, op, x, 4, at);
-  if (status >= 0) status = check_range(op, "brightness", p->brightness, 0, 1e3);
-  if (status >= 0) status = check_range(op, "contrast", p->contrast, 0, 1e3);
-  if (status >= 0) status = check_range(op, "saturation", p->saturation, 0, 1e3);
+  for (int i = 0; i < 3 && status >= 0; i++) {
+    status = check_range(op, factors[i].name, factors[i].range, 0, 1e3);
+  }
   if (status >= 0) status = check_range(op, "hue", p->hue, -0.5, 0.5);
   if (status < 0) return status;
   if (x->shape[1] != 1 && x->shape[1] != 3) {

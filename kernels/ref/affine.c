@@ -1,6 +1,6 @@
-/* Images turned, sheared, scaled and moved: x and y [B,C,H,W]. draw.h says where
- * in x a pixel of y comes from; between four pixels it is their bilinear mean,
- * and a pixel that is not there is `fill`.
+/* Images turned, sheared, scaled and moved: x and y [B,C,H,W]. draw.h says
+ * where in x a pixel of y comes from; between four pixels it is their bilinear
+ * mean, and a pixel that is not there is `fill`.
  */
 #include "../draw.h"
 #include "walk.h"

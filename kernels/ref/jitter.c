@@ -1,5 +1,5 @@
-/* Colours of images: x and y [B,C,H,W], C 1 (brightness and contrast alone) or 3
- * (RGB). With the factors f that draw.h says, in its order, as torchvision's
+/* Colours of images: x and y [B,C,H,W], C 1 (brightness and contrast alone) or
+ * 3 (RGB). With the factors f that draw.h says, in its order, as torchvision's
  * ColorJitter:
  *
  *   brightness  v = clip(f v)

@@ -15,7 +15,7 @@ local M = {}
 
 local known = { format = check.optional }
 
--- By extension. `one`: holds one tensor, without a name; `save`: can be written.
+-- By extension. `one`: holds one tensor, without a name; `save`: is written.
 local formats = {
   safetensors = { save = true }, npz = { save = true },
   npy = { save = true, one = true }, idx = { one = true },
@@ -64,8 +64,8 @@ local function named(format, tensors)
   return { "" }, { [""] = tensors }
 end
 
---- Writes tensors by name, in the order of their names, or (npy) one tensor, and
---- waits until the file is there. Until then there is the old file or none.
+--- Writes tensors by name, in the order of their names, or (npy) one tensor,
+--- and waits until the file is there. Until then there is the old file or none.
 ---@param path string
 ---@param tensors table<string, userdata>|userdata
 ---@param options table|nil  format: "safetensors", "npy" or "npz", else by
@@ -92,7 +92,9 @@ local job_out = ffi.new "moon_job *[1]"
 local function finished(fn, path, how)
   local ticket = ring.ticket()
   local status = fn(live, path, how, ticket, job_out)
-  if status < 0 then retry.call(status, fn, live, path, how, ticket, job_out) end
+  if status < 0 then
+    retry.call(status, fn, live, path, how, ticket, job_out)
+  end
   local job = ffi.gc(job_out[0], C.moon_job_release)
   wait.job(job, ticket)
   check.status(C.moon_job_status(job))
@@ -144,10 +146,11 @@ function M.read_csv(path, params, keep)
   return tensor.after(take_all(job), keep), job
 end
 
---- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or jpeg
---- the one that is there, a picture as u8 [C, H, W]. A safetensors file that was altered since moon.save wrote it
---- is an error: it states its checksum. Of npy, arrays in Fortran's order become
---- views; i1, i2 and u2 become i32, u4 i64, f2 f32.
+--- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or
+--- jpeg the one that is there, a picture as u8 [C, H, W]. A safetensors file
+--- that was altered since moon.save wrote it is an error: it states its
+--- checksum. Of npy, arrays in Fortran's order become views; i1, i2 and u2
+--- become i32, u4 i64, f2 f32.
 ---@param path string
 ---@param options table|nil  format: "safetensors", "npy", "npz", "idx", "png"
 ---                          or "jpeg", else by extension

@@ -65,7 +65,7 @@ function moon.randint(low, high, ...) end
 ---@return Tensor  # the tensor [n]
 function moon.randperm(n) end
 
---- n rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Rows drawn with replacement, each as often as its weight says; i64, from 0.
 --- Weights are finite and not negative; they need not sum to 1.
 ---@param weights Tensor  the tensor [N], f32 or f64
 ---@param n integer
@@ -239,18 +239,19 @@ function moon.streams(device) end
 ---@return any ...  # what `fn` returned
 function moon.tidy(fn) end
 
---- Writes tensors by name, in the order of their names, or (npy) one tensor, and
---- waits until the file is there. Until then there is the old file or none.
+--- Writes tensors by name, in the order of their names, or (npy) one tensor,
+--- and waits until the file is there. Until then there is the old file or none.
 ---@param path string
 ---@param tensors table<string, Tensor>|Tensor
 ---@param options table|nil  format: "safetensors", "npy" or "npz", else by extension
 ---@return integer  # bytes written
 function moon.save(path, tensors, options) end
 
---- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or jpeg
---- the one that is there, a picture as u8 [C, H, W]. A safetensors file that was altered since moon.save wrote it
---- is an error: it states its checksum. Of npy, arrays in Fortran's order become
---- views; i1, i2 and u2 become i32, u4 i64, f2 f32.
+--- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or
+--- jpeg the one that is there, a picture as u8 [C, H, W]. A safetensors file
+--- that was altered since moon.save wrote it is an error: it states its
+--- checksum. Of npy, arrays in Fortran's order become views; i1, i2 and u2
+--- become i32, u4 i64, f2 f32.
 ---@param path string
 ---@param options table|nil  format: "safetensors", "npy", "npz", "idx", "png" or "jpeg", else by extension
 ---@return table<string, Tensor>|Tensor  # by name, or the one
@@ -272,6 +273,18 @@ function moon.set_device(name) end
 --- Starts the current task's random numbers at `rng_seed`.
 ---@param rng_seed integer
 function moon.manual_seed(rng_seed) end
+
+--- Runs `fn`, inside which convolutions, linear and matmul, and their gradients
+--- whenever these are computed, may multiply in `dtype`: "bf16", where that is
+--- faster, or "f32", as outside. Factors are rounded to bf16 (8 bits of
+--- precision) inside the kernels and their products added in f32; tensors stay
+--- f32, so weights, gradients and the optimiser's state lose nothing. Shapes
+--- alone say what is faster: small and depthwise products and convolutions
+--- that Winograd's method suits are not rounded; nor are factors of f64.
+---@param dtype "bf16"|"f32"
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.autocast(dtype, fn) end
 
 --- Counts of the runtime, see moon_stats in core/moonseed.h.
 ---@return table<string, number>
@@ -333,6 +346,32 @@ function moon.attention(q, k, v, options) end
 ---@return Tensor
 function moon.embedding(index, weight, options) end
 
+--- A 1 in the place that each number names: i64 [...] -> [..., classes].
+---@param index Tensor
+---@param classes integer
+---@param options table|nil  dtype (i64)
+---@return Tensor
+function moon.one_hot(index, classes, options) end
+
+--- The options of avg_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; count_padding (true): padding counts, as zeros
+---@return userdata  # moon_avg_pool2d_params
+function moon.avg_pool2d_params(options) end
+
+--- The options of conv_transpose2d as the core takes them.
+---@param options table|nil  stride, padding, output_padding, dilation (a number, or { height, width }), groups
+---@return userdata  # moon_conv_transpose2d_params
+function moon.conv_transpose2d_params(options) end
+
+--- Transposed convolution, the gradient of conv2d as a function:
+--- x [N, C, H, W], w [C, K / groups, kH, kW], b [K] or nil -> [N, K, oH, oW].
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param options table|Tensor|nil  see conv_transpose2d_params
+---@return Tensor
+function moon.conv_transpose2d(x, w, b, options) end
+
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
 ---@param name string  the module's name, or its file
@@ -372,7 +411,7 @@ function Tensor:ndim() end
 function Tensor:numel() end
 
 --- The type of the elements.
----@return string  # f32, f64, i64, i32, u8 or bool
+---@return string  # f32, f64, i64, i32, u8, bool, bf16 or f16
 function Tensor:dtype() end
 
 --- Where the memory is.
@@ -786,6 +825,29 @@ function Tensor:permute(...) end
 ---@return Tensor  # shares the memory
 function Tensor:t() end
 
+--- Two dimensions exchanged.
+---@param a integer
+---@param b integer
+---@return Tensor  # shares the memory
+function Tensor:transpose(a, b) end
+
+--- A new dimension of size 1.
+---@param dim integer  where it is afterwards
+---@return Tensor  # shares the memory
+function Tensor:unsqueeze(dim) end
+
+--- Without dimensions of size 1: all of them, or one, which stays if it has
+--- another size.
+---@param dim integer|nil
+---@return Tensor  # shares the memory
+function Tensor:squeeze(dim) end
+
+--- A run of dimensions as one; copies when it must.
+---@param first integer|nil  1 unless given
+---@param last integer|nil  the last unless given
+---@return Tensor
+function Tensor:flatten(first, last) end
+
 --- `length` positions along `dim` from `start` on.
 ---@param dim integer
 ---@param start integer
@@ -798,6 +860,24 @@ function Tensor:narrow(dim, start, length) end
 ---@param position integer
 ---@return Tensor  # shares the memory
 function Tensor:select(dim, position) end
+
+--- Views of parts along a dimension (the first unless given).
+---@param size integer|integer[]  of each but the last, which has what is left; or of each
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:split(size, dim) end
+
+--- Views of at most `n` parts of one size, but for a smaller last one.
+---@param n integer
+---@param dim integer|nil  the first unless given
+---@return Tensor[]  # they share the memory
+function Tensor:chunk(n, dim) end
+
+--- Views of all positions along a dimension (the first unless given), without
+--- it.
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:unbind(dim) end
 
 --- The parts along `dim` that an i64 [n] tensor names.
 ---@param dim integer
@@ -825,11 +905,12 @@ function Tensor:item() end
 function Tensor:totable() end
 
 --- Calls fn(pointer, n) with a pointer to the first of n elements, row by row,
---- of the tensor's dtype (uint8_t for bool), once the values are there. With
---- write = true it waits until nobody else uses the memory, too, and the
---- pointer is not const. The pointer is good until fn ends; before that, ops
---- that would write the tensor (with write: touch it) are refused. A tensor
---- that does not lie row by row is an error: map t:contiguous().
+--- of the tensor's dtype (uint8_t for bool, uint16_t for bf16 and f16), once
+--- the values are there. With write = true it waits until nobody else uses the
+--- memory, too, and the pointer is not const. The pointer is good until fn
+--- ends; before that, ops that would write the tensor (with write: touch it)
+--- are refused. A tensor that does not lie row by row is an error: map
+--- t:contiguous().
 ---@param fn function
 ---@param options table|nil  write (false)
 ---@return any ...  # what `fn` returned
@@ -882,6 +963,43 @@ function Tensor:keep() end
 --- from here on.
 function Tensor:dispose() end
 
+--- Some dimensions backwards.
+---@param ... integer|integer[]  dimensions, or one list of them
+---@return Tensor  # a copy
+function Tensor:flip(...) end
+
+--- Elements move on by `shifts` places along `dims`; those that leave at the
+--- end come in at the front.
+---@param shifts integer|integer[]
+---@param dims integer|integer[]|nil  as many; nil: along the flattened tensor
+---@return Tensor  # a copy
+function Tensor:roll(shifts, dims) end
+
+--- Each of the last dimensions repeated as a whole: PyTorch's `repeat`, a word
+--- that Lua keeps for itself, and NumPy's `tile`.
+---@param ... integer|integer[]  how often; more than x has: new ones in front
+---@return Tensor  # a copy
+function Tensor:tile(...) end
+
+--- Of each matrix of the last two dimensions what lies on and below a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
+---@return Tensor  # of the same shape
+function Tensor:tril(diagonal) end
+
+--- Of each matrix of the last two dimensions what lies on and above a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
+---@return Tensor  # of the same shape
+function Tensor:triu(diagonal) end
+
+--- Places before and behind the last dimensions, height before width:
+--- x:pad({ { top, bottom }, { left, right } }).
+---@param pairs_of integer[][]  a pair { before, behind } for each of the last dimensions; less than 0 crops (constant alone)
+---@param options table|nil  mode: "constant" (unless given), "reflect", "replicate" or "circular"; value (0), for constant
+---@return Tensor  # a copy
+function Tensor:pad(pairs_of, options) end
+
 --- Normalises each run of x's last dimensions to mean 0 and variance 1, then
 --- scales by weight and shifts by bias (Ba et al. 2016).
 ---@param shape integer|integer[]  of the dimensions that are normalised
@@ -897,6 +1015,59 @@ function Tensor:layer_norm(shape, weight, bias, options) end
 ---@param options table|nil  eps (1e-5)
 ---@return Tensor  # of the same shape
 function Tensor:instance_norm(weight, bias, options) end
+
+--- The elements of `from` added where an i64 tensor of its shape says, along
+--- `dim`.
+---@param dim integer
+---@param index Tensor  of as many dimensions as x, places from 0
+---@param from Tensor  of the index's shape
+---@return Tensor  # of x's shape
+function Tensor:scatter_add(dim, index, from) end
+
+--- Each line along `dim` in order; equals keep theirs, NaN is the largest.
+---@param dim integer|nil  the last unless given
+---@param options table|nil  descending (false)
+---@return Tensor  # values
+---@return Tensor  # i64, where they were, from 0
+function Tensor:sort(dim, options) end
+
+--- Where the elements of each line along `dim` are in order: of sort the second
+--- result.
+---@param dim integer|nil  the last unless given
+---@param options table|nil  descending (false)
+---@return Tensor  # i64, from 0
+function Tensor:argsort(dim, options) end
+
+--- The k largest of each line along `dim`, the largest first.
+---@param k integer
+---@param dim integer|nil  the last unless given
+---@param options table|nil  largest (true); false: the smallest, the smallest first
+---@return Tensor  # values
+---@return Tensor  # i64, where they were, from 0
+function Tensor:topk(k, dim, options) end
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param options table|Tensor|integer  see avg_pool2d_params; a number is the kernel
+---@return Tensor
+function Tensor:avg_pool2d(options) end
+
+--- Means of windows that cover x, so many that the output has the size asked
+--- for: x [N, C, H, W] -> [N, C, size].
+---@param size integer|integer[]  height and width, or { height, width }
+---@return Tensor
+function Tensor:adaptive_avg_pool2d(size) end
+
+--- The windows that a convolution sees, as columns: x [N, C, H, W]
+--- -> [N, C kH kW, places].
+---@param options table|integer  kernel (or first), stride, padding, dilation; a number is the kernel
+---@return Tensor
+function Tensor:unfold(options) end
+
+--- Columns summed back into images, the gradient of unfold as a function:
+--- x [N, C kH kW, places] -> [N, C, size].
+---@param options table  size and kernel (or first and second), stride, padding, dilation
+---@return Tensor
+function Tensor:fold(options) end
 
 --- `moon.nn`: layers, each read from its own file when first asked for. None
 --- keeps what it is given or gives, beyond the graph: temporary.lua counts on
@@ -994,6 +1165,23 @@ function nn.nll(logs, labels, options) end
 ---@return Tensor
 function nn.smooth_l1(input, target, options) end
 
+--- Means of windows that cover x, whatever its size: x [N, C, H, W]
+--- -> [N, C, size].
+---
+--- nn.AdaptiveAvgPool2d{ size }
+--- size: a number, or { height, width }.
+---@class AdaptiveAvgPool2d: Module
+---@overload fun(options: table): AdaptiveAvgPool2d
+local AdaptiveAvgPool2d = {}
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---
+--- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, count_padding = true }
+--- kernel, stride, padding: a number, or { height, width }.
+---@class AvgPool2d: Module
+---@overload fun(options: table): AvgPool2d
+local AvgPool2d = {}
+
 --- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
 --- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In
 --- training by the batch's statistics, which also move the running ones; in
@@ -1014,6 +1202,15 @@ local BatchNorm2d = {}
 ---@class Conv2d: Module
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
+
+--- Transposed convolution: x [N, C, H, W], weight [C, K / groups, kH, kW],
+--- bias [K] -> [N, K, oH, oW].
+---
+--- nn.ConvTranspose2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, output_padding = 0, dilation = 1, groups = 1, bias = true }
+--- kernel, stride, paddings, dilation: a number, or { height, width }.
+---@class ConvTranspose2d: Module
+---@overload fun(options: table): ConvTranspose2d
+local ConvTranspose2d = {}
 
 --- In training, zeroes all of an image's values with probability p and scales
 --- the others' by 1 / (1 - p); in evaluation, the identity. As the last layer
@@ -1281,8 +1478,8 @@ function Module:state() end
 function Module:load_state(given) end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
---- floating dtype ("f32", "f64"). They become new tensors without gradients:
---- make the optimiser afterwards.
+--- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
+--- without gradients: make the optimiser afterwards.
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end
@@ -1735,8 +1932,8 @@ local Muon = {}
 --- The options of an optimiser are fields that may be assigned between steps.
 --- All have max_value (if positive, every element of a gradient is first cut to
 --- at most this, either way), max_norm (if positive, all gradients together are
---- then scaled to at most this norm) and groups, which set options by the name of
---- the parameter (match, a Lua pattern) or the class of its module (kind,
+--- then scaled to at most this norm) and groups, which set options by the name
+--- of the parameter (match, a Lua pattern) or the class of its module (kind,
 --- likewise); decay = false is weight_decay = 0:
 ---
 ---   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
@@ -1756,6 +1953,16 @@ local Muon = {}
 --- others in front of it: look at lion.lua and muon.lua.
 ---@class Optimiser
 local Optimiser = {}
+
+--- What a checkpoint needs: the parameters' states under names like
+--- "velocity.2.weight" (the tensors themselves), and `lr`.
+---@return table<string, Tensor>
+function Optimiser:state() end
+
+--- Takes a table as `state` gives it. Names of parameters that there are not,
+--- and other shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Optimiser:load_state(given) end
 
 --- A class of optimisers. Its definition:
 ---
@@ -1793,16 +2000,6 @@ function Optimiser:step() end
 
 --- Clears the gradients of all parameters: they become nil.
 function Optimiser:zero_grad() end
-
---- What a checkpoint needs: the parameters' states under names like
---- "velocity.2.weight" (the tensors themselves), and `lr`.
----@return table<string, Tensor>
-function Optimiser:state() end
-
---- Takes a table as `state` gives it. Names of parameters that there are not,
---- and other shapes, are an error, and nothing changes then.
----@param given table<string, Tensor>
-function Optimiser:load_state(given) end
 
 --- What it is made of, as plain values: { "SGD", lr = 0.1, ... }, from which
 --- optim.rebuild makes another one. lr is the first one; how far it has come is
@@ -1919,15 +2116,15 @@ function data.cifar10(options) end
 --- CIFAR-100 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
 --- 3 x 32 x 32 in [0, 1], in 100 classes, or in 20 of five of these.
 ---
---- A
---- data set. The folder is the unpacked archive, or the one that it is in.
+--- A data set. The folder is the unpacked archive, or the one that it is in.
 --- Suspends the task until the files are open.
 ---@param options table
 ---@return Dataset  # dataset
 function data.cifar100(options) end
 
 --- data.csv{ path, label = column, types = {}, missing = "error", header = nil, separator = ",", dtype = "f32", empty = { "", "NA", ... } }
---- Reads tables as text, one example a line, plain or gzip, off the loop thread.
+--- Reads tables as text, one example a line, plain or gzip, off the loop
+--- thread.
 ---
 --- A data set with x [N, columns]; with a label column also y [N].
 ---
@@ -1939,10 +2136,11 @@ function data.cifar100(options) end
 --- "error", "nan", "drop" (the row) or a number. header: whether the first row
 --- names the columns; found out unless given.
 ---
---- The data set has `columns`, the names of x's columns, `categories`, the texts
---- of each by name, which another file can be read with (types =
---- train.categories), and `classes`, those of the label. Fields in double quotes
---- may hold separators, lines and doubled quotes. An error names the line.
+--- The data set has `columns`, the names of x's columns, `categories`, the
+--- texts of each by name or position, which another file can be read with
+--- (types = train.categories), and `classes`, those of the label. Fields in
+--- double quotes may hold separators, lines and doubled quotes. An error names
+--- the line.
 ---@param options table
 ---@return Dataset  # dataset
 function data.csv(options) end
@@ -1968,6 +2166,19 @@ function data.digits(options) end
 ---@return Dataset  # dataset
 function data.fashion_mnist(options) end
 
+--- data.from{ n, fn, y = "i64", classes = nil }
+--- Data sets whose examples a Lua function makes.
+---
+--- : `n` examples; fn(i), from
+--- 1, gives x and y of one. x is a tensor, or a number or table that becomes
+--- one; y a tensor, or a number of dtype y: "i64" (class ids), "f32", "f64";
+--- "none" where there are no targets. fn is called when a batch is made, may
+--- wait, and draws random numbers that the epoch tells; `cache` calls it once
+--- for each example.
+---@param options table
+---@return Dataset  # dataset
+function data.from(options) end
+
 --- Reads an idx file (LeCun's format of MNIST), plain or compressed, off the
 --- loop thread.
 ---
@@ -1976,6 +2187,36 @@ function data.fashion_mnist(options) end
 ---@param path string
 ---@return Tensor  # tensor
 function data.idx(path) end
+
+--- data.images{ folder, size =, channels = 3, fit = "stretch", classes = nil }
+--- Folders of pictures, PNG or JPEG, a folder a class.
+---
+--- A data set of the pictures (PNG, JPEG) in the folders of a folder, at
+--- any depth; each folder is a class, in the order of their names, or of
+--- `classes`. Pictures that lie in the folder itself are a data set only where
+--- it has no folders, and then without targets.
+---
+--- size: a number or { height, width }; fit: "stretch", or "cover", the largest
+--- middle part of these proportions; channels: 3, or 1 for luma. Pictures are
+--- decoded by the workers when a batch is made; `cache` keeps them in memory,
+--- in u8. One that cannot be read is named in the error of its batch. Suspends
+--- the task until the folders are listed.
+---@param options table
+---@return Dataset  # dataset
+function data.images(options) end
+
+--- Pictures in files as one tensor.
+---
+--- moon.data.pictures({ path, ... }, { size, channels = 3, fit = "stretch" }):
+--- PNG and JPEG files of any size as one tensor. size: a number or { height,
+--- width }; channels: 1 (luma) or 3; fit: "stretch", or "cover", the largest
+--- middle part of the new proportions. Bilinear, with the pixels of Pillow's
+--- resize. A file that cannot be read is named in the error that the tensor
+--- carries. Waits for nothing.
+---@param paths string[]
+---@param options table
+---@return Tensor  # u8 [n, channels, height, width], channels-last
+function data.pictures(paths, options) end
 
 --- data.tensors{ x, y }
 --- A data set of tensors that are there: x [N, ...] and, if there are targets,
@@ -1993,18 +2234,12 @@ function data.tensors(options) end
 ---@class augment
 local augment = {}
 
---- The steps that options ask for; nil without any.
----@param options table  by name of a step
----@param classes integer|nil  how many the labels have
----@return (fun(x: Tensor, y: Tensor?, at: Tensor): Tensor, Tensor?)[]|nil
-function augment.steps(options, classes) end
-
---- Turned, sheared, scaled and moved, each at random, about the middle; bilinear
---- between pixels. rotate and shear in degrees: a number r for [-r, r], or
---- { from, to }, clockwise; scale { from, to }; translate: up to this share of
---- height and width, or { height, width }; fill: what lies beyond the edge.
---- `rng_seed` (with `epoch`) and `position`, the first image's, from 1, say which
---- random numbers; without a seed the task's generator does.
+--- Turned, sheared, scaled and moved, each at random, about the middle;
+--- bilinear between pixels. rotate and shear in degrees: a number r for [-r,
+--- r], or { from, to }, clockwise; scale { from, to }; translate: up to this
+--- share of height and width, or { height, width }; fill: what lies beyond the
+--- edge. `rng_seed` (with `epoch`) and `position`, the first image's, from 1,
+--- say which random numbers; without a seed the task's generator does.
 ---@param x Tensor  [B, C, H, W], f32 or f64
 ---@param options table
 ---@return Tensor
@@ -2018,17 +2253,17 @@ function augment.affine(x, options) end
 ---@return Tensor
 function augment.jitter(x, options) end
 
---- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 }, size a
---- number or { height, width }, about a random pixel. Also rng_seed, epoch,
---- position.
+--- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 },
+--- size a number or { height, width }, about a random pixel. Also rng_seed,
+--- epoch, position.
 ---@param x Tensor  [B, C, H, W]
 ---@param options table
 ---@return Tensor
 function augment.cutout(x, options) end
 
---- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang et
---- al. 2018), and the targets likewise: { alpha, classes }. Class ids become rows
---- of shares, f32 [B, classes]. Also rng_seed, epoch, position.
+--- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang
+--- et al. 2018), and the targets likewise: { alpha, classes }. Class ids become
+--- rows of shares, f32 [B, classes]. Also rng_seed, epoch, position.
 ---@param x Tensor  [B, ...]
 ---@param y Tensor|nil  i64 [B], or floats [B, ...]
 ---@param options table
@@ -2042,7 +2277,8 @@ function augment.mixup(x, y, options) end
 ---@return Tensor
 function augment.normalise(x, options) end
 
---- Each image mirrored with probability 1/2. Options: rng_seed, epoch, position.
+--- Each image mirrored with probability 1/2. Options: rng_seed, epoch,
+--- position.
 ---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
 ---@param options table|nil
 ---@return Tensor  # f32
@@ -2364,6 +2600,12 @@ function Garden:seeds() end
 --- The options it was made with that are plain values.
 ---@return table
 function Garden:plain_options() end
+
+--- Calls fn(event) for everything that happens from now on, before `on_event`,
+--- which is the user's.
+---@param fn fun(event: table)
+---@return fun()  # ends that
+function Garden:listen(fn) end
 
 --- Runs fn(), which cannot fail; what it notes is told afterwards, so that a
 --- listener finds it done, and cannot stop it half way.
@@ -3168,17 +3410,18 @@ function Rate:describe() end
 
 --- A data set: examples x with their targets y, counted by `#`.
 ---
---- It keeps the tensors it was made of (`source_x`, `source_y`) and, once it is
---- a part of another, which of their rows are its own (`index`, i64, from 0).
---- Parts share the tensors. Images in u8 stay u8 here, a quarter of the memory,
---- and become f32 in [0, 1] whenever they are handed out.
+--- It has a source, which it shares with its parts, and, once it is a part,
+--- which of the source's rows are its own (`index`, i64, from 0).
 ---
 --- Lua 5.1 has no `#` for tables, so a data set is a userdata.
 ---@class Dataset
 ---@field x Tensor  all examples, made anew at each access
 ---@field y Tensor|nil  their targets
 ---@field n integer  how many, also `#dataset`
+---@field labelled boolean  whether there are targets
 ---@field classes string[]|nil  names of the labels
+---@field columns string[]|nil  names of x's columns, of a table as text
+---@field categories table<string, string[]>|nil  the texts that a column's numbers stand for, by its name
 ---@operator len: integer
 local Dataset = {}
 
@@ -3194,7 +3437,7 @@ function Dataset:get(i) end
 ---@return Dataset  # dataset
 function Dataset:narrow(start, length) end
 
---- The examples at the given positions.
+--- The examples at the given positions; one may come several times.
 ---@param positions integer[]  from 1
 ---@return Dataset  # dataset
 function Dataset:subset(positions) end
@@ -3212,15 +3455,40 @@ function Dataset:rows(index) end
 ---@return Dataset  # picked
 function Dataset:split(options) end
 
---- Dataset:batches{ size, shuffle = false, flip = false, crop = 0, drop_last = false, rng_seed = nil, epoch = nil, ahead = 2 }
+--- What fn(x, y) makes of every batch, with as many examples: x [B, ...] as
+--- users see it, y [B, ...] or nil. It may use any op and draw random numbers,
+--- which the epoch tells; flip, crop and the like come after it.
+---@param fn fun(x: Tensor, y: Tensor?): Tensor, Tensor?
+---@return Dataset  # dataset
+function Dataset:map(fn) end
+
+--- The examples of this one, then those of the others.
+---@param ... Dataset  data sets
+---@return Dataset  # dataset
+function Dataset:concat(...) end
+
+--- The same examples in memory, images as they are kept (u8 where they were
+--- files): what a function makes or a file holds is made or read once. Waits.
+---@return Dataset  # dataset
+function Dataset:cache() end
+
+--- Dataset:batches{ size, shuffle = false, weights = nil, samples = nil, flip = false, crop = 0, affine = nil, jitter = nil, normalise = nil, cutout = nil, mixup = nil, drop_last = false, rng_seed = nil, epoch = nil, ahead = 2 }
 --- The batches of one epoch, assembled ahead of time on a stream of their own: an
 --- iterator over x and y.
 ---
---- flip: mirror each image with probability 1/2; crop: shift each image by up to so
---- many pixels; drop_last: leave out a last batch that is not full; ahead: batches
+--- weights: a list or tensor, how often each example is drawn, with replacement, or
+--- "balanced", each class as often as the others; samples: how many are drawn, as
+--- many as there are unless given. flip: mirror each image with probability 1/2;
+--- crop: shift each image by up to so many pixels; then, in this order, what
+--- moon.data.augment does with these options: affine { rotate, shear, scale,
+--- translate, fill }, jitter { brightness, contrast, saturation, hue }, normalise
+--- { mean, std }, cutout a size or { size, fill }, mixup alpha or { alpha,
+--- classes }. drop_last: leave out a last batch that is not full; ahead: batches
 --- under way beyond the one handed out. Each call is a new epoch, in another order:
 --- the task's generator says in which; with rng_seed, that number and how many
---- epochs of this data set used it before, or `epoch`, from 1.
+--- epochs of this data set used it before, or `epoch`, from 1. How an image is
+--- varied is told by the epoch and its place in it alone (with which it is mixed,
+--- by the batch).
 ---@param options table
 ---@return fun(): Tensor?, Tensor?
 function Dataset:batches(options) end
@@ -3414,8 +3682,15 @@ moon.shield = Tensor.shield
 moon.expand = Tensor.expand
 moon.permute = Tensor.permute
 moon.t = Tensor.t
+moon.transpose = Tensor.transpose
+moon.unsqueeze = Tensor.unsqueeze
+moon.squeeze = Tensor.squeeze
+moon.flatten = Tensor.flatten
 moon.narrow = Tensor.narrow
 moon.select = Tensor.select
+moon.split = Tensor.split
+moon.chunk = Tensor.chunk
+moon.unbind = Tensor.unbind
 moon.index_select = Tensor.index_select
 moon.await = Tensor.await
 moon.item = Tensor.item
@@ -3429,11 +3704,28 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.flip = Tensor.flip
+moon.roll = Tensor.roll
+moon.tile = Tensor.tile
+moon.tril = Tensor.tril
+moon.triu = Tensor.triu
+moon.pad = Tensor.pad
 moon.layer_norm = Tensor.layer_norm
 moon.instance_norm = Tensor.instance_norm
+moon.scatter_add = Tensor.scatter_add
+moon.sort = Tensor.sort
+moon.argsort = Tensor.argsort
+moon.topk = Tensor.topk
+moon.avg_pool2d = Tensor.avg_pool2d
+moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
+moon.unfold = Tensor.unfold
+moon.fold = Tensor.fold
 moon.nn = nn
+nn.AdaptiveAvgPool2d = AdaptiveAvgPool2d
+nn.AvgPool2d = AvgPool2d
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
+nn.ConvTranspose2d = ConvTranspose2d
 nn.DropPath = DropPath
 nn.Dropout = Dropout
 nn.ELU = ELU

@@ -80,6 +80,10 @@ describe("moon.data.csv", function()
     assert.same({ "b", "a" }, test.classes)
     fails(":3: column 1 %(city%): 'Bonn' is none of the values that were given",
           "city\nRome\nBonn\n", { types = { city = { "Rome", "Oslo" } } })
+    train = read("b,1,x\na,2,y\n", { label = 1, types = { [3] = "category" } })
+    assert.same({ [3] = { "x", "y" } }, train.categories)
+    test = read("a,3,y\n", { label = 1, types = train.categories })
+    assert.same({ { 3, 1 } }, test.x:totable())
   end))
 
   it("finds out whether the first row is a header", task(function()

@@ -108,8 +108,8 @@ describe("moon.data.cifar10", function()
     assert.equal(10, #train)
     assert.same({ 1, 9, 2, 9, 3, 9, 4, 9, 5, 9 }, train.y:totable())
     assert.same({ 3, 32, 32 }, (train:get(1)):shape())
-    assert.equal("u8", train.source_x:dtype())
-    local x = train.source_x[4]:to "f32"
+    assert.equal("u8", train.source.x:dtype())
+    local x = train.source.x[4]:to "f32"
     assert.same({ 1024, 2048, 1023 * 3 + 255 }, x:sum{ 2, 3 }:totable())
     assert.equal(255, x[3][32][32]:item())
     assert.equal("truck", train.classes[10])
@@ -119,7 +119,7 @@ describe("moon.data.cifar10", function()
   it("reads CIFAR-100's labels, fine or coarse", task(function()
     local fine = moon.data.cifar100{ folder, "test" }
     assert.same({ 42, 99 }, fine.y:totable())
-    assert.equal(255, fine.source_x[2][3][32][32]:item())
+    assert.equal(255, fine.source.x[2][3][32][32]:item())
     local coarse = moon.data.cifar100{ folder, "test", label = "coarse" }
     assert.same({ 3, 19 }, coarse.y:totable())
   end))

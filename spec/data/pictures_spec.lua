@@ -4,7 +4,7 @@ local moon = require "moonseed"
 local files = require "support.files"
 local golden = require "golden.pictures"
 local task = require "support.task"
-local pictures = require "moonseed.data.pictures"
+local pictures = moon.data.pictures
 
 local CORPUS = "spec/fuzz/corpus/"
 
@@ -41,7 +41,7 @@ describe("a picture", function()
   it("is resized as Pillow does it", task(function()
     for _, case in ipairs(golden.fitted) do
       local h, w, c = unpack(case.shape)
-      local t = pictures.read({ CORPUS .. case.file },
+      local t = pictures({ CORPUS .. case.file },
                               { { h, w }, channels = c, fit = case.fit })
       assert.same({ 1, c, h, w }, t:shape())
       local count, most = difference(case.values, pixels(t))
@@ -56,24 +56,24 @@ describe("a picture", function()
       paths[i] = CORPUS .. golden.decoded[i % 8 + 1].file
     end
     local threads = moon.threads()
-    local function all() return pictures.read(paths, { 6 }):totable() end
+    local function all() return pictures(paths, { 6 }):totable() end
     local expected = all()
     moon.set_threads(1)
     assert.same(expected, all())
     moon.set_threads(threads)
     for i, path in ipairs(paths) do
-      assert.same(expected[i], pictures.read({ path }, { 6 })[1]:totable())
+      assert.same(expected[i], pictures({ path }, { 6 })[1]:totable())
     end
   end))
 
   it("may be none", task(function()
-    assert.same({ 0, 3, 4, 5 }, pictures.read({}, { { 4, 5 } }):await():shape())
+    assert.same({ 0, 3, 4, 5 }, pictures({}, { { 4, 5 } }):await():shape())
   end))
 
   it("that is damaged or missing is named", task(function()
     local good = CORPUS .. "png/good-rgb"
     local function fails(path, why)
-      local t = pictures.read({ good, path, good }, { 4 })
+      local t = pictures({ good, path, good }, { 4 })
       assert.error_matches(function() t:await() end,
                            "pictures: .*" .. path:gsub("%p", "%%%0") .. ": "
                            .. why)
@@ -104,7 +104,7 @@ describe("a picture", function()
 
   it("refuses options that do not fit", task(function()
     local function fails(text, options)
-      assert.error_matches(function() pictures.read({}, options) end, text, 1,
+      assert.error_matches(function() pictures({}, options) end, text, 1,
                            true)
     end
     fails("pictures: size is missing", {})

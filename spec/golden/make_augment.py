@@ -1,5 +1,5 @@
-"""Makes spec/golden/augment.lua with torchvision, whose functions take what ours
-draw: python3 spec/golden/make_augment.py."""
+"""Makes spec/golden/augment.lua with torchvision, whose functions take what
+ours draw: python3 spec/golden/make_augment.py."""
 import os
 import textwrap
 

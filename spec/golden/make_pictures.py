@@ -1,7 +1,7 @@
-"""Writes the corpora of png and jpeg and spec/golden/pictures.lua, from the root
-of the repository, with a Python that has NumPy and Pillow 11 (13 resizes columns
-before rows for some shapes, and rounds otherwise). good-* must be read, bad-*
-refused; the golden values are the pixels that Pillow makes of them."""
+"""Writes the corpora of png and jpeg and spec/golden/pictures.lua, from the
+root of the repository, with a Python that has NumPy and Pillow 11 (13 resizes
+columns before rows for some shapes, and rounds otherwise). good-* must be read,
+bad-* refused; the golden values are the pixels that Pillow makes of them."""
 import io
 import struct
 import zlib
@@ -47,8 +47,9 @@ def rows(array):
 
 
 def png(head, data, before=b"", after=b""):
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", *head))
-            + before + chunk(b"IDAT", zlib.compress(data, 9)) + after
+    return (b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", *head)) + before
+            + chunk(b"IDAT", zlib.compress(data, 9)) + after
             + chunk(b"IEND", b""))
 
 
@@ -123,7 +124,7 @@ def bad_png():
         add("png/bad-" + name, data)
 
 
-# --- JPEG ----------------------------------------------------------------------
+# --- JPEG --------------------------------------------------------------------
 def jpeg(array, mode=None, **options):
     return encode(Image.fromarray(array, mode), "JPEG", **options)
 
@@ -169,7 +170,7 @@ def bad_jpeg():
         add("jpeg/bad-" + name, data)
 
 
-# --- what Pillow makes of them ---------------------------------------------------
+# --- what Pillow makes of them -----------------------------------------------
 def listed(picture):
     array = np.asarray(picture)
     values = ", ".join(str(v) for v in array.reshape(-1).tolist())

@@ -176,7 +176,8 @@ describe("augmentation", function()
   op.refuses("integers", "cutout: u8; cast it to f32 or f64", function()
     augment.cutout(moon.zeros(1, 1, 2, 2, { dtype = "u8" }), { 1 })
   end)
-  op.refuses("three dimensions", "affine: x has 3 dimensions (1x2x2), expected 4", function()
+  op.refuses("three dimensions",
+             "affine: x has 3 dimensions (1x2x2), expected 4", function()
     augment.affine(moon.zeros(1, 2, 2), { rotate = 3 })
   end)
   op.refuses("class ids without their number",

@@ -46,13 +46,15 @@ describe("multinomial", function()
     fails({ 0, 0 }, "multinomial: the weights sum to 0")
   end)
 
-  op.refuses("a matrix", "multinomial: w has 2 dimensions (2x2), expected 1", function()
+  op.refuses("a matrix", "multinomial: w has 2 dimensions (2x2), expected 1",
+             function()
     moon.multinomial(moon.ones(2, 2), 1)
   end)
   op.refuses("no weights", "multinomial: no weights", function()
     moon.multinomial(moon.ones(0), 1)
   end)
-  op.refuses("whole numbers", "multinomial: i64; cast it to f32 or f64", function()
+  op.refuses("whole numbers", "multinomial: i64; cast it to f32 or f64",
+             function()
     moon.multinomial(moon.ones(2, { dtype = "i64" }), 1)
   end)
 end)

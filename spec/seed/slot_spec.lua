@@ -359,19 +359,6 @@ describe("the host's branch and the seeds'", function()
   end))
 end)
 
-describe("a slot as text", function()
-  it("says what grows in it", task(function()
-    local model, slot, garden = bare{ seeds = 2 }
-    assert.equal("Slot here: DORMANT, DORMANT", tostring(slot))
-    slot:germinate("norm", { seed = 2 })
-    assert.equal("Slot here: DORMANT, GERMINATED norm", tostring(slot))
-    blend_at(slot, 0.25)
-    assert.matches("Slot here: BLENDING conv_small, alpha 0.25, GERMINATED",
-                   tostring(model))
-    garden:close()
-  end))
-end)
-
 -- --- what it refuses -------------------------------------------------------
 
 describe("a slot refuses", function()

@@ -279,6 +279,7 @@ describe("moon.train.resume", function()
     moon.train.fit(o):await()
     o.garden:close()
     local run = go_on{ epochs = 3 }
+    assert.equal(3, run.metrics.epochs)
     run:await()
     run.garden:close()
     assert.equal(9, run.metrics.step)

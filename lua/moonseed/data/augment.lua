@@ -122,7 +122,7 @@ M.order = { "affine", "jitter", "normalise", "cutout", "mixup" }
 --- The steps that options ask for; nil without any.
 ---@param options table  by name of a step
 ---@param classes integer|nil  how many the labels have
----@return (fun(x: userdata, y: userdata?, at: userdata): userdata, userdata?)[]|nil
+---@return function[]|nil  fn(x, y, at) -> x, y
 function M.steps(options, classes)
   local steps = {}
   for _, name in ipairs(M.order) do
@@ -160,12 +160,12 @@ local function apply(name, x, y, options)
   return make[name](rest)(x, y, at)
 end
 
---- Turned, sheared, scaled and moved, each at random, about the middle; bilinear
---- between pixels. rotate and shear in degrees: a number r for [-r, r], or
---- { from, to }, clockwise; scale { from, to }; translate: up to this share of
---- height and width, or { height, width }; fill: what lies beyond the edge.
---- `rng_seed` (with `epoch`) and `position`, the first image's, from 1, say which
---- random numbers; without a seed the task's generator does.
+--- Turned, sheared, scaled and moved, each at random, about the middle;
+--- bilinear between pixels. rotate and shear in degrees: a number r for [-r,
+--- r], or { from, to }, clockwise; scale { from, to }; translate: up to this
+--- share of height and width, or { height, width }; fill: what lies beyond the
+--- edge. `rng_seed` (with `epoch`) and `position`, the first image's, from 1,
+--- say which random numbers; without a seed the task's generator does.
 ---@param x userdata [B, C, H, W], f32 or f64
 ---@param options table
 ---@return userdata
@@ -183,9 +183,9 @@ function M.jitter(x, options)
   return (apply("jitter", x, nil, options))
 end
 
---- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 }, size a
---- number or { height, width }, about a random pixel. Also rng_seed, epoch,
---- position.
+--- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 },
+--- size a number or { height, width }, about a random pixel. Also rng_seed,
+--- epoch, position.
 ---@param x userdata [B, C, H, W]
 ---@param options table
 ---@return userdata
@@ -193,9 +193,9 @@ function M.cutout(x, options)
   return (apply("cutout", x, nil, options))
 end
 
---- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang et
---- al. 2018), and the targets likewise: { alpha, classes }. Class ids become rows
---- of shares, f32 [B, classes]. Also rng_seed, epoch, position.
+--- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang
+--- et al. 2018), and the targets likewise: { alpha, classes }. Class ids become
+--- rows of shares, f32 [B, classes]. Also rng_seed, epoch, position.
 ---@param x userdata [B, ...]
 ---@param y userdata|nil i64 [B], or floats [B, ...]
 ---@param options table
@@ -226,7 +226,8 @@ local function moved(op, x, options, fields)
                                   at.position, params, tensor.out), x, index)
 end
 
---- Each image mirrored with probability 1/2. Options: rng_seed, epoch, position.
+--- Each image mirrored with probability 1/2. Options: rng_seed, epoch,
+--- position.
 ---@param x userdata [B, C, H, W], f32 or u8 (then in [0, 1])
 ---@param options table|nil
 ---@return userdata f32

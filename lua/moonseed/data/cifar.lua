@@ -15,9 +15,19 @@ local function find(op, places, name)
              table.concat(places, " or "))
 end
 
+-- The lines of a file, if it is there.
+local function names_in(places, name)
+  local path, list = folder.plain(places, name), {}
+  if not path then return nil end
+  for line in io.lines(path) do
+    if line ~= "" then list[#list + 1] = line end
+  end
+  return list
+end
+
 --- Reads the files of a part; suspends the task until they are open.
 ---@param set table    op, inside (the folder in the archive), parts (files by
----                    part), classes
+---                    part), classes, or names (their file, by column)
 ---@param o table      folder, part
 ---@param label string which column y is
 ---@return userdata dataset
@@ -36,11 +46,10 @@ function M.read(set, o, label)
     x[i], y[i] = columns.x, columns[label]
   end
   local all = #x == 1 and x[1] or moon.cat(x, 1)
-  return dataset.new{
-    source_x = all, source_y = moon.cat(y, 1):to "i64", n = all:size(1),
-    classes = set.classes,
+  return dataset.of(all, moon.cat(y, 1):to "i64", {
+    classes = set.classes or names_in(places, set.names[label]),
     origin = { set.op, { o.folder, o.part, label = o.label } },
-  }
+  })
 end
 
 return M

@@ -5,12 +5,13 @@ local cifar = require "moonseed.data.cifar"
 
 local set = {
   op = "cifar100", inside = "cifar-100-binary",
+  names = { y = "fine_label_names.txt", coarse = "coarse_label_names.txt" },
   parts = { test = { "test.bin" }, train = { "train.bin" } },
 }
 local columns = { fine = "y", coarse = "coarse" }
 
---- moon.data.cifar100{ folder, "train" or "test", label = "fine" or "coarse" }: a
---- data set. The folder is the unpacked archive, or the one that it is in.
+--- moon.data.cifar100{ folder, "train" or "test", label = "fine" or "coarse" }:
+--- a data set. The folder is the unpacked archive, or the one that it is in.
 --- Suspends the task until the files are open.
 ---@param options table
 ---@return userdata dataset

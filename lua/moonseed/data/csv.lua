@@ -1,4 +1,5 @@
---- Reads tables as text, one example a line, plain or gzip, off the loop thread.
+--- Reads tables as text, one example a line, plain or gzip, off the loop
+--- thread.
 local check = require "moonseed.check"
 local core = require "moonseed.ffi"
 local dataset = require "moonseed.data.dataset"
@@ -105,7 +106,7 @@ local function categories_of(job, i)
 end
 
 -- Names of x's columns (nil without a header), and the categories of each, by
--- name or, without names, by number.
+-- name or, without names, by its position in the file.
 local function describe(job, n)
   local columns, categories = nil, {}
   for i = 0, n - 1 do
@@ -115,7 +116,8 @@ local function describe(job, n)
       columns = columns or {}
       columns[i + 1] = name
     end
-    categories[name or i + 1] = categories_of(job, i)
+    local key = name or C.moon_csv_position(job, i) + 1
+    categories[key] = categories_of(job, i)
   end
   return columns, categories
 end
@@ -132,10 +134,11 @@ end
 --- "error", "nan", "drop" (the row) or a number. header: whether the first row
 --- names the columns; found out unless given.
 ---
---- The data set has `columns`, the names of x's columns, `categories`, the texts
---- of each by name, which another file can be read with (types =
---- train.categories), and `classes`, those of the label. Fields in double quotes
---- may hold separators, lines and doubled quotes. An error names the line.
+--- The data set has `columns`, the names of x's columns, `categories`, the
+--- texts of each by name or position, which another file can be read with
+--- (types = train.categories), and `classes`, those of the label. Fields in
+--- double quotes may hold separators, lines and doubled quotes. An error names
+--- the line.
 ---@param options table
 ---@return userdata dataset
 return function(options)
@@ -146,9 +149,8 @@ return function(options)
                                      keep)
   local x = tensors.x
   local columns, categories = describe(job, x:size(2))
-  return dataset.new{
-    source_x = x, source_y = tensors.y, n = x:size(1), columns = columns,
-    categories = categories, classes = categories_of(job, -1),
-    origin = { "csv", o },
-  }
+  return dataset.of(x, tensors.y, {
+    columns = columns, categories = categories,
+    classes = categories_of(job, -1), origin = { "csv", o },
+  })
 end

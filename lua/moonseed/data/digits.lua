@@ -30,6 +30,8 @@ return function(options)
                rows.x:size(2) + 1, label)
   end
   local x = rows.x:reshape(-1, 1, SIDE, SIDE) / MOST
-  return dataset.new{ source_x = x, source_y = rows.y, n = #rows,
-                      origin = { "digits", { folder = o.folder } } }
+  return dataset.of(x, rows.y, {
+    classes = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" },
+    origin = { "digits", { folder = o.folder } },
+  })
 end

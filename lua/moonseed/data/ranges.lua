@@ -24,7 +24,10 @@ end
 ---@param middle number
 ---@param out userdata double[2]
 function M.about(op, name, value, middle, out)
-  if type(value) == "table" then return M.pair(op, name, value, out) end
+  if type(value) == "table" then
+    M.pair(op, name, value, out)
+    return
+  end
   check.number(op, name, value)
   out[0], out[1] = middle - value, middle + value
   if middle == 1 then out[0] = math.max(0, out[0]) end
@@ -53,7 +56,7 @@ function M.list(op, name, value, least)
   if #value == 0 then check.fail(op, "%s is empty", name) end
   for i, v in ipairs(value) do
     check.number(op, ("%s[%d]"):format(name, i), v)
-    if least and not (v > least) then
+    if least and (v ~= v or v <= least) then
       check.fail(op, "%s[%d] is %g, more than %g needed", name, i, v, least)
     end
   end

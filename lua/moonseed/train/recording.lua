@@ -7,25 +7,16 @@ local wait = require "moonseed.wait"
 
 local M = {}
 
-local function environment(run)
-  local uname = core.uv.os_uname()
-  return { name = run.name, version = moon.version,
-           isa = core.ffi.string(core.C.moon_isa()), threads = moon.threads(),
-           system = uname.sysname .. " " .. uname.machine,
-           epochs = run.options.epochs, batch = run.options.batch,
-           rng_seed = run.options.rng_seed,
-           step = run.continued and run.continued.step }
+-- What the run was given; where it takes place is for the record to say.
+local function meta_of(run)
+  local o = run.options
+  return { name = run.name, epochs = o.epochs, batch = o.batch,
+           images = #o.train, step = run.continued and run.continued.step }
 end
 
 -- The garden's events go into the record too; returns what ends that.
 local function hear_garden(run)
-  local garden = run.garden
-  local before = garden.on_event
-  garden.on_event = function(event)
-    run:tell(event.kind, event)
-    if before then before(event) end
-  end
-  return function() garden.on_event = before end
+  return run.garden:listen(function(event) run:tell(event.kind, event) end)
 end
 
 -- And those of moon.reload.
@@ -45,9 +36,8 @@ function M.open(run)
     local Record = require "moonseed.train.record"
     run.record = Record.open{ run.out .. "/record.jsonl",
                               append = run.continued ~= nil,
-                              meta = environment(run) }
+                              meta = meta_of(run) }
   end
-  run:tell("run_start", environment(run))
 end
 
 -- --- what the page is drawn from --------------------------------------------

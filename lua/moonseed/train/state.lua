@@ -10,7 +10,7 @@ local rows = require "moonseed.data.rows"
 local Archive = require "moonseed.train.archive"
 local garden_state = require "moonseed.seed.save"
 
-local M = { FORMAT = 2 }
+local M = { FORMAT = 3 }
 
 -- --- what it was made of ---------------------------------------------------
 
@@ -134,8 +134,9 @@ local function fill(into, from)
 end
 
 local function load_clock(run, archive)
-  local t = archive.plain
+  local t, epochs = archive.plain, run.metrics.epochs  -- which may be more now
   fill(run.metrics, t.metrics)
+  run.metrics.epochs = epochs
   for _, name in ipairs(t.curves) do
     run.series[name] = {
       steps = archive:numbers("curve." .. name .. ".steps"),

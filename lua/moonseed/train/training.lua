@@ -114,6 +114,10 @@ return function(run)
   run.model:train()
   run.clock:start()
   local display = not run.options.quiet and progress.start(run)
+  if display and run.continued then
+    display.say(("%s: goes on from step %d"):format(run.name,
+                                                    run.continued.step))
+  end
   local ok, e = xpcall(function()
     while run.position.epoch <= run.options.epochs do
       epoch(run)

@@ -175,6 +175,18 @@ local function is_fault(why)
   return why and not why:find "^EINVAL" and not why:find "^ENOTSUP"
 end
 
+-- Has the disk keep what is written; what is wrong with that, or nil.
+local function fsync(self, patience)
+  local done, fault
+  self.syncs = self.syncs + 1
+  uv.fs_fsync(self.fd, loop.guard(function(why)
+    self.syncs, done, fault = self.syncs - 1, true, why
+    wake(self)
+  end))
+  wait(self, patience, function() return done end)
+  return is_fault(fault) and "fsync: " .. fault or nil
+end
+
 --- Suspends until the disk keeps what was pushed so far, through a loss of
 --- power too; gives up on a write that fails, or when nothing moves for
 --- `patience` ms.
@@ -182,16 +194,10 @@ end
 function Queue:sync(patience)
   drain(self, patience)
   if self.failing or self.given_up then return end
-  local done, why
-  self.syncs = self.syncs + 1
-  uv.fs_fsync(self.fd, loop.guard(function(e)
-    self.syncs, done, why = self.syncs - 1, true, e
-    wake(self)
-  end))
-  wait(self, patience, function() return done end)
-  if is_fault(why) then
+  local why = fsync(self, patience)
+  if why then
     self.failures = self.failures + 1
-    complain(self, "fsync: " .. why)
+    complain(self, why)
   end
 end
 

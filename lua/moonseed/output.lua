@@ -1,5 +1,6 @@
---- What tasks print while a prompt stands: print, io.write, io.stdout and
---- io.stderr go to the session, which prints it above the prompt.
+--- What tasks print while something stands at the bottom of the terminal, a
+--- prompt or a line of progress: print, io.write, io.stdout and io.stderr go to
+--- a sink, which prints it above that.
 
 local M = {}
 
@@ -18,7 +19,7 @@ end
 local function stand_in(file, sink)
   local methods = {}
   function methods.write(self, ...)
-    sink(text_of(...))
+    sink(text_of(...), file)
     return self
   end
   function methods.flush() return true end
@@ -32,15 +33,16 @@ local function stand_in(file, sink)
   })
 end
 
---- Sends what is printed to `sink`; returns a function that ends that.
----@param sink fun(text: string)
+--- Sends what is printed to `sink`, with the file that it was for; returns a
+--- function that ends that.
+---@param sink fun(text: string, file: userdata)
 ---@return fun()
 function M.take(sink)
   local write, stdout, stderr = io.write, io.stdout, io.stderr
   local shown = stand_in(stdout, sink)
   rawset(io, "write", function(...)
     if io.output() ~= stdout then return write(...) end
-    sink(text_of(...))
+    sink(text_of(...), stdout)
     return shown
   end)
   rawset(io, "stdout", shown)
