@@ -49,6 +49,7 @@ local both = {
     return moon.layer_norm(t.rows, t.rows:size(2), t.weight, t.bias)
   end },
   { "max_pool", function(t) return t.x:max_pool2d(2) end },
+  { "avg_pool", function(t) return t.x:avg_pool2d(2) end },
   { "global_mean", function(t) return t.x:global_avg_pool2d() end },
 }
 

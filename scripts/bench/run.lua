@@ -4,6 +4,7 @@
 package.path = "scripts/bench/?.lua;scripts/?.lua;" .. package.path
 local benches = require "benches"
 local figure = require "figure"
+local operations = require "operations"
 local results = require "results"
 local start_peer = require("peer").start
 local summary = require "summary"
@@ -141,6 +142,8 @@ local function main()
   for _, bench in ipairs(choose(list, o.wanted)) do run(bench, o) end
   local found = summary.read(o.build .. "/bench/")
   print("\n" .. summary.table(found))
+  local ops = results.read(o.build .. "/bench/ops.csv")
+  if ops then print("\n" .. operations.table(ops)) end
   local path = o.figure or o.build .. "/bench/bench.svg"
   local drawn = figure.write(path, found,
     ("%s, %d threads"):format(results.machine(), threads))

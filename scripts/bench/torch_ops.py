@@ -40,6 +40,7 @@ BOTH = {
     "layer_norm": lambda t: F.layer_norm(t.rows, (t.rows.shape[1],), t.weight,
                                          t.bias),
     "max_pool": lambda t: F.max_pool2d(t.x, 2),
+    "avg_pool": lambda t: F.avg_pool2d(t.x, 2),
     "global_mean": lambda t: F.adaptive_avg_pool2d(t.x, 1).flatten(1),
 }
 
