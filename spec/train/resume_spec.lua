@@ -1,4 +1,5 @@
 local bits = require "support.bits"
+local core = require "moonseed.ffi"
 local files = require "support.files"
 local gardens = require "support.garden"
 local moon = require "moonseed"
@@ -272,6 +273,22 @@ describe("moon.train.resume", function()
     run:await()
     run.garden:close()
     assert.is_true(weights(first.model) == weights(run.model))
+  end))
+
+  it("removes what killed processes left, not what others write",
+     task(function()
+    local o = begin{ epochs = 1 }
+    moon.train.fit(o):await()
+    o.garden:close()
+    local own = ("/.moonseed-%d-7.tmp"):format(core.uv.os_getpid())
+    local left = "/.moonseed-4194303-3.tmp"  -- no process has this number
+    files.write(folder .. own, "half a checkpoint")
+    files.write(folder .. left, "half a checkpoint")
+    local run = go_on{ epochs = 2 }
+    run:await()
+    run.garden:close()
+    assert.is_nil(core.uv.fs_stat(folder .. left))
+    assert.is_table(core.uv.fs_stat(folder .. own))
   end))
 
   it("may go on for more epochs", task(function()
