@@ -3,6 +3,7 @@
 
 package.path = "scripts/bench/?.lua;scripts/?.lua;" .. package.path
 local figure = require "figure"
+local operations = require "operations"
 local results = require "results"
 local summary = require "summary"
 
@@ -83,6 +84,20 @@ describe("a benchmark's numbers", function()
     assert.near(2.5, bars[2][2], 1e-12)       -- with its malloc tuned
     assert.same({ 4, 2, 1.9, 2.1 }, bars[3])  -- there is no torch.compile
     assert.equal("ten convolutions, forward and backward", ratios[2].title)
+  end)
+
+  it("make a table of single operations", function()
+    local result = results.new()
+    for size, ours in pairs{ small = 2, large = 8 } do
+      local metric = ("relu:%s:both"):format(size)
+      result:add(1, "moonseed", metric, ours)
+      result:add(1, "PyTorch contiguous", metric, 9)
+      result:add(1, "PyTorch channels_last", metric, 4)
+      result:add(1, "PyTorch channels_last, jemalloc", metric, 3)
+    end
+    assert.equal("| | small | medium | large |\n|---|---|---|---|\n"
+      .. "| relu, forward and backward | 2.000 ms: x2.00, x1.50 |  | "
+      .. "8.000 ms: x0.50, x0.38 |", operations.table(result))
   end)
 
   it("are a figure of balanced elements", function()

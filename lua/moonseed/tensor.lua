@@ -40,6 +40,16 @@ local function wrap(p)
 end
 M.wrap = wrap
 
+--- Takes the tensor from under its name, for what nobody names any more. Its
+--- memory goes unless a view, the graph or an op needs it; a stand-in reports
+--- its use.
+---@param t userdata
+function M.let_go(t)
+  local p = t.p
+  t.p = C.moon_tensor_ghost(p)
+  C.moon_tensor_release(p)
+end
+
 --- Whether `value` is a tensor.
 ---@return boolean
 local function is(value)

@@ -56,13 +56,6 @@ local function find(value, ids, seen)
   end
 end
 
--- Takes the tensor from under its name; the stand-in reports its use.
-local function release(t)
-  local p = t.p
-  t.p = C.moon_tensor_ghost(p)
-  C.moon_tensor_release(p)
-end
-
 local function close(scope, returned)
   scope.over = true
   local ids, seen = {}, {}
@@ -74,7 +67,7 @@ local function close(scope, returned)
     if ids[id] then
       if scope.outer then scope.outer:add(t) end
     elseif not scope.kept[id] then
-      release(t)
+      tensor.let_go(t)
     end
   end
 end

@@ -1075,7 +1075,9 @@ function Tensor:unfold(options) end
 ---@return Tensor
 function Tensor:fold(options) end
 
---- `moon.nn`: layers, each read from its own file when first asked for.
+--- `moon.nn`: layers, each read from its own file when first asked for. None
+--- keeps what it is given or gives, beyond the graph: temporary.lua counts on
+--- it.
 ---@class nn
 local nn = {}
 

@@ -4,6 +4,7 @@
 package.path = "scripts/bench/?.lua;scripts/?.lua;" .. package.path
 local benches = require "benches"
 local figure = require "figure"
+local operations = require "operations"
 local results = require "results"
 local start_peer = require("peer").start
 local summary = require "summary"
@@ -18,12 +19,11 @@ local function succeeds(command)
   return os.execute(command .. " >/dev/null 2>&1") == 0
 end
 
--- Peers that run. One that does not start, or ends, is left out; without ours,
--- there is nothing to compare.
-local function leave_out(peers, i, why)
-  print(("%s is left out: %s"):format(peers[i].name, why))
-  if i == 1 then error(peers[i].name .. " has failed", 0) end
-  table.remove(peers, i)
+-- A peer that does not start, or ends, is left out; without ours, there is
+-- nothing to compare.
+local function leave_out(name, why, is_ours)
+  if is_ours then error(("%s: %s"):format(name, why), 0) end
+  print(("%s is left out: %s"):format(name, why))
 end
 
 -- Whether a part of the name is in a list with commas.
@@ -34,21 +34,20 @@ local function is_wanted(name, list)
   return list == nil
 end
 
-local function start(bench, wanted)
-  local peers = {}
+-- Adds those that run to the list.
+local function start(peers, bench, wanted)
   for i, description in ipairs(bench.peers) do
     local name = description[1]
     if i == 1 or is_wanted(name, wanted) then
       local ok, peer = pcall(start_peer, unpack(description, 1, 3))
-      peers[#peers + 1] = ok and peer or { name = name }
       if ok then
+        peers[#peers + 1] = peer
         print(("%s: %s"):format(name, peer.who))
       else
-        leave_out(peers, #peers, peer)
+        leave_out(name, peer, i == 1)
       end
     end
   end
-  return peers
 end
 
 -- A round of every peer, the first one changing from round to round.
@@ -63,7 +62,11 @@ local function run_round(peers, round, add)
     end
   end
   for i = #peers, 1, -1 do
-    if failed[peers[i]] then leave_out(peers, i, failed[peers[i]]) end
+    local peer = peers[i]
+    if failed[peer] then
+      leave_out(peer.name, failed[peer], i == 1)
+      table.remove(peers, i):stop()
+    end
   end
 end
 
@@ -73,16 +76,26 @@ local function names_of(peers)
   return names
 end
 
-local function run(bench, o)
+local function measure(peers, bench, o)
   local rounds = o.rounds or bench.rounds
   print(("\n--- %s: %d rounds"):format(bench.name, rounds))
-  local peers = start(bench, o.peers)
+  start(peers, bench, o.peers)
   if not bench.cold then run_round(peers, 1, function() end) end  -- warms up
   local result = results.new(names_of(peers))
   for round = 1, rounds do
     run_round(peers, round, function(...) result:add(round, ...) end)
   end
+  return result
+end
+
+local function run(bench, o)
+  local peers = {}
+  local ok, result = pcall(measure, peers, bench, o)
   for _, peer in ipairs(peers) do peer:stop() end
+  if not ok then
+    print(("%s is left out: %s"):format(bench.name, result))
+    return
+  end
   results.print(bench, result)
   result:write(("%s/bench/%s.csv"):format(o.build, bench.name))
 end
@@ -141,6 +154,8 @@ local function main()
   for _, bench in ipairs(choose(list, o.wanted)) do run(bench, o) end
   local found = summary.read(o.build .. "/bench/")
   print("\n" .. summary.table(found))
+  local ops = results.read(o.build .. "/bench/ops.csv")
+  if ops then print("\n" .. operations.table(ops)) end
   local path = o.figure or o.build .. "/bench/bench.svg"
   local drawn = figure.write(path, found,
     ("%s, %d threads"):format(results.machine(), threads))

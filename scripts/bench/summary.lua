@@ -171,12 +171,17 @@ M.kinds = {
   { "bare oneDNN", function(name) return name == "bare oneDNN" end },
 }
 
-local function best(row, is_of)
+--- The numbers of the best peer of a kind; nil when there is none.
+---@param lists table          numbers by peer
+---@param kind table           one of `kinds`
+---@param higher boolean|nil   whether more is better
+---@return number[]|nil
+function M.best(lists, kind, higher)
   local found, most
-  for name, list in pairs(row.lists) do
+  for name, list in pairs(lists) do
     local median = results.spread(list)
-    local worth = row.higher and median or -median
-    if is_of(name) and (not most or worth > most) then
+    local worth = higher and median or -median
+    if kind[2](name) and (not most or worth > most) then
       found, most = list, worth
     end
   end
@@ -192,7 +197,7 @@ function M.ratios(found)
   for _, row in ipairs(found) do
     local ours, bars = row.lists.moonseed, {}
     for kind, entry in ipairs(row.drawn and ours and M.kinds or {}) do
-      local theirs = best(row, entry[2])
+      local theirs = M.best(row.lists, entry, row.higher)
       if theirs then
         bars[#bars + 1] = { kind, results.spread(
           results.ratios(ours, theirs, row.higher)) }

@@ -1,4 +1,6 @@
---- `moon.nn`: layers, each read from its own file when first asked for.
+--- `moon.nn`: layers, each read from its own file when first asked for. None
+--- keeps what it is given or gives, beyond the graph: temporary.lua counts on
+--- it.
 local file = {
   Module = "module", Sequential = "sequential", Conv2d = "conv2d",
   BatchNorm2d = "batch_norm2d", Linear = "linear", ReLU = "relu",

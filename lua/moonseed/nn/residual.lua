@@ -3,6 +3,7 @@ local check = require "moonseed.check"
 local moon = require "moonseed"
 local Module = require "moonseed.nn.module"
 local Sequential = require "moonseed.nn.sequential"
+local temporary = require "moonseed.nn.temporary"
 
 local Residual = Module:extend("Residual")
 
@@ -72,8 +73,14 @@ end
 ---@param x userdata
 ---@return userdata of the shape of f(x)
 function Residual:forward(x)
-  local shortcut = self.shortcut
-  return (shortcut and shortcut:forward(x) or x) + self.branch:forward(x)
+  local shortcut, branch = self.shortcut, self.branch
+  local s, f = shortcut and shortcut:forward(x) or x, branch:forward(x)
+  local y = s + f
+  if shortcut and temporary.keeps_nothing(shortcut) then
+    temporary.let_go(s, x)
+  end
+  if temporary.keeps_nothing(branch) then temporary.let_go(f, x) end
+  return y
 end
 
 return Residual

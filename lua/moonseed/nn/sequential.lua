@@ -9,6 +9,7 @@ local Conv2d = require "moonseed.nn.conv2d"
 local Linear = require "moonseed.nn.linear"
 local Module = require "moonseed.nn.module"
 local ReLU = require "moonseed.nn.relu"
+local temporary = require "moonseed.nn.temporary"
 
 local Sequential = Module:extend("Sequential")
 
@@ -68,13 +69,15 @@ end
 local function make_steps(self)
   local steps, modules = {}, {}
   for _, module in self:children() do modules[#modules + 1] = module end
-  local i = 1
+  local i, before = 1, false
   while i <= #modules do
     local module, following = modules[i], modules[i + 1]
     local fused = following and following.forward == ReLU.forward
       and with_relu[module.forward]
-    steps[#steps + 1] = { module = module, fused = fused }
-    i = i + (fused and 2 or 1)
+    local now = temporary.keeps_nothing(module)
+    steps[#steps + 1] = { module = module, fused = fused,
+                          lets_go = before and now }
+    i, before = i + (fused and 2 or 1), now
   end
   rawset(self, "steps", steps)
   rawset(self, "planned", Module.generation())
@@ -82,24 +85,31 @@ local function make_steps(self)
 end
 
 --- The modules that forward calls; with `fused`, that instead of it and the
---- ReLU after. A list is never changed: a module that changes gets a new one.
----@return { module: table, fused: function? }[] steps
+--- ReLU after; with `lets_go`, what it is given goes, if it was made here. A
+--- list is never changed: a module that changes gets a new one.
+---@return { module: table, fused: function?, lets_go: boolean }[] steps
 function Sequential:plan()
   return self.planned == Module.generation() and self.steps
     or make_steps(self)
 end
 
 --- Steps `first` to `last` of a plan.
----@param steps { module: table, fused: function? }[]
+---@param steps { module: table, fused: function?, lets_go: boolean }[]
 ---@param x userdata what the module of step `first` takes
 ---@param first integer
 ---@param last integer
 ---@return userdata
 function Sequential.run(steps, x, first, last)
+  local given = x
   for i = first, last do
     local step = steps[i]
     local module, fused = step.module, step.fused
-    if fused then x = fused(module, x) else x = module:forward(x) end
+    local y
+    if fused then y = fused(module, x) else y = module:forward(x) end
+    if step.lets_go and i > first and not rawequal(x, y) then
+      temporary.let_go(x, given)
+    end
+    x = y
   end
   return x
 end
