@@ -81,7 +81,7 @@ install: build uninstall
 	  install -D -m 644 '{}' '$(DESTDIR)$(LUADIR)/moonseed/{}' ';'
 	@for page in README.md LICENSE; do \
 	  install -D -m 644 $$page '$(DESTDIR)$(DOCDIR)'/$$page || exit 1; done
-	@find docs -name '*.md' -exec \
+	@find docs \( -name '*.md' -o -name '*.svg' \) -exec \
 	  install -D -m 644 '{}' '$(DESTDIR)$(DOCDIR)/{}' ';'
 	@echo "Installed for luajit: $(BINDIR)/moonseed and $(LUADIR)/moonseed"
 

@@ -42,8 +42,11 @@ typedef enum moon_status {
   MOON_E_BACKEND = -16     /* a library underneath reported an error */
 } moon_status;
 
+/* BF16 and F16 are for a GPU to compute with; elsewhere they are created, moved
+ * and cast. */
 typedef enum moon_dtype {
-  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_DTYPES
+  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_BF16,
+  MOON_F16, MOON_DTYPES
 } moon_dtype;
 
 typedef struct moon_runtime moon_runtime;  /* workers, devices, memory */
@@ -354,6 +357,16 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
+typedef struct moon_conv_transpose2d_params {
+  moon_conv2d_params conv;    /* the convolution whose gradient it is */
+  int64_t output_padding[2];  /* below stride or dilation */
+} moon_conv_transpose2d_params;
+/* x [N,C,H,W], w [C,K/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]; no
+ * epilogue. */
+int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
+                          moon_tensor *b,
+                          const moon_conv_transpose2d_params *p,
+                          moon_tensor **out);
 /* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
  * vector is a row on the left, a column on the right. bmm: three dimensions,
  * nothing broadcasts. */
@@ -400,6 +413,14 @@ typedef struct moon_pool2d_params {
 } moon_pool2d_params;
 int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
                     const moon_pool2d_params *p, moon_tensor **out);
+typedef struct moon_avg_pool2d_params {
+  moon_pool2d_params window;
+  int32_t count_padding;  /* 1: a mean counts places beyond x, as zeros */
+} moon_avg_pool2d_params;
+int moon_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                    const moon_avg_pool2d_params *p, moon_tensor **out);
+int moon_adaptive_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                             const int64_t size[2], moon_tensor **out);
 int moon_global_avg_pool2d(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_norm_params {
   double eps, momentum;
@@ -442,6 +463,25 @@ int moon_cat(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
              moon_tensor **out);
 int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
                moon_tensor **out);
+enum { MOON_PAD_CONSTANT, MOON_PAD_REFLECT, MOON_PAD_REPLICATE,
+       MOON_PAD_CIRCULAR };
+typedef struct moon_pad_params {
+  int32_t mode;
+  double value;      /* of CONSTANT */
+  /* Of each dimension; CONSTANT crops by what is less than 0. */
+  int64_t before[MOON_MAX_DIMS], after[MOON_MAX_DIMS];
+} moon_pad_params;
+int moon_pad(moon_ctx *ctx, moon_tensor *x, const moon_pad_params *p,
+             moon_tensor **out);
+/* Dimensions backwards; each once. */
+int moon_flip(moon_ctx *ctx, moon_tensor *x, int n, const int32_t *dims,
+              moon_tensor **out);
+/* Elements moved on by shifts[i] along dims[i], and in at the other end. */
+int moon_roll(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *shifts,
+              const int32_t *dims, moon_tensor **out);
+/* The last n dimensions (new ones in front) counts[i] times. */
+int moon_tile(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *counts,
+              moon_tensor **out);
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);

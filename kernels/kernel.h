@@ -57,6 +57,8 @@ typedef struct moon_operand {
  * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
  * max_pool2d    x, y, i            params.pool; i i32, h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
+ * avg_pool2d    x, y               params.avg_pool; kernel 0: adaptive
+ * avg_pool2d_grad dy, dx           params.avg_pool
  * batch_norm    x, [w], [b], m, v, y, r   params.norm; m, v and r are the
  *                                  batch's mean, its unbiased variance and
  *                                  1/sqrt(biased variance + eps), [C]
@@ -79,6 +81,8 @@ typedef struct moon_operand {
  *               lse[..,L]          params.attention; mask bool or float
  * attention_grad dy, q, k, v, [mask], y, lse, dq, dk, dv, [ds]
  *                                  params.attention; ds is the mask's
+ * pad           x, y               params.pad; any dtype
+ * pad_grad      dy, dx             params.pad; not for constant
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
  * random        y                  params.random
  * randperm      y                  params.random
@@ -110,14 +114,13 @@ typedef struct moon_operand {
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
-  X(batch_norm) X(running)                                                  \
+  X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) X(running)                 \
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
-  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad)                   \
-  X(attention) X(attention_grad) X(dropout)                                 \
-  X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
-  X(scatter_add) X(step) X(statistics) X(batch_images) X(store) X(save)     \
-  X(load) X(fetch) X(decode) X(affine) X(jitter) X(cutout) X(mixup)         \
-  X(multinomial)
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
+  X(attention_grad) X(dropout) X(random) X(randperm) X(index_select)        \
+  X(index_add) X(gather) X(scatter_add) X(step) X(statistics)               \
+  X(batch_images) X(store) X(save) X(load) X(fetch) X(decode) X(affine)     \
+  X(jitter) X(cutout) X(mixup) X(multinomial) X(pad) X(pad_grad)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -140,10 +143,12 @@ typedef union moon_params {
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
+  moon_avg_pool2d_params avg_pool;
   struct { double eps, momentum; } norm;
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
   moon_attention_params attention;
+  struct { double value; int32_t mode, before[MOON_MAX_DIMS]; } pad;
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
@@ -161,7 +166,9 @@ typedef union moon_params {
     const int64_t *life; int64_t wanted;       /* where they differ: nothing */
   } store;
   struct { void *plan; } save;
-  /* No kernel's: what the gradient rule of a view keeps (core/op). */
+  /* No kernel's: what the gradient rules of views and of roll keep (core/op).
+   */
+  struct { int64_t shift[MOON_MAX_DIMS]; } roll;
   struct { int32_t dim, order[MOON_MAX_DIMS]; int64_t start; } view;
 } moon_params;
 
@@ -206,6 +213,7 @@ typedef struct moon_kernel_table {
    * call of conv2d or conv2d_grad_x would like to find its w; false where it
    * takes w as it is, or while the call was not planned yet. Quick. */
   int (*weight_order)(const moon_call *call, moon_order *out);
+  int computes_halves;  /* 1: its kernels take bf16 and f16 */
 } moon_kernel_table;
 
 extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */
@@ -231,8 +239,28 @@ static inline int64_t moon_operand_numel(const moon_operand *o) {
 }
 
 static inline size_t moon_dtype_size(int dtype) {
-  static const uint8_t size[MOON_DTYPES] = {4, 8, 8, 4, 1, 1};
+  static const uint8_t size[MOON_DTYPES] = {4, 8, 8, 4, 1, 1, 2, 2};
   return size[dtype];
+}
+
+static inline int moon_dtype_is_half(int dtype) {
+  return dtype == MOON_BF16 || dtype == MOON_F16;
+}
+
+/* Whether a kernel does no arithmetic, so that every table's takes bf16 and
+ * f16. */
+static inline int moon_kernel_moves(int kernel) {
+  switch (kernel) {
+    case MOON_K_fill:
+    case MOON_K_arange:
+    case MOON_K_copy:
+    case MOON_K_where:
+    case MOON_K_index_select:
+    case MOON_K_gather:
+    case MOON_K_save:
+    case MOON_K_load: return 1;
+    default: return 0;
+  }
 }
 
 #endif

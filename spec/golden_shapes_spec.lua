@@ -36,4 +36,25 @@ function run.multihead_attention(_, q, k, ...)
   return layer(q, k)
 end
 
-golden.agrees({ "products", "layers" }, run)
+function run.avg_pool2d(p, x)
+  return x:avg_pool2d{ kernel = p.kernel, stride = p.stride,
+                       padding = p.padding, count_padding = p.count_padding }
+end
+
+function run.adaptive_avg_pool2d(p, x)
+  return x:adaptive_avg_pool2d(p.size)
+end
+
+function run.conv_transpose2d(p, x, w, b)
+  return moon.conv_transpose2d(x, w, b, p)
+end
+
+function run.flip(p, x) return x:flip(p.dims) end
+function run.roll(p, x) return x:roll(p.shifts, p.dims) end
+function run.tile(p, x) return x:tile(p.counts) end
+
+function run.pad(p, x)
+  return x:pad(p.pairs, { mode = p.mode, value = p.value })
+end
+
+golden.agrees({ "products", "layers", "arrange" }, run)

@@ -15,6 +15,7 @@ describe("moon.models", function()
     assert.equal(61706, count(models.lenet{ 10 }))
     assert.equal(6573120, count(models.resnet9{ 10 }))
     assert.equal(11173962, count(models.resnet18{ 10 }))
+    assert.equal(2693194, count(models.vit{ 10 }))
   end))
 
   it("take images of other channels and sizes", task(function()
@@ -31,7 +32,9 @@ describe("moon.models", function()
     local x, y = moon.randn(16, 1, 28, 28), moon.randint(0, 3, 16)
     for _, model in ipairs{ models.lenet{ 3 },
                             models.resnet9{ 3, inputs = 1, width = 4 },
-                            models.resnet18{ 3, inputs = 1, width = 4 } } do
+                            models.resnet18{ 3, inputs = 1, width = 4 },
+                            models.vit{ 3, inputs = 1, size = 28, patch = 7,
+                                        width = 32, depth = 2, heads = 2 } } do
       local opt = optim.SGD{ model, lr = 0.05, momentum = 0.9 }
       local loss
       for _ = 1, 40 do
@@ -47,9 +50,11 @@ describe("moon.models", function()
   end))
 
   it("can be described and made again", task(function()
-    local model = models.resnet18{ 3, width = 2 }
-    local other = nn.describe.rebuild(nn.describe.describe(model))
-    assert.equal(tostring(model), tostring(other))
+    for _, model in ipairs{ models.resnet18{ 3, width = 2 },
+                            models.vit{ 3, width = 6, depth = 1 } } do
+      local other = nn.describe.rebuild(nn.describe.describe(model))
+      assert.equal(tostring(model), tostring(other))
+    end
   end))
 
   it("refuse options that do not fit", task(function()
@@ -57,6 +62,8 @@ describe("moon.models", function()
                          "resnet18: classes is missing")
     assert.error_matches(function() models.resnet9{ 10, widht = 4 } end,
                          "resnet9: no option 'widht'")
+    assert.error_matches(function() models.vit{ 10, width = 10 } end,
+                         "MultiheadAttention: 3 heads do not divide 10")
     assert.is_nil(models.resnet1000)
   end))
 end)

@@ -91,8 +91,7 @@ enum { MOON__MOST_INFLATED = 1032 };
 typedef enum moon__stored {
   MOON__AS_IS,
   MOON__FROM_I8, MOON__FROM_I16, MOON__FROM_U16,  /* widened to i32 */
-  MOON__FROM_U32,                                 /* to i64 */
-  MOON__FROM_F16                                  /* to f32 */
+  MOON__FROM_U32                                  /* to i64 */
 } moon__stored;
 
 typedef struct moon__entry {
@@ -137,6 +136,7 @@ typedef int moon__lister(moon__source *source, moon__listing *list,
 moon__lister moon__idx_list, moon__safetensors_list, moon__npy_list,
     moon__npz_list, moon__cifar10_list, moon__cifar100_list,
     moon__picture_list;
+extern const char *const moon__safetensors_dtype[MOON_DTYPES];  /* its names */
 /* npy.c: e's dtype, shape and place from the header that `r` is at, and that
  * the content ends with it. */
 int moon__npy_header(moon__reader *r, moon__entry *e, moon_fail *fail);

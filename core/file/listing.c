@@ -47,8 +47,7 @@ size_t moon__entry_width(const moon__entry *e) {
   switch (e->stored) {
     case MOON__FROM_I8: return 1;
     case MOON__FROM_I16:
-    case MOON__FROM_U16:
-    case MOON__FROM_F16: return 2;
+    case MOON__FROM_U16: return 2;
     case MOON__FROM_U32: return 4;
     default: return moon_dtype_size(e->dtype);
   }

@@ -15,20 +15,6 @@ static void swap_bytes(uint8_t *at, size_t width, size_t n) {
   }
 }
 
-/* IEEE 754 half precision, every value of which f32 has. */
-static float from_half(uint16_t h) {
-  uint32_t sign = (uint32_t)(h >> 15) << 31, mantissa = h & 0x3ff;
-  uint32_t exponent = h >> 10 & 31, bits;
-  if (exponent == 0) {
-    float tiny = (float)mantissa * 0x1p-24f;
-    return sign ? -tiny : tiny;
-  }
-  bits = sign | (exponent == 31 ? 255 : exponent + 112) << 23 | mantissa << 13;
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 /* n numbers as the file has them -> as memory has them. */
 #define WIDEN(from, to, value)                                     \
   for (size_t i = 0; i < n; i++) {                                 \
@@ -46,7 +32,6 @@ static void turn(const moon__entry *e, uint8_t *chunk, size_t n, void *out) {
     case MOON__FROM_I16: WIDEN(int16_t, int32_t, v);
     case MOON__FROM_U16: WIDEN(uint16_t, int32_t, v);
     case MOON__FROM_U32: WIDEN(uint32_t, int64_t, v);
-    case MOON__FROM_F16: WIDEN(uint16_t, float, from_half(v));
     default: memcpy(out, chunk, n * width);
   }
 }

@@ -15,7 +15,7 @@ enum { MOST_HEADER = 1 << 16 };  /* bytes; NumPy writes some 128 */
 /* NumPy's kind and bytes of a number, and what becomes of it. */
 static const struct { const char *name; int32_t dtype, stored; } kinds[] = {
     {"f4", MOON_F32, MOON__AS_IS},    {"f8", MOON_F64, MOON__AS_IS},
-    {"f2", MOON_F32, MOON__FROM_F16}, {"i8", MOON_I64, MOON__AS_IS},
+    {"f2", MOON_F16, MOON__AS_IS},    {"i8", MOON_I64, MOON__AS_IS},
     {"i4", MOON_I32, MOON__AS_IS},    {"i2", MOON_I32, MOON__FROM_I16},
     {"i1", MOON_I32, MOON__FROM_I8},  {"u1", MOON_U8, MOON__AS_IS},
     {"u2", MOON_I32, MOON__FROM_U16}, {"u4", MOON_I64, MOON__FROM_U32},

@@ -8,9 +8,11 @@
 
 enum { PREFACE = 10, ALIGN = 64, GROWTH = 21, ROOM = 448 };
 
+/* NumPy has no bf16; save.c refuses it. */
 static const char *const descr[MOON_DTYPES] = {
     [MOON_F32] = "<f4", [MOON_F64] = "<f8", [MOON_I64] = "<i8",
-    [MOON_I32] = "<i4", [MOON_U8] = "|u1",  [MOON_BOOL] = "|b1"};
+    [MOON_I32] = "<i4", [MOON_U8] = "|u1",  [MOON_BOOL] = "|b1",
+    [MOON_F16] = "<f2"};
 
 /* "(3, 4)", "(3,)", "()"; the count of characters. */
 static int put_shape(char *to, size_t room, const moon_operand *x) {

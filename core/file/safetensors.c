@@ -12,9 +12,10 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "safetensors bytes are read and written as they are");
 
-static const struct { const char *name; int32_t dtype; } dtypes[] = {
-    {"F32", MOON_F32}, {"F64", MOON_F64}, {"I64", MOON_I64},
-    {"I32", MOON_I32}, {"U8", MOON_U8},   {"BOOL", MOON_BOOL}};
+const char *const moon__safetensors_dtype[MOON_DTYPES] = {
+    [MOON_F32] = "F32",   [MOON_F64] = "F64",   [MOON_I64] = "I64",
+    [MOON_I32] = "I32",   [MOON_U8] = "U8",     [MOON_BOOL] = "BOOL",
+    [MOON_BF16] = "BF16", [MOON_F16] = "F16"};
 
 static bool fail_json(moon__json *j, const char *expected) {
   if (!j->error) j->error = expected;
@@ -25,11 +26,12 @@ static bool parse_dtype(moon__json *j, moon__entry *e) {
   char *name = moon__json_string(j);
   if (!name) return false;
   e->dtype = -1;
-  for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
-    if (!strcmp(name, dtypes[i].name)) e->dtype = dtypes[i].dtype;
+  for (int i = 0; i < MOON_DTYPES; i++) {
+    if (!strcmp(name, moon__safetensors_dtype[i])) e->dtype = i;
   }
   free(name);
-  return e->dtype >= 0 || fail_json(j, "F32, F64, I64, I32, U8 or BOOL");
+  return e->dtype >= 0 ||
+         fail_json(j, "F32, F64, BF16, F16, I64, I32, U8 or BOOL");
 }
 
 /* [count, ...], at most `most` of them; how many, or -1. */

@@ -9,10 +9,11 @@
 static const struct format {
   const char *name;
   moon__write_pieces *write;
-  bool one;  /* tensor, without a name */
-} formats[] = {{"safetensors", moon__safetensors_write, false},
-               {"npy", moon__npy_write, true},
-               {"npz", moon__npz_write, false}};
+  bool one;       /* tensor, without a name */
+  bool has_bf16;
+} formats[] = {{"safetensors", moon__safetensors_write, false, true},
+               {"npy", moon__npy_write, true, false},
+               {"npz", moon__npz_write, false, false}};
 
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -72,7 +73,7 @@ static moon__file_plan *plan_new(const char *path, const struct format *f,
 }
 
 static int check(const char *format, const struct format **f, int n,
-                 const char *const *names) {
+                 const char *const *names, moon_tensor *const *tensors) {
   for (*f = formats; *f < formats + FORMATS; (*f)++) {
     if (!strcmp((*f)->name, format)) break;
   }
@@ -83,6 +84,11 @@ static int check(const char *format, const struct format **f, int n,
     return moon__fail(MOON_E_VALUE, "save: %d tensors in a file of format %s",
                       n, format);
   }
+  for (int i = 0; i < n && !(*f)->has_bf16; i++) {
+    if (tensors[i]->dtype != MOON_BF16) continue;
+    return moon__fail(MOON_E_DTYPE, "save: %s has no bf16; cast to f32",
+                      format);
+  }
   return moon__header_check_names(n, names);
 }
 
@@ -92,7 +98,7 @@ int moon_file_save(moon_ctx *ctx, const char *path, const char *format, int n,
   moon_tensor *y;
   moon_ctx io = *ctx;
   const struct format *f;
-  int status = check(format, &f, n, names);
+  int status = check(format, &f, n, names, tensors);
   if (status == MOON_OK) status = moon__io_start(ctx->rt);
   if (status == MOON_OK && n > 0) io.device = moon_tensor_device(tensors[0]);
   if (status == MOON_OK) status = moon__io_context(ctx, io.device, &io);

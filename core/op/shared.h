@@ -36,6 +36,9 @@ typedef struct moon__window {
 } moon__window;
 int moon__check_window(const char *op, int axis, moon__window w,
                        int64_t *places);
+/* x [N,C,H,W] and options of a pooling fit; *s becomes the output's shape. */
+int moon__check_pool2d(const char *op, const moon_tensor *x,
+                       const moon_pool2d_params *p, moon__shape *s);
 
 /* --- running.c: m and v of a batch move s->mean and s->var, in program
  * order. ctx without gradients. */

@@ -6,7 +6,8 @@
 static const struct { const char *name; bool is_float; } dtypes[MOON_DTYPES] = {
     [MOON_F32] = {"f32", true}, [MOON_F64] = {"f64", true},
     [MOON_I64] = {"i64", false}, [MOON_I32] = {"i32", false},
-    [MOON_U8] = {"u8", false}, [MOON_BOOL] = {"bool", false}};
+    [MOON_U8] = {"u8", false}, [MOON_BOOL] = {"bool", false},
+    [MOON_BF16] = {"bf16", true}, [MOON_F16] = {"f16", true}};
 
 const char *moon__dtype_name(int dtype) { return dtypes[dtype].name; }
 

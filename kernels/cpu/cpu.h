@@ -141,12 +141,14 @@ typedef struct cpu_weights_simd {  /* simd/pack.c */
 } cpu_weights_simd;
 
 struct cpu_winograd_simd;          /* winograd.h */
+struct cpu_winograd_product_simd;
 struct cpu_winograd_weights_simd;
 
 typedef struct cpu_simd {
   const moon_kernel *kernel[MOON_KERNEL_COUNT];
   const cpu_weights_simd *weights;
   const struct cpu_winograd_simd *winograd;
+  const struct cpu_winograd_product_simd *winograd_product;
   const struct cpu_winograd_weights_simd *winograd_weights;
 } cpu_simd;
 

@@ -47,7 +47,7 @@ int moon_cpu_winograd_run(const conv_packed *c, const float *u, int part,
   if (status < 0) return status;
   while (moon_cpu_winograd_next(&p)) {
     simd->input(&p.block, c->x);
-    simd->multiply(&p.block, u);
+    moon_cpu_simd()->winograd_product->multiply(&p.block, u);
     simd->output(&p.block, c->bias, c->relu, c->y);
   }
   return MOON_OK;

@@ -78,19 +78,23 @@ typedef struct winograd_sum {
   bool add;
 } winograd_sum;
 
-/* What simd/ gives: winograd.c */
+/* What simd/ gives: winograd.c, */
 typedef struct cpu_winograd_simd {
-  int64_t grain;  /* V and M have whole multiples of it as rows */
-  void (*input)(const winograd_block *b, const float *x);     /* V */
-  void (*multiply)(const winograd_block *b, const float *u);  /* M */
+  void (*input)(const winograd_block *b, const float *x);  /* V */
   /* y, with bias (NULL: none) and ReLU */
   void (*output)(const winograd_block *b, const float *bias, bool relu,
                  float *y);
   /* Z; adds dy's sums over the pixels to db (NULL: none) */
   void (*gradient)(const winograd_block *b, const float *dy, float *db);
+} cpu_winograd_simd;
+
+/* winograd_product.c, */
+typedef struct cpu_winograd_product_simd {
+  int64_t grain;  /* V and M have whole multiples of it as rows */
+  void (*multiply)(const winograd_block *b, const float *u);  /* M */
   /* S = or += V' Z; s are the matrices of all channels */
   void (*accumulate)(const winograd_block *b, bool add, float *s);
-} cpu_winograd_simd;
+} cpu_winograd_product_simd;
 
 /* and winograd_weights.c. */
 typedef struct cpu_winograd_weights_simd {

@@ -59,7 +59,7 @@ static double ns_of(const winograd *g) {
 /* Tiles of a block: V and M stay near, but a matrix U or S that does not is
  * used by many of them each time it comes. */
 static int64_t block_of(const winograd *g, int64_t k) {
-  int64_t grain = moon_cpu_simd()->winograd->grain;
+  int64_t grain = moon_cpu_simd()->winograd_product->grain;
   int64_t bytes = matrix_bytes(&g->p), wanted = grain;
   if (bytes > NEAR_BYTES) wanted = NEAR_BLOCK;
   if (bytes > FAR_BYTES) wanted = FAR_BLOCK;

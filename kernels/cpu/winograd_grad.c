@@ -49,7 +49,7 @@ static int sum_part(const moon_call *call, const winograd *g, const room *r,
   for (bool add = false; moon_cpu_winograd_next(&p); add = true) {
     simd->input(&p.block, call->arg[X].data);
     simd->gradient(&p.block, call->arg[DY].data, db);
-    simd->accumulate(&p.block, add, s);
+    moon_cpu_simd()->winograd_product->accumulate(&p.block, add, s);
   }
   return MOON_OK;
 }

@@ -43,11 +43,12 @@ end
 local known = { write = true }
 
 --- Calls fn(pointer, n) with a pointer to the first of n elements, row by row,
---- of the tensor's dtype (uint8_t for bool), once the values are there. With
---- write = true it waits until nobody else uses the memory, too, and the
---- pointer is not const. The pointer is good until fn ends; before that, ops
---- that would write the tensor (with write: touch it) are refused. A tensor
---- that does not lie row by row is an error: map t:contiguous().
+--- of the tensor's dtype (uint8_t for bool, uint16_t for bf16 and f16), once
+--- the values are there. With write = true it waits until nobody else uses the
+--- memory, too, and the pointer is not const. The pointer is good until fn
+--- ends; before that, ops that would write the tensor (with write: touch it)
+--- are refused. A tensor that does not lie row by row is an error: map
+--- t:contiguous().
 ---@param fn function
 ---@param options table|nil  write (false)
 ---@return any ...  what `fn` returned

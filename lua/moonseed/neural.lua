@@ -240,7 +240,7 @@ function M.blend(h, s, alpha, options)
 end
 
 -- Parts with files of their own.
-for _, part in ipairs{ "attention", "norms", "pick" } do
+for _, part in ipairs{ "arrange", "attention", "norms", "pick", "pools" } do
   for name, fn in pairs(require("moonseed." .. part)) do M[name] = fn end
 end
 

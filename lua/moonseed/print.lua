@@ -121,8 +121,7 @@ local function writer(view, dtype)
   if dtype == "i64" then  -- int64_t, beyond what a Lua number holds
     return function(v) return (tostring(v):gsub("LL$", "")) end
   end
-  local float = dtype == "f32" or dtype == "f64"
-  local format = float and float_format(view) or "%.0f"
+  local format = check.floating[dtype] and float_format(view) or "%.0f"
   return function(v)
     v = tonumber(v)
     if v ~= v then return "nan" end

@@ -12,7 +12,8 @@ local M = {}
 
 local number = ffi.new "double[1]"
 local c_types = { f32 = "float", f64 = "double", i64 = "int64_t",
-                  i32 = "int32_t", u8 = "uint8_t", bool = "uint8_t" }
+                  i32 = "int32_t", u8 = "uint8_t", bool = "uint8_t",
+                  bf16 = "uint16_t", f16 = "uint16_t" }  -- their bits
 
 --- The C type of a pointer to a tensor's elements.
 ---@param dtype string
@@ -62,15 +63,16 @@ function methods.item(t)
   return value
 end
 
---- The elements in logical order, once they are there. Valid until anything
---- else of moonseed is called.
+--- The elements in logical order, once they are there; those of bf16 and f16 as
+--- f32. Valid until anything else of moonseed is called.
 ---@param t userdata  a tensor
 ---@return userdata  typed pointer to the first element
 function M.values(t)
   local host = methods.contiguous(M.on_host(t:detach()))
+  if check.halves[methods.dtype(host)] then host = methods.to(host, "f32") end
   wait.tensor(host)
   local data = C.moon_tensor_data(host.p)
-  return ffi.cast(M.pointer_type(methods.dtype(t), false), data)
+  return ffi.cast(M.pointer_type(methods.dtype(host), false), data)
 end
 
 -- What a Lua table holds for an element.

@@ -145,7 +145,9 @@ function moon.max_pool2d_params(options) end
 function moon.batch_norm(x, options) end
 
 --- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
---- of logits [C] or [N, C, ...]; labels have their shape without C.
+--- of logits [C] or [N, C, ...]; labels have their shape without C. Labels of
+--- the logits' own shape and dtype are shares of the classes, as mixup gives
+--- them; their mean is over rows, and none is ignored.
 ---@param logits Tensor
 ---@param labels Tensor
 ---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
@@ -334,6 +336,25 @@ function moon.attention(q, k, v, options) end
 ---@return Tensor
 function moon.embedding(index, weight, options) end
 
+--- The options of avg_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; count_padding (true): padding counts, as zeros
+---@return userdata  # moon_avg_pool2d_params
+function moon.avg_pool2d_params(options) end
+
+--- The options of conv_transpose2d as the core takes them.
+---@param options table|nil  stride, padding, output_padding, dilation (a number, or { height, width }), groups
+---@return userdata  # moon_conv_transpose2d_params
+function moon.conv_transpose2d_params(options) end
+
+--- Transposed convolution, the gradient of conv2d as a function:
+--- x [N, C, H, W], w [C, K / groups, kH, kW], b [K] or nil -> [N, K, oH, oW].
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param options table|Tensor|nil  see conv_transpose2d_params
+---@return Tensor
+function moon.conv_transpose2d(x, w, b, options) end
+
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
 ---@param name string  the module's name, or its file
@@ -373,7 +394,7 @@ function Tensor:ndim() end
 function Tensor:numel() end
 
 --- The type of the elements.
----@return string  # f32, f64, i64, i32, u8 or bool
+---@return string  # f32, f64, i64, i32, u8, bool, bf16 or f16
 function Tensor:dtype() end
 
 --- Where the memory is.
@@ -787,6 +808,29 @@ function Tensor:permute(...) end
 ---@return Tensor  # shares the memory
 function Tensor:t() end
 
+--- Two dimensions exchanged.
+---@param a integer
+---@param b integer
+---@return Tensor  # shares the memory
+function Tensor:transpose(a, b) end
+
+--- A new dimension of size 1.
+---@param dim integer  where it is afterwards
+---@return Tensor  # shares the memory
+function Tensor:unsqueeze(dim) end
+
+--- Without dimensions of size 1: all of them, or one, which stays if it has
+--- another size.
+---@param dim integer|nil
+---@return Tensor  # shares the memory
+function Tensor:squeeze(dim) end
+
+--- A run of dimensions as one; copies when it must.
+---@param first integer|nil  1 unless given
+---@param last integer|nil  the last unless given
+---@return Tensor
+function Tensor:flatten(first, last) end
+
 --- `length` positions along `dim` from `start` on.
 ---@param dim integer
 ---@param start integer
@@ -799,6 +843,24 @@ function Tensor:narrow(dim, start, length) end
 ---@param position integer
 ---@return Tensor  # shares the memory
 function Tensor:select(dim, position) end
+
+--- Views of parts along a dimension (the first unless given).
+---@param size integer|integer[]  of each but the last, which has what is left; or of each
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:split(size, dim) end
+
+--- Views of at most `n` parts of one size, but for a smaller last one.
+---@param n integer
+---@param dim integer|nil  the first unless given
+---@return Tensor[]  # they share the memory
+function Tensor:chunk(n, dim) end
+
+--- Views of all positions along a dimension (the first unless given), without
+--- it.
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:unbind(dim) end
 
 --- The parts along `dim` that an i64 [n] tensor names.
 ---@param dim integer
@@ -826,11 +888,12 @@ function Tensor:item() end
 function Tensor:totable() end
 
 --- Calls fn(pointer, n) with a pointer to the first of n elements, row by row,
---- of the tensor's dtype (uint8_t for bool), once the values are there. With
---- write = true it waits until nobody else uses the memory, too, and the
---- pointer is not const. The pointer is good until fn ends; before that, ops
---- that would write the tensor (with write: touch it) are refused. A tensor
---- that does not lie row by row is an error: map t:contiguous().
+--- of the tensor's dtype (uint8_t for bool, uint16_t for bf16 and f16), once
+--- the values are there. With write = true it waits until nobody else uses the
+--- memory, too, and the pointer is not const. The pointer is good until fn
+--- ends; before that, ops that would write the tensor (with write: touch it)
+--- are refused. A tensor that does not lie row by row is an error: map
+--- t:contiguous().
 ---@param fn function
 ---@param options table|nil  write (false)
 ---@return any ...  # what `fn` returned
@@ -883,6 +946,31 @@ function Tensor:keep() end
 --- from here on.
 function Tensor:dispose() end
 
+--- Some dimensions backwards.
+---@param ... integer|integer[]  dimensions, or one list of them
+---@return Tensor  # a copy
+function Tensor:flip(...) end
+
+--- Elements move on by `shifts` places along `dims`; those that leave at the
+--- end come in at the front.
+---@param shifts integer|integer[]
+---@param dims integer|integer[]|nil  as many; nil: along the flattened tensor
+---@return Tensor  # a copy
+function Tensor:roll(shifts, dims) end
+
+--- Each of the last dimensions repeated as a whole: PyTorch's `repeat`, a word
+--- that Lua keeps for itself, and NumPy's `tile`.
+---@param ... integer|integer[]  how often; more than x has: new ones in front
+---@return Tensor  # a copy
+function Tensor:tile(...) end
+
+--- Places before and behind the last dimensions, height before width:
+--- x:pad({ { top, bottom }, { left, right } }).
+---@param pairs_of integer[][]  a pair { before, behind } for each of the last dimensions; less than 0 crops (constant alone)
+---@param options table|nil  mode: "constant" (unless given), "reflect", "replicate" or "circular"; value (0), for constant
+---@return Tensor  # a copy
+function Tensor:pad(pairs_of, options) end
+
 --- Normalises each run of x's last dimensions to mean 0 and variance 1, then
 --- scales by weight and shifts by bias (Ba et al. 2016).
 ---@param shape integer|integer[]  of the dimensions that are normalised
@@ -898,6 +986,17 @@ function Tensor:layer_norm(shape, weight, bias, options) end
 ---@param options table|nil  eps (1e-5)
 ---@return Tensor  # of the same shape
 function Tensor:instance_norm(weight, bias, options) end
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param options table|Tensor|integer  see avg_pool2d_params; a number is the kernel
+---@return Tensor
+function Tensor:avg_pool2d(options) end
+
+--- Means of windows that cover x, so many that the output has the size asked
+--- for: x [N, C, H, W] -> [N, C, size].
+---@param size integer|integer[]  height and width, or { height, width }
+---@return Tensor
+function Tensor:adaptive_avg_pool2d(size) end
 
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
@@ -929,7 +1028,9 @@ function nn.bce_with_logits(logits, target, options) end
 function nn.copy(module) end
 
 --- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
---- of logits [C] or [N, C, ...]; labels have their shape without C.
+--- of logits [C] or [N, C, ...]; labels have their shape without C. Labels of
+--- the logits' own shape and dtype are shares of the classes, as mixup gives
+--- them; their mean is over rows, and none is ignored.
 ---@param logits Tensor
 ---@param labels Tensor
 ---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
@@ -993,6 +1094,23 @@ function nn.nll(logs, labels, options) end
 ---@return Tensor
 function nn.smooth_l1(input, target, options) end
 
+--- Means of windows that cover x, whatever its size: x [N, C, H, W]
+--- -> [N, C, size].
+---
+--- nn.AdaptiveAvgPool2d{ size }
+--- size: a number, or { height, width }.
+---@class AdaptiveAvgPool2d: Module
+---@overload fun(options: table): AdaptiveAvgPool2d
+local AdaptiveAvgPool2d = {}
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---
+--- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, count_padding = true }
+--- kernel, stride, padding: a number, or { height, width }.
+---@class AvgPool2d: Module
+---@overload fun(options: table): AvgPool2d
+local AvgPool2d = {}
+
 --- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
 --- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In
 --- training by the batch's statistics, which also move the running ones; in
@@ -1013,6 +1131,15 @@ local BatchNorm2d = {}
 ---@class Conv2d: Module
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
+
+--- Transposed convolution: x [N, C, H, W], weight [C, K / groups, kH, kW],
+--- bias [K] -> [N, K, oH, oW].
+---
+--- nn.ConvTranspose2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, output_padding = 0, dilation = 1, groups = 1, bias = true }
+--- kernel, stride, paddings, dilation: a number, or { height, width }.
+---@class ConvTranspose2d: Module
+---@overload fun(options: table): ConvTranspose2d
+local ConvTranspose2d = {}
 
 --- In training, zeroes all of an image's values with probability p and scales
 --- the others' by 1 / (1 - p); in evaluation, the identity. As the last layer
@@ -1130,6 +1257,14 @@ local LogSoftmax = {}
 ---@class MaxPool2d: Module
 ---@overload fun(options: table): MaxPool2d
 local MaxPool2d = {}
+
+--- The mean over a dimension, or several: of tokens [N, T, C] over 2 -> [N, C].
+---
+--- nn.Mean{ dim, keepdim = false }
+--- dim: a number, or a list of them.
+---@class Mean: Module
+---@overload fun(options: table): Mean
+local Mean = {}
 
 --- Modules: parameters, buffers and child modules under names, and a forward.
 ---
@@ -1272,8 +1407,8 @@ function Module:state() end
 function Module:load_state(given) end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
---- floating dtype ("f32", "f64"). They become new tensors without gradients:
---- make the optimiser afterwards.
+--- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
+--- without gradients: make the optimiser afterwards.
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end
@@ -1288,6 +1423,17 @@ function Module:to(target) end
 ---@class MultiheadAttention: Module
 ---@overload fun(options: table): MultiheadAttention
 local MultiheadAttention = {}
+
+--- Images as tokens: x [N, inputs, H, W] -> [N, T, width], one token for each
+--- patch, row by row; and what its place is, learnt, is added (Dosovitskiy et
+--- al. 2021).
+---
+--- nn.PatchEmbedding{ inputs, width, size = 32, patch = 4 }
+--- size: of the images, patch: of the pieces, which fill them; each a number,
+--- or { height, width }.
+---@class PatchEmbedding: Module
+---@overload fun(options: table): PatchEmbedding
+local PatchEmbedding = {}
 
 --- y = max(x, 0). After a Conv2d or Linear, Sequential computes it with them.
 ---
@@ -1553,6 +1699,18 @@ function models.resnet18(options) end
 ---@return Sequential
 function models.resnet9(options) end
 
+--- models.vit{ classes, inputs = 3, size = 32, patch = 4, width = 192, depth = 6, heads = 3, drop_path = 0 }
+--- A small vision transformer (Dosovitskiy et al. 2021), with the mean of all
+--- tokens instead of a class token (Beyer et al. 2022): images
+--- [N, inputs, size, size] -> [N, classes].
+---
+--- inputs: channels of the images; patch: the side of those that become a
+--- token, of width features; drop_path: of the last block, the first has 0
+--- (Touvron et al. 2021). 2,693,194 parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.vit(options) end
+
 --- `moon.optim`: optimisers, schedules of their rate, averages of weights; each
 --- read from its own file when first asked for.
 ---@class optim
@@ -1703,8 +1861,8 @@ local Muon = {}
 --- The options of an optimiser are fields that may be assigned between steps.
 --- All have max_value (if positive, every element of a gradient is first cut to
 --- at most this, either way), max_norm (if positive, all gradients together are
---- then scaled to at most this norm) and groups, which set options by the name of
---- the parameter (match, a Lua pattern) or the class of its module (kind,
+--- then scaled to at most this norm) and groups, which set options by the name
+--- of the parameter (match, a Lua pattern) or the class of its module (kind,
 --- likewise); decay = false is weight_decay = 0:
 ---
 ---   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
@@ -1724,6 +1882,16 @@ local Muon = {}
 --- others in front of it: look at lion.lua and muon.lua.
 ---@class Optimiser
 local Optimiser = {}
+
+--- What a checkpoint needs: the parameters' states under names like
+--- "velocity.2.weight" (the tensors themselves), and `lr`.
+---@return table<string, Tensor>
+function Optimiser:state() end
+
+--- Takes a table as `state` gives it. Names of parameters that there are not,
+--- and other shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Optimiser:load_state(given) end
 
 --- A class of optimisers. Its definition:
 ---
@@ -1761,16 +1929,6 @@ function Optimiser:step() end
 
 --- Clears the gradients of all parameters: they become nil.
 function Optimiser:zero_grad() end
-
---- What a checkpoint needs: the parameters' states under names like
---- "velocity.2.weight" (the tensors themselves), and `lr`.
----@return table<string, Tensor>
-function Optimiser:state() end
-
---- Takes a table as `state` gives it. Names of parameters that there are not,
---- and other shapes, are an error, and nothing changes then.
----@param given table<string, Tensor>
-function Optimiser:load_state(given) end
 
 --- What it is made of, as plain values: { "SGD", lr = 0.1, ... }, from which
 --- optim.rebuild makes another one. lr is the first one; how far it has come is
@@ -2038,8 +2196,8 @@ function augment.cutout(x, options) end
 ---@param x Tensor  [B, ...]
 ---@param y Tensor|nil  i64 [B], or floats [B, ...]
 ---@param options table
----@return Tensor
----@return Tensor|nil
+---@return Tensor  # x
+---@return Tensor|nil  # y
 function augment.mixup(x, y, options) end
 
 --- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
@@ -3453,8 +3611,15 @@ moon.shield = Tensor.shield
 moon.expand = Tensor.expand
 moon.permute = Tensor.permute
 moon.t = Tensor.t
+moon.transpose = Tensor.transpose
+moon.unsqueeze = Tensor.unsqueeze
+moon.squeeze = Tensor.squeeze
+moon.flatten = Tensor.flatten
 moon.narrow = Tensor.narrow
 moon.select = Tensor.select
+moon.split = Tensor.split
+moon.chunk = Tensor.chunk
+moon.unbind = Tensor.unbind
 moon.index_select = Tensor.index_select
 moon.await = Tensor.await
 moon.item = Tensor.item
@@ -3468,11 +3633,20 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.flip = Tensor.flip
+moon.roll = Tensor.roll
+moon.tile = Tensor.tile
+moon.pad = Tensor.pad
 moon.layer_norm = Tensor.layer_norm
 moon.instance_norm = Tensor.instance_norm
+moon.avg_pool2d = Tensor.avg_pool2d
+moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
 moon.nn = nn
+nn.AdaptiveAvgPool2d = AdaptiveAvgPool2d
+nn.AvgPool2d = AvgPool2d
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
+nn.ConvTranspose2d = ConvTranspose2d
 nn.DropPath = DropPath
 nn.Dropout = Dropout
 nn.ELU = ELU
@@ -3488,8 +3662,10 @@ nn.LeakyReLU = LeakyReLU
 nn.Linear = Linear
 nn.LogSoftmax = LogSoftmax
 nn.MaxPool2d = MaxPool2d
+nn.Mean = Mean
 nn.Module = Module
 nn.MultiheadAttention = MultiheadAttention
+nn.PatchEmbedding = PatchEmbedding
 nn.ReLU = ReLU
 nn.Residual = Residual
 nn.Sequential = Sequential

@@ -127,7 +127,10 @@ for _, side in ipairs(sides) do side.run:cancel() end
 table.sort(ratios)
 local function percent(ratio) return 100 * (ratio - 1) end
 local median = (ratios[TURNS / 2] + ratios[TURNS / 2 + 1]) / 2
+-- The last: what living took of the cores' time, which depends little on how
+-- much of that others take.
 print(("@@ images_per_s=%.6g slower_percent=%.6g slower_median_percent=%.6g "
-       .. "cpu_slower_percent=%.6g"):format(
+       .. "cpu_slower_percent=%.6g cores_percent=%.6g"):format(
   TURNS * IMAGES / sum[1].wall, percent(sum[2].wall / sum[1].wall),
-  percent(median), percent(sum[2].cpu / sum[1].cpu)))
+  percent(median), percent(sum[2].cpu / sum[1].cpu),
+  100 * (sum[2].cpu - sum[1].cpu) / sum[2].wall / moon.threads()))

@@ -32,6 +32,8 @@ local both = {
   { "relu", function(t) return t.x:relu() end },
   { "sigmoid", function(t) return t.x:sigmoid() end },
   { "tanh", function(t) return t.x:tanh() end },
+  { "gelu", function(t) return t.x:gelu() end },
+  { "silu", function(t) return t.x:silu() end },
   { "softmax", function(t) return t.rows:softmax(2) end },
   { "cross_entropy", function(t)
     return moon.cross_entropy(t.rows, t.labels)
@@ -42,6 +44,9 @@ local both = {
   end },
   { "group_norm", function(t)
     return t.x:group_norm(4, t.weight, t.bias)
+  end },
+  { "layer_norm", function(t)
+    return moon.layer_norm(t.rows, t.rows:size(2), t.weight, t.bias)
   end },
   { "max_pool", function(t) return t.x:max_pool2d(2) end },
   { "global_mean", function(t) return t.x:global_avg_pool2d() end },

@@ -61,7 +61,7 @@ i64, from 0.]] .. over .. "@return Tensor"
 end
 
 comments["Tensor:dtype"] = [[The type of the elements.
-@return string  f32, f64, i64, i32, u8 or bool]]
+@return string  f32, f64, i64, i32, u8, bool, bf16 or f16]]
 comments["Tensor:device"] = [[Where the memory is.
 @return string  cpu, cuda:0]]
 comments["Tensor:ndim"] = "How many dimensions there are.\n@return integer"
@@ -227,9 +227,8 @@ for class, names in pairs{
   Garden = "incubation_of note remember", Slot = "plan_forward copied",
   Seed = "new copy join move plant enter_model set_apart uproot set_alpha "
     .. "alpha_on_device notice_failure fail apart forward blend need_garden",
-  Optimiser = "submit adopt_groups", ["optim.schedule"] = "of drive",
-  ["train.fit"] = "prepare start", ["data.augment"] = "steps",
-  ["train.runs"] = "add",
+  ["optim.schedule"] = "of drive", ["data.augment"] = "steps",
+  ["train.fit"] = "prepare start", ["train.runs"] = "add",
   Run = "rest tell",
 } do
   for name in names:gmatch "%S+" do M.internal[class .. "." .. name] = true end

@@ -62,7 +62,7 @@ static int norm(world *w, branch *b, moon_tensor *x, moon_tensor **y) {
   s.mean = w->net.tensor[MEAN];
   s.var = w->net.tensor[VAR];
   return b->with_norm ? moon_batch_norm(&b->ctx, x, &s, &p, y)
-                      : moon_unary(&b->ctx, MOON_U_RELU, x, 0, y);
+                      : moon_unary(&b->ctx, MOON_U_GELU, x, 0, y);
 }
 
 static void advance(world *w, branch *b) {

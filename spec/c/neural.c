@@ -108,7 +108,9 @@ static void blend(world *w) {
 
 static void gates(world *w) {
   int kind = below(&w->program, KINDS);
-  int which = below(&w->program, 2) ? MOON_U_SIGMOID : MOON_U_TANH;
+  static const int kinds[] = {MOON_U_SIGMOID, MOON_U_TANH, MOON_U_GELU,
+                              MOON_U_SILU, MOON_U_SIN, MOON_U_ERF};
+  int which = kinds[below(&w->program, 6)];
   moon_tensor *y;
   place(w);
   need(w, moon_unary(&w->ctx, which, at(w, kind), 0, &y));

@@ -45,5 +45,38 @@ def heads():
          Input(4)], run)
 
 
+def pools():
+    for name, shape, p in [
+        ("2x2", (2, 3, 4, 6), {"kernel": (2, 2), "stride": (2, 2)}),
+        ("overlapping, padded", (1, 2, 5, 6),
+         {"kernel": (3, 3), "stride": (2, 1), "padding": (1, 1)}),
+        ("padding does not count", (1, 2, 5, 6),
+         {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1),
+          "count_padding": False}),
+    ]:
+        add("avg_pool2d", name, [Input(*shape)],
+            lambda x, p=p: F.avg_pool2d(
+                x, p["kernel"], p["stride"], p.get("padding", 0),
+                count_include_pad=p.get("count_padding", True)), **p)
+    for size in ([2, 3], [3, 4], [1, 1], [7, 5]):
+        add("adaptive_avg_pool2d", f"{size}", [Input(1, 2, 5, 6)],
+            lambda x, s=size: F.adaptive_avg_pool2d(x, s), size=size)
+
+
+def transposed():
+    for name, shapes, p in [
+        ("3x3 with bias", [(2, 3, 3, 4), (3, 2, 3, 3), (2,)],
+         {"padding": (1, 1)}),
+        ("doubles the size", [(1, 2, 3, 3), (2, 3, 2, 2)],
+         {"stride": (2, 2)}),
+        ("everything differs by direction", [(1, 2, 3, 4), (2, 2, 3, 2), (2,)],
+         {"stride": (2, 1), "padding": (2, 1), "dilation": (1, 3),
+          "output_padding": (1, 2)}),
+        ("two groups", [(1, 4, 3, 3), (4, 3, 2, 2), (6,)], {"groups": 2}),
+    ]:
+        add("conv_transpose2d", name, [Input(*s) for s in shapes],
+            lambda x, w, b=None, p=p: F.conv_transpose2d(x, w, b, **p), **p)
+
+
 def sections():
-    return norms, tables, heads
+    return norms, tables, heads, pools, transposed

@@ -13,6 +13,7 @@ tensor. case.py says how inputs are generated.
 import os
 import textwrap
 
+import arrange
 import layers
 import products as many_products
 import torch
@@ -284,11 +285,17 @@ def copies():
         case("copy", op, name, inputs, run, **p)
 
     types = {"f32": torch.float32, "f64": torch.float64, "i64": torch.int64,
-             "i32": torch.int32, "bool": torch.bool}
+             "i32": torch.int32, "bool": torch.bool, "bf16": torch.bfloat16,
+             "f16": torch.float16}
     for name, dtype in types.items():
-        fill = "signed" if name[0] == "f" else "wide"
+        fill = "signed" if dtype.is_floating_point else "wide"
         add("cast", "to " + name, [Input(3, 4, fill=fill)],
             lambda x, t=dtype: x.to(t), dtype=name)
+    for name in ("bf16", "f16"):
+        for fill in ("wide", "extreme"):
+            add("cast", f"{fill} to {name}",
+                [Input(4, 6, fill=fill, grad=False)],
+                lambda x, t=types[name]: x.to(t), dtype=name)
     add("cast", "coarse to bool", [Input(3, 4, fill="coarse")],
         lambda x: x.to(torch.bool), dtype="bool")
     add("cast", "positive to u8", [Input(3, 4, fill="positive", grad=False)],
@@ -365,7 +372,8 @@ def optimisers():
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
                     shapes, copies, optimisers, functions, losses, modules,
-                    *many_products.sections(), *layers.sections()):
+                    *many_products.sections(), *layers.sections(),
+                    *arrange.sections()):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "

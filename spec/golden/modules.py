@@ -29,6 +29,38 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(gate)[:, :, None, None]
 
 
+class Vit(nn.Module):
+    """A vision transformer of PyTorch's own encoder layers."""
+
+    def __init__(self, classes, inputs, size, patch, width, depth, heads):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, width, patch, patch)
+        self.place = nn.Parameter(torch.zeros((size // patch) ** 2, width))
+        self.blocks = nn.Sequential(*(encoder(width, heads)
+                                      for _ in range(depth)))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x):
+        tokens = self.conv(x).flatten(2).transpose(1, 2) + self.place
+        return self.head(self.norm(self.blocks(tokens)).mean(1))
+
+
+def encoder(width, heads):
+    return nn.TransformerEncoderLayer(
+        width, heads, 4 * width, dropout=0, activation="gelu",
+        batch_first=True, norm_first=True)
+
+
+# An encoder layer's parameters in the order of ours.
+ENCODER = [f"{part}.{kind}" for part, kinds in [
+    ("norm1", ("weight", "bias")),
+    ("self_attn", ("in_proj_weight", "in_proj_bias", "out_proj.weight",
+                   "out_proj.bias")),
+    ("norm2", ("weight", "bias")), ("linear1", ("weight", "bias")),
+    ("linear2", ("weight", "bias"))] for kind in kinds]
+
+
 def module(op, name, x, model, order=None, **p):
     """A case of a module: x, then its parameters in order."""
     model = model.double()
@@ -66,6 +98,12 @@ def modules():
                names, dim=dim)
     module("weight_norm_conv", "of a convolution", Input(2, 3, 4, 4),
            weight_norm(nn.Conv2d(3, 2, 3)), names)
+    module("vit_block", "two heads", Input(2, 3, 4), encoder(4, 2), ENCODER)
+    p = dict(classes=2, inputs=1, size=4, patch=2, width=4, depth=2, heads=2)
+    module("vit", "of two blocks", Input(2, 1, 4, 4), Vit(**p),
+           ["place", "conv.weight", "conv.bias",
+            *(f"blocks.{i}.{n}" for i in (0, 1) for n in ENCODER),
+            "norm.weight", "norm.bias", "head.weight", "head.bias"])
     # Of one channel, a norm takes nearly all of the gradient away.
     whole, p = dict(classes=3, inputs=2, n=1), dict(least=1)
     images = lambda: Input(4, 2, 16, 16, grad=False)

@@ -154,3 +154,35 @@ describe("nn.WeightNorm", function()
           function() nn.WeightNorm{ nn.Linear{ 2, 2 }, dim = 3 } end)
   end))
 end)
+
+describe("nn.PatchEmbedding", function()
+  it("makes a token of each patch, row by row, and adds its place",
+     task(function()
+       local layer = nn.PatchEmbedding{ 3, 5, size = { 4, 6 },
+                                        patch = { 2, 3 } }
+       local x = moon.randn(2, 3, 4, 6)
+       local y = layer(x)
+       assert.same({ 2, 4, 5 }, y:shape())
+       local third = layer.conv(x:narrow(3, 3, 2):narrow(4, 1, 3)):reshape(2, 5)
+       assert.is_true(moon.allclose(y:narrow(2, 3, 1):reshape(2, 5),
+                                    third + layer.place[3], { atol = 1e-6 }))
+     end))
+
+  it("has patches that fill the image", task(function()
+    fails("PatchEmbedding: patches of 3x3 do not fill 8x9", function()
+      nn.PatchEmbedding{ 1, 2, size = { 8, 9 }, patch = 3 }
+    end)
+    fails("add: ", function()
+      nn.PatchEmbedding{ 1, 2, size = 8, patch = 2 }(moon.zeros(1, 1, 4, 4))
+    end)
+  end))
+end)
+
+describe("nn.Mean", function()
+  it("is over one dimension or several", task(function()
+    local x = moon.randn(2, 3, 4)
+    assert.same(x:mean(2):totable(), nn.Mean{ 2 }(x):totable())
+    assert.same({ 1, 3, 1 }, nn.Mean{ { 1, 3 }, keepdim = true }(x):shape())
+    fails("Mean: dim is missing", function() nn.Mean{} end)
+  end))
+end)

@@ -44,6 +44,11 @@ describe("cost.of", function()
     local w = moon.randn(5, 3, 1, 1)
     local conv = Of{ function(_, x) return moon.conv2d(x, w) end }
     assert.equal(2 * 15 * 4, flops(conv, { 1, 3, 2, 2 }))
+    local back = Of{ function(_, x)
+      return moon.conv_transpose2d(x, moon.randn(3, 5, 2, 2), nil,
+                                   { stride = 2 })
+    end }
+    assert.equal(2 * 3 * 4 * 5 * 4, flops(back, { 1, 3, 2, 2 }))
     local a = moon.randn(6, 4)
     local product = Of{ function(_, x) return x:matmul(a) end }
     assert.equal(2 * 6 * 4, flops(product, { 1, 6 }))

@@ -19,7 +19,7 @@ describe("large:", function()
         function(a, b) return a + b end)
   large("mul of a row", { { 1001, 67 }, { 67 } },
         function(a, b) return a * b end)
-  for _, kind in ipairs{ "sum", "mean", "norm", "var", "max", "std",
+  for _, kind in ipairs{ "sum", "mean", "norm", "var", "max", "min", "std",
                          "logsumexp" } do
     local x = { 37, 65, 41 }
     large(kind .. " over all", { x }, over(kind))

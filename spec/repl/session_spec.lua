@@ -70,7 +70,7 @@ describe("a session in a terminal", function()
 
   it("completes names, members and slots", function()
     local t = session()
-    t:type "moon.conv"
+    t:type "moon.conv2"
     t:key "Tab"
     t:wait "moon> moon.conv2d"
     t:key "Tab"

@@ -34,6 +34,13 @@ function make.resnet9()
   return moon.models.resnet9{ 3, inputs = 2, width = 1 }
 end
 
+function make.vit()
+  return moon.models.vit{ 2, inputs = 1, size = 4, patch = 2, width = 4,
+                          depth = 2, heads = 2 }
+end
+
+function make.vit_block() return make.vit()[2] end
+
 function make.resnet18()
   return moon.models.resnet18{ 3, inputs = 2, width = 1 }
 end

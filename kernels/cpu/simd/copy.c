@@ -3,6 +3,7 @@
  * one, as between NCHW and channels-last, blocks of 16 x 16 are transposed in
  * registers. Casts are between contiguous rows.
  */
+#include "../../half.h"
 #include "transpose.h"
 
 /* Between dtypes of one size a copy moves bits. */
@@ -30,6 +31,10 @@ CAST(f32_bool, float, uint8_t, x[i] != 0)
 CAST(bool_i64, uint8_t, int64_t, x[i] != 0)
 CAST(u8_i64, uint8_t, int64_t, x[i])
 CAST(i32_i64, int32_t, int64_t, x[i])
+CAST(bf16_f32, uint16_t, float, moon_bf16_to_f32(x[i]))
+CAST(f32_bf16, float, uint16_t, moon_bf16_from_f32(x[i]))
+CAST(f16_f32, uint16_t, float, moon_f16_to_f32(x[i]))
+CAST(f32_f16, float, uint16_t, moon_f16_from_f32(x[i]))
 
 static cast_fn *const casts[MOON_DTYPES][MOON_DTYPES] = {
     [MOON_U8] = {[MOON_F32] = u8_f32, [MOON_I64] = u8_i64},
@@ -37,7 +42,10 @@ static cast_fn *const casts[MOON_DTYPES][MOON_DTYPES] = {
     [MOON_I32] = {[MOON_F32] = i32_f32, [MOON_I64] = i32_i64},
     [MOON_I64] = {[MOON_F32] = i64_f32},
     [MOON_F64] = {[MOON_F32] = f64_f32},
-    [MOON_F32] = {[MOON_F64] = f32_f64, [MOON_BOOL] = f32_bool}};
+    [MOON_BF16] = {[MOON_F32] = bf16_f32},
+    [MOON_F16] = {[MOON_F32] = f16_f32},
+    [MOON_F32] = {[MOON_F64] = f32_f64, [MOON_BOOL] = f32_bool,
+                  [MOON_BF16] = f32_bf16, [MOON_F16] = f32_f16}};
 
 /* --- transposes ----------------------------------------------------------- */
 /* The dimension in which x is contiguous, when it is not y's; or -1. */

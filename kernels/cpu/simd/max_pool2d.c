@@ -2,6 +2,7 @@
  * ref/max_pool2d.c. Memory is channels-last: all channels of a pixel go at
  * once, a window's pixels four at a time.
  */
+#include "../../windows.h"
 #include "simd.h"
 
 enum { X, Y, I };
@@ -75,23 +76,22 @@ static void flush(pixels *p, int64_t channels, float *y, int32_t *at) {
   p->n = 0;
 }
 
-/* The part of a window that lies on the image. */
-static void window(int64_t at, int64_t kernel, int64_t size, int64_t *lo,
-                   int64_t *hi) {
-  *lo = at < 0 ? 0 : at;
-  *hi = at + kernel < size ? at + kernel : size;
+static moon_windows axis_of(const moon_call *call, const moon_operand *x,
+                            const moon_operand *y, int axis) {
+  const moon_pool2d_params *q = &call->params.pool;
+  return (moon_windows){x->shape[2 + axis], y->shape[2 + axis],
+                        q->kernel[axis], q->stride[axis], q->padding[axis]};
 }
 
 /* Pixel (i, j) of image n. */
 static void pool_pixel(const moon_call *call, int64_t n, int64_t i, int64_t j,
                        float *y, int32_t *at) {
-  const moon_operand *x = &call->arg[X];
-  const moon_pool2d_params *q = &call->params.pool;
+  const moon_operand *x = &call->arg[X], *all = &call->arg[Y];
+  moon_windows down = axis_of(call, x, all, 0);
+  moon_windows along = axis_of(call, x, all, 1);
   int64_t channels = x->shape[1], width = x->shape[3], h, h_end, w_lo, w_end;
-  window(i * q->stride[0] - q->padding[0], q->kernel[0], x->shape[2], &h,
-         &h_end);
-  window(j * q->stride[1] - q->padding[1], q->kernel[1], width, &w_lo,
-         &w_end);
+  moon_window_at(&down, i, &h, &h_end);
+  moon_window_at(&along, j, &w_lo, &w_end);
   const float *image = (const float *)x->data + n * x->shape[2] * width
                        * channels;
   pixels p = {.first = true};
@@ -141,15 +141,6 @@ CPU_CUT(max_pool2d_grad) {
   cpu_phase(plan, dx->shape[0] * dx->shape[2], n, 0.15);
 }
 
-/* The windows along one axis that hold place h: lo to hi, not included. */
-static void windows_over(const moon_pool2d_params *q, int axis, int64_t h,
-                         int64_t size, int64_t *lo, int64_t *hi) {
-  int64_t last = h + q->padding[axis], first = last - q->kernel[axis] + 1;
-  *lo = first > 0 ? (first + q->stride[axis] - 1) / q->stride[axis] : 0;
-  *hi = last / q->stride[axis] + 1;
-  if (*hi > size) *hi = size;
-}
-
 static void set_where(int64_t n, const float *restrict dy,
                       const int32_t *restrict at, int32_t place,
                       float *restrict dx) {
@@ -170,14 +161,15 @@ static void add_where(int64_t n, const float *restrict dy,
 
 /* A row of dx: pixels (h, 0) to (h, W - 1) of image n. */
 static void grad_row(const moon_call *call, int64_t n, int64_t h, float *dx) {
-  const moon_operand *dy = &call->arg[G_DY];
-  const moon_pool2d_params *q = &call->params.pool;
+  const moon_operand *dy = &call->arg[G_DY], *all = &call->arg[G_DX];
+  moon_windows down = axis_of(call, all, dy, 0);
+  moon_windows along = axis_of(call, all, dy, 1);
   int64_t channels = dy->shape[1], rows = dy->shape[2], width = dy->shape[3];
-  int64_t in_width = call->arg[G_DX].shape[3], i_lo, i_hi, j_lo, j_hi;
-  windows_over(q, 0, h, rows, &i_lo, &i_hi);
+  int64_t in_width = all->shape[3], i_lo, i_hi, j_lo, j_hi;
+  moon_windows_over(&down, h, &i_lo, &i_hi);
   for (int64_t w = 0; w < in_width; w++, dx += channels) {
     int32_t place = (int32_t)(h * in_width + w);
-    windows_over(q, 1, w, width, &j_lo, &j_hi);
+    moon_windows_over(&along, w, &j_lo, &j_hi);
     bool first = true;
     for (int64_t i = i_lo; i < i_hi; i++) {
       for (int64_t j = j_lo; j < j_hi; j++, first = false) {

@@ -21,8 +21,8 @@ static bool is_lines(const moon_call *call) {
 
 /* Where the lines begin, by the last operand's strides. */
 static cpu_loop heads_of(const moon_call *call) {
-  moon_operand head[3];
-  const moon_operand *o[3];
+  moon_operand head[3] = {{0}};
+  const moon_operand *o[3] = {0};
   for (int k = 0; k < call->n; k++) {
     int from = (k + call->n - 1) % call->n;
     head[k] = call->arg[from];

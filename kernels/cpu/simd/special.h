@@ -2,8 +2,8 @@
  * as elementary.h has its functions. Polynomials of which no source is named
  * were fitted to the least relative error (Lawson's iteration).
  *
- * Relative errors: erf, expm1, softplus and, below 2^28, sine and cosine 2^-21;
- * of what lies below 0 in the normal distribution, x^2 2^-24 more.
+ * Relative errors are below 2^-21, of sine and cosine 2^-23, of the normal
+ * distribution 2^-20 and, below 0, x^2 2^-24 more.
  */
 #ifndef MOON_SIMD_SPECIAL_H
 #define MOON_SIMD_SPECIAL_H

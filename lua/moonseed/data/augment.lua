@@ -199,8 +199,7 @@ end
 ---@param x userdata [B, ...]
 ---@param y userdata|nil i64 [B], or floats [B, ...]
 ---@param options table
----@return userdata
----@return userdata|nil
+---@return userdata x, userdata? y
 function M.mixup(x, y, options)
   return apply("mixup", x, y, options)
 end

@@ -2,7 +2,8 @@
 --- file, read when first asked for:
 --
 --   local model = moon.models.resnet18{ 10 }
-local file = { lenet = "lenet", resnet9 = "resnet9", resnet18 = "resnet18" }
+local file = { lenet = "lenet", resnet9 = "resnet9", resnet18 = "resnet18",
+               vit = "vit" }
 
 return setmetatable({}, {
   __index = function(models, name)

@@ -20,18 +20,19 @@ local tensor = require "moonseed.tensor"
 
 local M = {}
 
--- Multiply-adds per value of y, from the call's arguments.
+-- Multiply-adds of a call that gave n values, from its arguments.
 local terms = {
-  conv2d = function(_, w) return w:numel() / w:size(1) end,
-  linear = function(_, w) return w:size(2) end,
-  matmul = function(a) return a:size(-1) end,
-  bmm = function(a) return a:size(-1) end,
-  attention = function(q, k, v)
-    return k:size(-2) * (q:size(-1) / v:size(-1) + 1)
+  attention = function(n, q, k, v)
+    return n * k:size(-2) * (q:size(-1) / v:size(-1) + 1)
   end,
+  bmm = function(n, a) return n * a:size(-1) end,
+  conv2d = function(n, _, w) return n * w:numel() / w:size(1) end,
+  conv_transpose2d = function(_, x, w)
+    return x:numel() * w:numel() / w:size(1)
+  end,
+  linear = function(n, _, w) return n * w:size(2) end,
+  matmul = function(n, a) return n * a:size(-1) end,
 }
-
-local counted = { "attention", "bmm", "conv2d", "linear", "matmul" }
 
 local tallies = {}   -- { flops }, by the task that counts
 local open = 0
@@ -50,7 +51,7 @@ local function counting(name, fn)
   return function(...)
     local y, tally = fn(...), current_tally()
     if tally then
-      tally.flops = tally.flops + 2 * y:numel() * terms[name](...)
+      tally.flops = tally.flops + 2 * terms[name](y:numel(), ...)
     end
     return y
   end
@@ -60,7 +61,7 @@ local function open_count()
   open = open + 1
   if open > 1 then return end
   for _, functions in ipairs{ neural, tensor.methods, moon } do
-    for _, name in ipairs(counted) do
+    for name in pairs(terms) do
       local fn = rawget(functions, name)
       if fn then
         replaced[#replaced + 1] = { functions, name, fn }
@@ -113,10 +114,6 @@ function M.count_part(fn, ...)
   return add(tally, M.count(fn, ...))
 end
 
---- Bytes of a value, by dtype.
-M.sizes = { f64 = 8, f32 = 4, i64 = 8, i32 = 4, bf16 = 2, f16 = 2, u8 = 1,
-            bool = 1 }
-
 --- What a module costs on features of a shape. Nothing of the module, and no
 --- random number of the task, is different afterwards.
 ---@param module table     any module whose forward takes one tensor
@@ -133,7 +130,7 @@ function M.of(module, shape)
   local cost = { parameters = 0, bytes = 0 }
   for _, p in module:parameters() do
     cost.parameters = cost.parameters + p:numel()
-    cost.bytes = cost.bytes + p:numel() * M.sizes[p:dtype()]
+    cost.bytes = cost.bytes + p:numel() * check.dtype_sizes[p:dtype()]
   end
   local x = moon.zeros(single, first and { dtype = first:dtype(),
                                            device = first:device() })

@@ -83,10 +83,9 @@ end
 
 -- `target` is a device, or a dtype for what is floating.
 local function move(t, target)
-  local floating = t:dtype():sub(1, 1) == "f"
-  local is_dtype = target == "f32" or target == "f64"
+  local is_dtype = check.floating[target] ~= nil
   if t:dtype() == target or t:device() == target
-     or (is_dtype and not floating) then
+     or (is_dtype and not check.floating[t:dtype()]) then
     return t
   end
   local moved = t:detach():to(target)
@@ -103,8 +102,8 @@ local function replace(module, name, value, other)
 end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
---- floating dtype ("f32", "f64"). They become new tensors without gradients:
---- make the optimiser afterwards.
+--- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
+--- without gradients: make the optimiser afterwards.
 ---@param self table a module
 ---@param target string
 ---@return table self

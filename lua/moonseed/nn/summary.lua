@@ -25,7 +25,7 @@ local tensor = require "moonseed.tensor"
 local Summary = {}
 Summary.__index = Summary
 
-local function nbytes(t) return t:numel() * cost.sizes[t:dtype()] end
+local function nbytes(t) return t:numel() * check.dtype_sizes[t:dtype()] end
 
 local function measure(module, path)
   local row = { path = path, class = module.class_name, flops = 0,

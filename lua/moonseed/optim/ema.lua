@@ -15,7 +15,7 @@ local check = require "moonseed.check"
 local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local moon = require "moonseed"
-local Optimiser = require "moonseed.optim.optimiser"
+local frames = require "moonseed.optim.frame"
 local parameters = require "moonseed.optim.parameters"
 local state = require "moonseed.nn.state"
 local C, ffi = core.C, core.ffi
@@ -80,9 +80,9 @@ local function submit(self, rule, fill)
     end
   end
   context.state.op = "EMA"
-  Optimiser.submit({ entries = entries,
-                     params = ffi.new("moon_step_params", { rule = rule }) },
-                   n, nil)
+  frames.submit({ entries = entries,
+                  params = ffi.new("moon_step_params", { rule = rule }) },
+                n, nil)
 end
 
 local function refuse_swapped(self, what)

@@ -22,6 +22,7 @@ local core = require "moonseed.ffi"
 local Adam = require "moonseed.optim.adam"
 local moon = require "moonseed"
 local Optimiser = require "moonseed.optim.optimiser"
+local frames = require "moonseed.optim.frame"
 local tensor = require "moonseed.tensor"
 local C, ffi = core.C, core.ffi
 
@@ -89,7 +90,7 @@ local function looks(frame, n)
       count(other.entries[i], from)
     end
   end
-  Optimiser.submit(other, n, nil)
+  frames.submit(other, n, nil)
   return tensor.after(minus, copies)
 end
 

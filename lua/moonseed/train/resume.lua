@@ -7,6 +7,7 @@
 local check = require "moonseed.check"
 local moon = require "moonseed"
 local describe = require "moonseed.nn.describe"
+local follow = require "moonseed.optim.follow"
 local optim = require "moonseed.optim"
 local Archive = require "moonseed.train.archive"
 local checkpoint = require "moonseed.train.checkpoint"
@@ -66,7 +67,7 @@ local function make_optim(o, t, model)
   local description, groups = need(t.optim, "optim"), t.optim.groups
   description.groups = nil  -- seeds, which they may be for, come later
   local opt = optim.rebuild(description, model)
-  opt:adopt_groups(groups)
+  follow.adopt_groups(opt, groups)
   return opt
 end
 

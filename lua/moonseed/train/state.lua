@@ -10,7 +10,7 @@ local rows = require "moonseed.data.rows"
 local Archive = require "moonseed.train.archive"
 local garden_state = require "moonseed.seed.save"
 
-local M = { FORMAT = 2 }
+local M = { FORMAT = 3 }
 
 -- --- what it was made of ---------------------------------------------------
 
