@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 15, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 18, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -64,6 +64,7 @@ typedef struct moon_ctx {
   int32_t stream;     /* where ops are queued */
   int32_t grad_mode;  /* 1: record the graph */
   int32_t site;       /* debug: moon_site_add's number for the caller's line */
+  int32_t bf16;       /* 1: products of f32 may round their factors to bf16 */
   int32_t again;      /* 1: computed before, for its values: running statistics
                          have moved already */
 } moon_ctx;
@@ -133,6 +134,7 @@ enum { MOON_DEBUG_SYNC = 1, MOON_DEBUG_NAN = 2 };
 void moon_debug(moon_runtime *rt, int flags);
 int moon_site_add(moon_runtime *rt, const char *text);  /* a source line */
 const char *moon_isa(void);  /* "plain", "avx2" or "avx512": our kernels */
+int moon_has_bf16(void);     /* 1: they multiply in bf16 (avx512_bf16) */
 /* "cpu", "ref", "sim", "cuda:0": the device's index, or MOON_E_DEVICE. */
 int moon_device_find(moon_runtime *rt, const char *name);
 const char *moon_device_name(const moon_runtime *rt, int device);
@@ -367,6 +369,15 @@ int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
                           moon_tensor *b,
                           const moon_conv_transpose2d_params *p,
                           moon_tensor **out);
+typedef struct moon_unfold_params {
+  int64_t kernel[2], stride[2], padding[2], dilation[2];
+} moon_unfold_params;
+/* The windows that conv2d sees as columns: x [N,C,H,W] -> [N, C kH kW, oH oW].
+ * fold sums them back: x [N, C kH kW, oH oW] -> [N,C,size]. */
+int moon_unfold(moon_ctx *ctx, moon_tensor *x, const moon_unfold_params *p,
+                moon_tensor **out);
+int moon_fold(moon_ctx *ctx, moon_tensor *x, const int64_t size[2],
+              const moon_unfold_params *p, moon_tensor **out);
 /* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
  * vector is a row on the left, a column on the right. bmm: three dimensions,
  * nothing broadcasts. */
@@ -482,6 +493,21 @@ int moon_roll(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *shifts,
 /* The last n dimensions (new ones in front) counts[i] times. */
 int moon_tile(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *counts,
               moon_tensor **out);
+/* Of matrices what lies on (j - i = diagonal) and below or, `upper`, above a
+ * diagonal; zeros elsewhere. */
+int moon_triangle(moon_ctx *ctx, moon_tensor *x, int upper, int64_t diagonal,
+                  moon_tensor **out);
+/* The first k along dim in order, and where they were (i64). Equals keep their
+ * order, NaN is the largest. */
+int moon_sort(moon_ctx *ctx, moon_tensor *x, int dim, int descending,
+              int64_t k, moon_tensor **values, moon_tensor **indices);
+/* x with from[.., j, ..] added at index[.., j, ..] along dim. */
+int moon_scatter_add(moon_ctx *ctx, moon_tensor *x, int dim,
+                     moon_tensor *index, moon_tensor *from,
+                     moon_tensor **out);
+/* index i64 [...] -> [...,classes]: 1 where the index says, else 0. */
+int moon_one_hot(moon_ctx *ctx, moon_tensor *index, int64_t classes, int dtype,
+                 moon_tensor **out);
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);

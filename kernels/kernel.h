@@ -83,6 +83,9 @@ typedef struct moon_operand {
  *                                  params.attention; ds is the mask's
  * pad           x, y               params.pad; any dtype
  * pad_grad      dy, dx             params.pad; not for constant
+ * triangle      x, y               params.triangle; any dtype
+ * sort          x, y, i            params.sort; y and i have k places along dim
+ * one_hot       i[N], y[N,K]
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
  * random        y                  params.random
  * randperm      y                  params.random
@@ -120,7 +123,8 @@ typedef struct moon_operand {
   X(attention_grad) X(dropout) X(random) X(randperm) X(index_select)        \
   X(index_add) X(gather) X(scatter_add) X(step) X(statistics)               \
   X(batch_images) X(store) X(save) X(load) X(fetch) X(decode) X(affine)     \
-  X(jitter) X(cutout) X(mixup) X(multinomial) X(pad) X(pad_grad)
+  X(jitter) X(cutout) X(mixup) X(multinomial) X(pad) X(pad_grad)            \
+  X(triangle) X(sort) X(one_hot)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -135,11 +139,12 @@ typedef union moon_params {
   struct { int32_t dim; } dim;
   struct { int32_t dim, reverse; } scan;       /* 1: from the end */
   struct { moon_cross_entropy_params p; int32_t is_log; } loss;
-  struct { int32_t epilogue, accumulate; } matmul;
+  struct { int32_t epilogue, accumulate, bf16; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
     int32_t strict;                            /* direct convolution only */
+    int32_t bf16;
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
@@ -148,6 +153,8 @@ typedef union moon_params {
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
   moon_attention_params attention;
+  struct { int64_t diagonal; int32_t upper; } triangle;
+  struct { int32_t dim, descending; } sort;
   struct { double value; int32_t mode, before[MOON_MAX_DIMS]; } pad;
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */
@@ -166,9 +173,9 @@ typedef union moon_params {
     const int64_t *life; int64_t wanted;       /* where they differ: nothing */
   } store;
   struct { void *plan; } save;
-  /* No kernel's: what the gradient rules of views and of roll keep (core/op).
-   */
+  /* No kernel's: what gradient rules keep (core/op). */
   struct { int64_t shift[MOON_MAX_DIMS]; } roll;
+  moon_unfold_params unfold;
   struct { int32_t dim, order[MOON_MAX_DIMS]; int64_t start; } view;
 } moon_params;
 

@@ -49,6 +49,9 @@ function run.conv_transpose2d(p, x, w, b)
   return moon.conv_transpose2d(x, w, b, p)
 end
 
+function run.unfold(p, x) return x:unfold(p) end
+function run.fold(p, x) return x:fold(p) end
+
 function run.flip(p, x) return x:flip(p.dims) end
 function run.roll(p, x) return x:roll(p.shifts, p.dims) end
 function run.tile(p, x) return x:tile(p.counts) end
@@ -56,5 +59,20 @@ function run.tile(p, x) return x:tile(p.counts) end
 function run.pad(p, x)
   return x:pad(p.pairs, { mode = p.mode, value = p.value })
 end
+
+function run.tril(p, x) return x:tril(p.diagonal) end
+function run.triu(p, x) return x:triu(p.diagonal) end
+
+function run.sort(p, x)
+  return x:sort(p.dim, { descending = p.descending })
+end
+
+function run.topk(p, x) return x:topk(p.k, p.dim, { largest = p.largest }) end
+
+function run.scatter_add(p, x, index, from)
+  return x:scatter_add(p.dim, index, from)
+end
+
+function run.one_hot(p, index) return moon.one_hot(index, p.classes) end
 
 golden.agrees({ "products", "layers", "arrange" }, run)

@@ -22,6 +22,10 @@ moon_tensor *moon__c_plain(moon__calc *c, moon_tensor *t) {
   return by_rows || by_columns ? t : moon__c_rows(c, t);
 }
 
+bool moon__rounds(const moon_ctx *ctx, const moon_tensor *x) {
+  return ctx->bf16 && x->dtype == MOON_F32;
+}
+
 /* s with the last two dimensions of t. */
 static moon__shape with_matrix_of(moon__shape s, const moon_tensor *t) {
   for (int k = 1; k <= 2; k++) s.dim[s.ndim - k] = t->shape[t->ndim - k];
@@ -29,15 +33,19 @@ static moon__shape with_matrix_of(moon__shape s, const moon_tensor *t) {
 }
 
 void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
-                     moon_tensor *y, bool accumulate) {
+                     moon_tensor *y, moon_params params) {
   if (c->status < 0) return;
   moon__shape as = with_matrix_of(moon__shape_of(y), a);
   moon__shape bs = with_matrix_of(moon__shape_of(y), b);
-  moon_params params = {.matmul = {MOON_EPILOGUE_NONE, accumulate}};
+  moon__mode mode = params.matmul.accumulate ? MOON__UPDATE : MOON__WRITE;
   moon__arg args[] = {{a, MOON__READ, &as},
                       {b, MOON__READ, &bs},
-                      {y, accumulate ? MOON__UPDATE : MOON__WRITE, NULL}};
+                      {y, mode, NULL}};
   moon__c_run(c, "matmul", MOON_K_matmul, &params, args, 3);
+}
+
+moon_params moon__product_like(const moon__back *b) {
+  return (moon_params){.matmul = {.bf16 = b->node->params.matmul.bf16}};
 }
 
 /* The shape of a b for tensors of two dimensions or more; false where the
@@ -73,7 +81,9 @@ void moon__give_product(moon__calc *c, moon__back *b, int input,
   moon_tensor *y = sum ? sum
                        : moon__c_new(c, b->dy, b->node->dtype, all,
                                      MOON__ROWS);
-  moon__c_product(c, left, right, y, sum != NULL);
+  moon_params params = moon__product_like(b);
+  params.matmul.accumulate = sum != NULL;
+  moon__c_product(c, left, right, y, params);
   moon__calc_give(c, b, input, moon__c_sum_to(c, y, s));
 }
 
@@ -125,10 +135,12 @@ static int matrices(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
   moon_tensor *y = moon__c_new(&c, a, a->dtype, s, MOON__ROWS);
-  moon__c_product(&c, moon__c_plain(&c, a), moon__c_plain(&c, b), y, false);
+  moon_params params = {.matmul = {.bf16 = moon__rounds(ctx, a)}};
+  moon__c_product(&c, moon__c_plain(&c, a), moon__c_plain(&c, b), y, params);
   moon_tensor *inputs[] = {a, b};
   moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 2);
   if (node) {
+    node->params = params;
     moon__save(node, moon_tensor_needs_grad(b) ? a : NULL);
     moon__save(node, moon_tensor_needs_grad(a) ? b : NULL);
   }

@@ -138,11 +138,17 @@ moon_tensor *moon__c_relu_grad(moon__calc *c, moon_tensor *dy, moon_tensor *y,
                                moon_tensor **db);
 
 /* --- matmul.c --------------------------------------------------------- */
+/* Whether products with x may round their factors to bf16 (moon_ctx.bf16). What
+ * a forward did holds for its gradients: params.conv or .matmul say it. */
+bool moon__rounds(const moon_ctx *ctx, const moon_tensor *x);
 /* t, or a copy, of matrices for moon__c_product. */
 moon_tensor *moon__c_plain(moon__calc *c, moon_tensor *t);
-/* y = a b, or y += a b; matrices of a and b are repeated to y's shape. */
+/* y = a b, or y += a b, as params.matmul says; matrices of a and b are repeated
+ * to y's shape. */
 void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
-                     moon_tensor *y, bool accumulate);
+                     moon_tensor *y, moon_params params);
+/* Params of a product that rounds its factors if the forward did. */
+moon_params moon__product_like(const moon__back *b);
 /* Makes left right the gradient of an input, added to what a leaf has. */
 void moon__give_product(moon__calc *c, moon__back *b, int input,
                         moon_tensor *left, moon_tensor *right);

@@ -8,7 +8,12 @@ enum { X, W, Y, B, P };
 extern const moon_kernel moon_ref_conv2d;
 
 /* --- packed weights, for conv2d_grad.c too -------------------------------- */
-/* A single part packs for itself. */
+static size_t packed_bytes(const cpu_order *o) {
+  return cpu_align64((size_t)o->numel * sizeof(float));
+}
+
+/* Scratch: packed weights, if they are packed here, then room for factors in
+ * bf16. A single part packs for itself. */
 void moon_cpu_conv_plan_packed(const moon_call *call, int k,
                                const conv_state *s, moon_plan *plan) {
   const cpu_order *o = s->order;
@@ -16,7 +21,7 @@ void moon_cpu_conv_plan_packed(const moon_call *call, int k,
   if (packs && s->parts > 1) cpu_pack_phase(o, plan);
   plan->parts[plan->phases++] = s->parts;
   plan->cost_ns = s->ns + (packs ? o->ns : 0);
-  if (packs) plan->scratch = cpu_align64((size_t)o->numel * sizeof(float));
+  plan->scratch = (packs ? packed_bytes(o) : 0) + moon_cpu_conv_rooms(s);
   plan->state = s;
 }
 
@@ -36,11 +41,13 @@ int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
   if (phase == 0 && !c->packed) pack(c, plan, packed, part);
   if (phase == 0 && plan->phases > 1) return MOON_OK;
   if (s->winograd) return moon_cpu_winograd_run(c, packed, part, fail);
+  char *rooms = (char *)scratch + (c->packed ? 0 : packed_bytes(s->order));
   int64_t lo, hi;
   cpu_share(plan, phase, part, s->n_tiles, 1, &lo, &hi);
   for (int64_t i = lo; i < hi; i++) {
     const conv_tile *t = &s->tile[i];
     void *data[] = {c->x + t->x, packed, c->y + t->y, c->bias};
+    moon_cpu_conv_round(s, t, rooms, part, data);
     int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (c->relu) moon_cpu_simd()->weights->relu(t->numel, c->y + t->y);

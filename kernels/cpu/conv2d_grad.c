@@ -50,10 +50,11 @@ static int run_grad_x(const moon_call *call, const moon_plan *plan,
 /* --- dw and db ------------------------------------------------------------ */
 enum { W_DY, W_X, W_DW, W_DB };
 
-/* Scratch: each part's dw, then each part's dw of one tile, the same for db. A
- * part of one tile needs no second dw. */
+/* Scratch: each part's dw, then each part's dw of one tile, the same for db;
+ * then room for factors in bf16. A part of one tile needs no second dw. */
 typedef struct room {
   float *dw, *tile_dw, *db, *tile_db;
+  void *factors;
   int64_t numel, filters;  /* of one dw; of one db, in whole vectors */
   size_t nbytes;
 } room;
@@ -79,6 +80,7 @@ static room room_of(const conv_state *s, const moon_call *call,
   r.tile_dw = r.dw + parts * r.numel * (copies - 1);
   r.db = r.dw + parts * r.numel * copies;
   r.tile_db = r.db + parts * r.filters * (copies - 1);
+  r.factors = (char *)scratch + r.nbytes;
   return r;
 }
 
@@ -103,7 +105,7 @@ static int plan_grad_w(const moon_call *call, moon_plan *plan, int may_create,
   plan->parts[plan->phases++] = s->parts;
   cpu_phase(plan, o->units, (double)(o->numel * s->parts), 0.2);
   plan->cost_ns += s->ns;
-  plan->scratch = room_size(s, call).nbytes;
+  plan->scratch = room_size(s, call).nbytes + moon_cpu_conv_rooms(s);
   plan->state = s;
   return MOON_OK;
 }
@@ -121,6 +123,7 @@ static int sum_tiles(const moon_call *call, const moon_plan *plan,
     float *to = i == lo ? dw : r->tile_dw + part * r->numel;
     float *to_b = i == lo ? db : r->tile_db + part * r->filters;
     void *data[] = {(void *)(x + t->x), to, (void *)(dy + t->y), to_b};
+    moon_cpu_conv_round(s, t, r->factors, part, data);
     int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (i == lo) continue;

@@ -40,7 +40,8 @@ conv_key moon_cpu_conv_key(const moon_call *call, const moon_operand *x,
   conv_key key = {.kernel = call->kernel,
                   .p = problem_of(x, w, y, &call->params),
                   .has_bias = has_bias,
-                  .strict = call->params.conv.strict};
+                  .strict = call->params.conv.strict,
+                  .bf16 = call->params.conv.bf16 && moon_has_bf16()};
   memcpy(key.w_stride, w->stride, sizeof key.w_stride);
   return key;
 }

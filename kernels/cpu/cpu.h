@@ -138,6 +138,12 @@ typedef struct cpu_weights_simd {  /* simd/pack.c */
                  int64_t lo, int64_t hi);
   void (*add)(int64_t n, const float *x, float *y);  /* y += x */
   void (*relu)(int64_t n, float *y);                 /* NaN stays */
+  /* Lines of n, `stride` apart, to bf16 without gaps. */
+  void (*round)(int64_t lines, int64_t n, const float *x, int64_t stride,
+                uint16_t *y);
+  /* As pack, but packed elements are bf16. */
+  void (*pack_rounded)(const struct cpu_packing *p, const float *rows,
+                       float *packed, int64_t lo, int64_t hi);
 } cpu_weights_simd;
 
 struct cpu_winograd_simd;          /* winograd.h */
@@ -153,6 +159,13 @@ typedef struct cpu_simd {
 } cpu_simd;
 
 const cpu_simd *moon_cpu_simd(void);  /* the set in use */
+
+/* --- factors in bf16 ------------------------------------------------------ */
+/* Whether it pays to round that many factors for these multiplications: these
+ * are twice as fast, and rounding costs what some of them do. */
+static inline bool cpu_rounding_pays(double multiplications, double factors) {
+  return multiplications >= 24 * factors;
+}
 
 /* --- a thread's own memory ------------------------------------------------ */
 /* nbytes that the calling thread may use until it asks again; they stay warm

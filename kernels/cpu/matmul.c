@@ -10,139 +10,18 @@
  * (linear's w) is never cut along the sum, where without it a block took up to
  * three times as long, and blocks that are not whole rows of y are computed in
  * scratch.
+ *
+ * In bf16 a part rounds its block of a and of b into scratch, without gaps but
+ * lying as they do. Where that does not pay, by shape, or oneDNN has nothing
+ * for it, products are f32's.
  */
-#include <stdlib.h>
 #include <string.h>
-#include "onednn.h"
+#include "matmul.h"
 
 enum { A, B, Y, BIAS };
 extern const moon_kernel moon_ref_matmul;
 
-enum {
-  BLOCK_NS = 250000,                         /* a part, roughly */
-  MATMUL_PARTS = 16,
-  LEAST_M = 64, LEAST_N = 64, LEAST_K = 512, /* of a block that was cut */
-  GRAIN = 16                                 /* borders between blocks */
-};
-
-typedef struct matmul_key {  /* whole words only */
-  int64_t kernel, m, n, k;
-  int64_t parts;             /* of one matrix, at most */
-  int64_t a_stride[2], b_stride[2], y_stride;
-  int64_t has_bias, adds;
-} matmul_key;
-
-/* One dimension in blocks of `size`, the last one shorter. */
-typedef struct cuts { int64_t total, size, count; } cuts;
-
-typedef struct matmul_state {
-  bool by_ref;  /* oneDNN has only plain loops: nothing below */
-  bool direct;  /* blocks are computed in y itself */
-  cuts m, n, k;
-  dnn_primitive *primitive[2][2][2];  /* [last m][last n][last k] */
-  double ns;
-} matmul_state;
-
-/* --- how it is cut -------------------------------------------------------- */
-static cuts cut(int64_t total, int64_t count, int64_t grain) {
-  int64_t size = (total + count - 1) / count;
-  size = (size + grain - 1) / grain * grain;
-  if (size > total) size = total;
-  return (cuts){total, size, (total + size - 1) / size};
-}
-
-static int64_t size_at(const cuts *c, int64_t i) {
-  return i == c->count - 1 ? c->total - i * c->size : c->size;
-}
-
-static double estimate(const matmul_key *q) {
-  double m = (double)q->m, n = (double)q->n, k = (double)q->k;
-  return 700 + 2 * m * n * k / 120 + 4 * (m * k + k * n + m * n) / 20;
-}
-
-/* What it costs to read an operand once more, in elements: one that lies across
- * is transposed each time. */
-static double again(int64_t rows, int64_t columns, bool across) {
-  return (double)rows * (double)columns * (across ? 4 : 1);
-}
-
-/* Halves k while it is much the longest; else m (b is then read once more) or
- * n (a is), whichever costs less. */
-static void cut_all(matmul_state *s, const matmul_key *q) {
-  int64_t m = 1, n = 1, k = 1, longest = q->m > q->n ? q->m : q->n;
-  double wanted = 1.34 * s->ns / BLOCK_NS;
-  if (wanted > (double)q->parts) wanted = (double)q->parts;
-  bool a_across = q->a_stride[1] != 1, b_across = q->b_stride[1] != 1;
-  double a = again(q->m, q->k, a_across), b = again(q->k, q->n, b_across);
-  while (2.0 * (double)(m * n * k) <= wanted) {
-    bool may_m = q->m / m >= 2 * LEAST_M, may_n = q->n / n >= 2 * LEAST_N;
-    bool may_k = q->k / k >= 2 * LEAST_K && !b_across;
-    if (may_k && (q->k / k >= 8 * longest || (!may_m && !may_n))) {
-      k *= 2;
-    } else if (may_m && (!may_n || b * (double)m <= a * (double)n)) {
-      m *= 2;
-    } else if (may_n) {
-      n *= 2;
-    } else {
-      break;
-    }
-  }
-  s->m = cut(q->m, m, GRAIN);
-  s->n = cut(q->n, n, GRAIN);
-  s->k = cut(q->k, k, GRAIN);
-  s->direct = s->n.count == 1 && s->k.count == 1 && q->y_stride == q->n;
-}
-
-/* --- primitives ----------------------------------------------------------- */
-/* Of a block: y without gaps; the bias unless there are slices. */
-static dnn_primitive *new_primitive(const matmul_state *s, const matmul_key *q,
-                                    const int64_t size[3]) {
-  dnnl_memory_desc_t a, b, y, bias;
-  dnnl_dims_t as = {size[0], size[2]}, bs = {size[2], size[1]};
-  dnnl_dims_t ys = {size[0], size[1]}, vs = {1, size[1]};
-  dnnl_dims_t aa = {q->a_stride[0], q->a_stride[1]};
-  dnnl_dims_t ba = {q->b_stride[0], q->b_stride[1]};
-  if (dnnl_memory_desc_init_by_strides(&a, 2, as, dnnl_f32, aa) ||
-      dnnl_memory_desc_init_by_strides(&b, 2, bs, dnnl_f32, ba) ||
-      dnnl_memory_desc_init_by_tag(&y, 2, ys, dnnl_f32, dnnl_ab) ||
-      dnnl_memory_desc_init_by_tag(&bias, 2, vs, dnnl_f32, dnnl_ab)) {
-    return NULL;
-  }
-  bool has_bias = q->has_bias && s->k.count == 1;
-  dnnl_matmul_desc_t desc;
-  if (dnnl_matmul_desc_init(&desc, &a, &b, has_bias ? &bias : NULL, &y)) {
-    return NULL;
-  }
-  return moon_dnn_new(&(dnn_recipe){
-      .desc = &desc, .n = has_bias ? 4 : 3, .adds = q->adds && s->direct,
-      .arg = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS}});
-}
-
-static bool make_primitive(matmul_state *s, const matmul_key *q, int form) {
-  bool last[3] = {form & 1, form >> 1 & 1, form >> 2 & 1};
-  const cuts *c[3] = {&s->m, &s->n, &s->k};
-  int64_t size[3];
-  for (int d = 0; d < 3; d++) {
-    if (!last[d] && c[d]->count == 1) return true;  /* there is none */
-    size[d] = last[d] ? size_at(c[d], c[d]->count - 1) : c[d]->size;
-  }
-  dnn_primitive *p = new_primitive(s, q, size);
-  if (!p) return false;
-  s->primitive[last[0]][last[1]][last[2]] = p;
-  return true;
-}
-
-static const void *make(const void *key) {
-  const matmul_key *q = key;
-  matmul_state *s = calloc(1, sizeof *s);
-  if (!s) return NULL;
-  s->ns = estimate(q);
-  cut_all(s, q);
-  for (int form = 0; form < 8 && !s->by_ref; form++) {
-    s->by_ref = !make_primitive(s, q, form);
-  }
-  return s;
-}
+enum { MATMUL_PARTS = 16 };
 
 /* --- plan ----------------------------------------------------------------- */
 /* Strides as oneDNN wants them, where an extent of 1 leaves them open; false
@@ -176,7 +55,8 @@ static bool key_of(const moon_call *call, matmul_key *q) {
                     .parts = matrices < MATMUL_PARTS
                                  ? MATMUL_PARTS / matrices : 1,
                     .has_bias = bias != NULL,
-                    .adds = call->params.matmul.accumulate != 0};
+                    .adds = call->params.matmul.accumulate != 0,
+                    .bf16 = call->params.matmul.bf16 && moon_has_bf16()};
   if (!cpu_is_f32(a) || !cpu_is_f32(b) || !cpu_is_f32(y)) return false;
   if (q->m == 0 || q->n == 0 || q->k == 0) return false;
   if (bias && !cpu_is_vector(bias, q->n)) return false;
@@ -200,7 +80,7 @@ static int64_t blocks_of(const matmul_state *s) {
 
 /* A part has one block, or several whole products of one block each. */
 static int32_t parts_for(const matmul_state *s, int64_t matrices) {
-  double wanted = 1.34 * s->ns * (double)matrices / BLOCK_NS;
+  double wanted = 1.34 * s->ns * (double)matrices / MATMUL_PART_NS;
   if (blocks_of(s) > 1) return (int32_t)(matrices * blocks_of(s));
   if (wanted > CPU_PARTS) wanted = CPU_PARTS;
   if (wanted > (double)matrices) wanted = (double)matrices;
@@ -212,7 +92,7 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
   matmul_key q;
   const matmul_state *s = NULL;
   if (key_of(call, &q)) {
-    s = moon_dnn_find(&q, sizeof q, may_create, make);
+    s = moon_cpu_matmul_state(&q, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
@@ -226,7 +106,8 @@ static int plan_matmul(const moon_call *call, moon_plan *plan, int may_create,
     cpu_phase(plan, matrices * q.m,
               (double)(matrices * q.m * q.n * s->k.count), 0.3);
   }
-  plan->scratch = (size_t)(parts * block_numel(s)) * sizeof(float);
+  plan->scratch = (size_t)(parts * block_numel(s)) * sizeof(float) +
+                  (size_t)(parts * (s->a_room + s->b_room)) * sizeof(uint16_t);
   plan->state = s;
   return MOON_OK;
 }
@@ -237,6 +118,7 @@ typedef struct product {
   const moon_call *call;
   const matmul_state *s;
   float *a, *b, *y, *bias, *scratch;
+  uint16_t *room;  /* for a block of a and one of b in bf16 */
   int64_t y_stride;
 } product;
 
@@ -268,7 +150,7 @@ static int64_t block_at(const matmul_state *s, int64_t i, int64_t j,
 static void finish_row(const product *p, int64_t i, int64_t j, int64_t r) {
   const matmul_state *s = p->s;
   const cpu_weights_simd *simd = moon_cpu_simd()->weights;
-  int64_t n = size_at(&s->n, j), first = j * s->n.size;
+  int64_t n = matmul_size(&s->n, j), first = j * s->n.size;
   int64_t block = block_at(s, i, j, 0) * block_numel(s);
   float *sum = p->scratch + block + r * n;
   float *to = p->y + (i * s->m.size + r) * p->y_stride + first;
@@ -287,12 +169,29 @@ static void finish_row(const product *p, int64_t i, int64_t j, int64_t r) {
 
 /* What is left to do with a block when there is but one slice. */
 static void finish_block(const product *p, int64_t i, int64_t j) {
-  int64_t m = size_at(&p->s->m, i), n = size_at(&p->s->n, j);
+  int64_t m = matmul_size(&p->s->m, i), n = matmul_size(&p->s->n, j);
   if (!p->s->direct) {
     for (int64_t r = 0; r < m; r++) finish_row(p, i, j, r);
   } else if (p->call->params.matmul.epilogue == MOON_EPILOGUE_RELU) {
     moon_cpu_simd()->weights->relu(m * n, p->y + i * p->s->m.size * n);
   }
+}
+
+/* The blocks of a and b at data[A] and data[B], of these sizes, in bf16. */
+static void round_block(const product *p, const int64_t size[3],
+                        void *data[]) {
+  const matmul_state *s = p->s;
+  const cpu_weights_simd *simd = moon_cpu_simd()->weights;
+  const moon_operand *a = &p->call->arg[A], *b = &p->call->arg[B];
+  const int64_t *as = a->stride + a->ndim - 2, *bs = b->stride + b->ndim - 2;
+  int64_t m = size[0], n = size[1], k = size[2];
+  uint16_t *b_room = p->room + s->a_room;
+  simd->round(s->a_across ? k : m, s->a_across ? m : k, data[A],
+              as[s->a_across], p->room);
+  simd->round(s->b_across ? n : k, s->b_across ? k : n, data[B],
+              bs[s->b_across], b_room);
+  data[A] = p->room;
+  data[B] = b_room;
 }
 
 static int run_block(const product *p, int64_t block, moon_fail *fail) {
@@ -308,6 +207,10 @@ static int run_block(const product *p, int64_t block, moon_fail *fail) {
                   y, p->bias ? p->bias + n : NULL};
   dnn_primitive *dnn = s->primitive[i == s->m.count - 1][j == s->n.count - 1]
                                    [l == s->k.count - 1];
+  if (s->bf16) {
+    round_block(p, (int64_t[]){matmul_size(&s->m, i), matmul_size(&s->n, j),
+                               matmul_size(&s->k, l)}, data);
+  }
   int status = moon_dnn_run(dnn, data, fail);
   if (status == MOON_OK && s->k.count == 1) finish_block(p, i, j);
   return status;
@@ -319,10 +222,12 @@ static int run_blocks(const moon_call *call, const moon_plan *plan,
                       float *scratch, int part, moon_fail *fail) {
   const matmul_state *s = plan->state;
   int64_t lo, hi, blocks = blocks_of(s), numel = block_numel(s);
+  uint16_t *rooms = (uint16_t *)(scratch + plan->parts[0] * numel);
   cpu_share(plan, 0, part, matrices_of(call) * blocks, 1, &lo, &hi);
   for (int64_t u = lo; u < hi; u++) {
     int64_t first = blocks > 1 ? u - u % blocks : part;
     product p = product_at(call, s, scratch + first * numel, u / blocks);
+    p.room = rooms + part * (s->a_room + s->b_room);
     int status = run_block(&p, u % blocks, fail);
     if (status < 0) return status;
   }

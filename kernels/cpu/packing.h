@@ -14,7 +14,7 @@ enum { PACKING_BLOCK = 16 };
 /* An order of weights, the first member of what describes it; see moon_order
  * of kernels/kernel.h. */
 typedef struct cpu_order {
-  int64_t numel;  /* packed elements */
+  int64_t numel;  /* floats of packed memory */
   int64_t units;  /* that packing can be cut in */
   double ns;      /* of packing, on one core */
   void (*pack)(const struct cpu_order *o, const float *w, float *packed,
@@ -49,7 +49,8 @@ typedef struct cpu_weights {
   bool flip;
 } cpu_weights;
 
-/* `layout` has four dimensions, or five with groups first. The same order is
+/* `layout` has four dimensions, or five with groups first; f32, or bf16, which
+ * packing rounds to. The same order is
  * the same packing, kept for good; one caller at a time. NULL when there is no
  * memory, the layout is none of the blocked ones, or a place is 2^31 or
  * more. */

@@ -13,8 +13,9 @@
   X(statistics) X(batch_images) X(store) X(group_norm) X(group_norm_grad)   \
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
   X(attention_grad) X(unary_grad) X(where) X(any) X(cumsum) X(log_softmax)  \
-  X(log_softmax_grad) X(affine) X(jitter) X(cutout) X(mixup)                \
-  X(multinomial) X(pad) X(pad_grad) X(avg_pool2d) X(avg_pool2d_grad)
+  X(log_softmax_grad) X(affine) X(jitter) X(cutout) X(mixup) X(multinomial) \
+  X(pad) X(pad_grad) X(avg_pool2d) X(avg_pool2d_grad) X(triangle) X(sort)   \
+  X(one_hot)
 
 #define DECLARE(name) extern const moon_kernel moon_ref_##name;
 KERNELS(DECLARE)

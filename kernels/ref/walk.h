@@ -92,6 +92,13 @@ static inline void ref_store_float(const moon_operand *o, int64_t at,
   }
 }
 
+/* A factor of a product: to the nearest bf16 where params say so. */
+static inline double ref_factor(const moon_operand *o, int64_t at,
+                                int32_t bf16) {
+  double v = ref_load(o, at);
+  return bf16 ? (double)moon_bf16_to_f32(moon_bf16_from_f32((float)v)) : v;
+}
+
 /* Integers keep their low bits, bool is v != 0, floats round once. */
 static inline void ref_store_int(const moon_operand *o, int64_t at,
                                  int64_t v) {

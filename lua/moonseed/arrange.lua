@@ -87,6 +87,24 @@ function methods.tile(x, ...)
   return after(call(C.moon_tile, p, #list, counts, out), x)
 end
 
+local function triangle(op, x, upper, diagonal)
+  local p = pointer(op, "x", x)
+  diagonal = whole(op, "the diagonal", diagonal or 0)
+  return after(call(C.moon_triangle, p, upper, diagonal, out), x)
+end
+
+--- Of each matrix of the last two dimensions what lies on and below a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
+---@return userdata  of the same shape
+function methods.tril(x, diagonal) return triangle("tril", x, 0, diagonal) end
+
+--- Of each matrix of the last two dimensions what lies on and above a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
+---@return userdata  of the same shape
+function methods.triu(x, diagonal) return triangle("triu", x, 1, diagonal) end
+
 -- --- padding ---------------------------------------------------------------
 
 local pad_type = ffi.typeof "moon_pad_params"

@@ -14,6 +14,7 @@ local ffi = core.ffi
 context.open()
 require("moonseed.generator").install()
 
+local autocast = require "moonseed.autocast"
 local create = require "moonseed.create"
 local grad = require "moonseed.grad"
 local loss = require "moonseed.loss"
@@ -55,6 +56,7 @@ for name, value in pairs{
   set_printoptions = print.set_printoptions,
   device = context.device, set_device = context.set_device,
   manual_seed = context.manual_seed, no_grad = context.no_grad,
+  autocast = autocast.autocast,
   stats = runtime.stats, threads = runtime.threads,
   set_threads = runtime.set_threads,
   set_memory_limit = runtime.set_memory_limit,

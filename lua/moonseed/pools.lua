@@ -1,5 +1,5 @@
---- Pooling by means, and convolution the other way; part of moonseed.neural,
---- which has conv2d and max_pool2d.
+--- Pooling by means, convolution the other way, and windows as columns; part
+--- of moonseed.neural, which has conv2d and max_pool2d.
 
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
@@ -99,6 +99,48 @@ function M.conv_transpose2d(x, w, b, options)
   return after(call(C.moon_conv_transpose2d, px, pw, pb, params, out), x, w, b)
 end
 
+-- --- windows as columns ------------------------------------------------------
+
+local unfold_type = ffi.typeof "moon_unfold_params"
+
+local function unfold_params(op, o)
+  local p = unfold_type()
+  p.kernel[0], p.kernel[1] = check.pair(op, "kernel", o.kernel, 1)
+  p.stride[0], p.stride[1] = check.pair(op, "stride", o.stride, 1)
+  p.padding[0], p.padding[1] = check.pair(op, "padding", o.padding)
+  p.dilation[0], p.dilation[1] = check.pair(op, "dilation", o.dilation, 1)
+  return p
+end
+
+--- The windows that a convolution sees, as columns: x [N, C, H, W]
+--- -> [N, C kH kW, places].
+---@param x userdata
+---@param options table|integer  kernel (or first), stride, padding, dilation; a
+---                              number is the kernel
+---@return userdata
+function M.unfold(x, options)
+  local p = pointer("unfold", "x", x)
+  if type(options) == "number" then options = { options } end
+  local o = check.options("unfold", options, { "kernel" },
+                          { stride = 1, padding = 0, dilation = 1 })
+  return after(call(C.moon_unfold, p, unfold_params("unfold", o), out), x)
+end
+
+--- Columns summed back into images, the gradient of unfold as a function:
+--- x [N, C kH kW, places] -> [N, C, size].
+---@param x userdata
+---@param options table  size and kernel (or first and second), stride, padding,
+---                      dilation
+---@return userdata
+function M.fold(x, options)
+  local p, size = pointer("fold", "x", x), core.extents()
+  local o = check.options("fold", options, { "size", "kernel" },
+                          { stride = 1, padding = 0, dilation = 1 })
+  size[0], size[1] = check.pair("fold", "size", o.size, 1)
+  return after(call(C.moon_fold, p, size, unfold_params("fold", o), out), x)
+end
+
+methods.unfold, methods.fold = M.unfold, M.fold
 methods.avg_pool2d = M.avg_pool2d
 methods.adaptive_avg_pool2d = M.adaptive_avg_pool2d
 

@@ -1,6 +1,7 @@
 --- moon.recompute: a part of the forward that keeps no activations; they are
 -- computed again in the backward.
 
+local autocast = require "moonseed.autocast"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local create = require "moonseed.create"
@@ -33,7 +34,8 @@ end
 
 local function forward_again(ctx, list)
   context.load_generator(ctx.generator)
-  return context.with_grad_mode(1, ctx.fn, unpack(list, 1, ctx.list.n))
+  return autocast.with_rounding(ctx.bf16, context.with_grad_mode, 1, ctx.fn,
+                               unpack(list, 1, ctx.list.n))
 end
 
 -- The forward again, this time recorded, then its backward.
@@ -49,6 +51,7 @@ end
 -- theirs even when no argument does.
 local function run_once(ctx, fn, _anchor, ...)
   ctx.fn, ctx.generator, ctx.notes = fn, context.save_generator(), {}
+  ctx.bf16 = context.live.bf16
   ctx:save(...)
   return context.noting(ctx.notes, fn, ...)
 end

@@ -276,6 +276,18 @@ function moon.set_device(name) end
 ---@param rng_seed integer
 function moon.manual_seed(rng_seed) end
 
+--- Runs `fn`, inside which convolutions, linear and matmul, and their gradients
+--- whenever these are computed, may multiply in `dtype`: "bf16", where that is
+--- faster, or "f32", as outside. Factors are rounded to bf16 (8 bits of
+--- precision) inside the kernels and their products added in f32; tensors stay
+--- f32, so weights, gradients and the optimiser's state lose nothing. Shapes
+--- alone say what is faster: small and depthwise products and convolutions
+--- that Winograd's method suits are not rounded; nor are factors of f64.
+---@param dtype "bf16"|"f32"
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.autocast(dtype, fn) end
+
 --- Counts of the runtime, see moon_stats in core/moonseed.h.
 ---@return table<string, number>
 function moon.stats() end
@@ -335,6 +347,13 @@ function moon.attention(q, k, v, options) end
 ---@param options table|nil  padding: the number, from 0, of a row that gets no gradient
 ---@return Tensor
 function moon.embedding(index, weight, options) end
+
+--- A 1 in the place that each number names: i64 [...] -> [..., classes].
+---@param index Tensor
+---@param classes integer
+---@param options table|nil  dtype (i64)
+---@return Tensor
+function moon.one_hot(index, classes, options) end
 
 --- The options of avg_pool2d as the core takes them.
 ---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; count_padding (true): padding counts, as zeros
@@ -964,6 +983,18 @@ function Tensor:roll(shifts, dims) end
 ---@return Tensor  # a copy
 function Tensor:tile(...) end
 
+--- Of each matrix of the last two dimensions what lies on and below a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
+---@return Tensor  # of the same shape
+function Tensor:tril(diagonal) end
+
+--- Of each matrix of the last two dimensions what lies on and above a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
+---@return Tensor  # of the same shape
+function Tensor:triu(diagonal) end
+
 --- Places before and behind the last dimensions, height before width:
 --- x:pad({ { top, bottom }, { left, right } }).
 ---@param pairs_of integer[][]  a pair { before, behind } for each of the last dimensions; less than 0 crops (constant alone)
@@ -987,6 +1018,36 @@ function Tensor:layer_norm(shape, weight, bias, options) end
 ---@return Tensor  # of the same shape
 function Tensor:instance_norm(weight, bias, options) end
 
+--- The elements of `from` added where an i64 tensor of its shape says, along
+--- `dim`.
+---@param dim integer
+---@param index Tensor  of as many dimensions as x, places from 0
+---@param from Tensor  of the index's shape
+---@return Tensor  # of x's shape
+function Tensor:scatter_add(dim, index, from) end
+
+--- Each line along `dim` in order; equals keep theirs, NaN is the largest.
+---@param dim integer|nil  the last unless given
+---@param options table|nil  descending (false)
+---@return Tensor  # values
+---@return Tensor  # i64, where they were, from 0
+function Tensor:sort(dim, options) end
+
+--- Where the elements of each line along `dim` are in order: of sort the second
+--- result.
+---@param dim integer|nil  the last unless given
+---@param options table|nil  descending (false)
+---@return Tensor  # i64, from 0
+function Tensor:argsort(dim, options) end
+
+--- The k largest of each line along `dim`, the largest first.
+---@param k integer
+---@param dim integer|nil  the last unless given
+---@param options table|nil  largest (true); false: the smallest, the smallest first
+---@return Tensor  # values
+---@return Tensor  # i64, where they were, from 0
+function Tensor:topk(k, dim, options) end
+
 --- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---@param options table|Tensor|integer  see avg_pool2d_params; a number is the kernel
 ---@return Tensor
@@ -997,6 +1058,18 @@ function Tensor:avg_pool2d(options) end
 ---@param size integer|integer[]  height and width, or { height, width }
 ---@return Tensor
 function Tensor:adaptive_avg_pool2d(size) end
+
+--- The windows that a convolution sees, as columns: x [N, C, H, W]
+--- -> [N, C kH kW, places].
+---@param options table|integer  kernel (or first), stride, padding, dilation; a number is the kernel
+---@return Tensor
+function Tensor:unfold(options) end
+
+--- Columns summed back into images, the gradient of unfold as a function:
+--- x [N, C kH kW, places] -> [N, C, size].
+---@param options table  size and kernel (or first and second), stride, padding, dilation
+---@return Tensor
+function Tensor:fold(options) end
 
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
@@ -2196,8 +2269,8 @@ function augment.cutout(x, options) end
 ---@param x Tensor  [B, ...]
 ---@param y Tensor|nil  i64 [B], or floats [B, ...]
 ---@param options table
----@return Tensor  # x
----@return Tensor|nil  # y
+---@return Tensor
+---@return Tensor|nil
 function augment.mixup(x, y, options) end
 
 --- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
@@ -3636,11 +3709,19 @@ moon.dispose = Tensor.dispose
 moon.flip = Tensor.flip
 moon.roll = Tensor.roll
 moon.tile = Tensor.tile
+moon.tril = Tensor.tril
+moon.triu = Tensor.triu
 moon.pad = Tensor.pad
 moon.layer_norm = Tensor.layer_norm
 moon.instance_norm = Tensor.instance_norm
+moon.scatter_add = Tensor.scatter_add
+moon.sort = Tensor.sort
+moon.argsort = Tensor.argsort
+moon.topk = Tensor.topk
 moon.avg_pool2d = Tensor.avg_pool2d
 moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
+moon.unfold = Tensor.unfold
+moon.fold = Tensor.fold
 moon.nn = nn
 nn.AdaptiveAvgPool2d = AdaptiveAvgPool2d
 nn.AvgPool2d = AvgPool2d

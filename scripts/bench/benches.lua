@@ -120,6 +120,13 @@ function make.live(at)
     named("both left alone", ours("live.lua", at.threads, "quiet")) } }
 end
 
+-- On a CPU without bf16, ours says so and ends.
+function make.autocast(at)
+  return { rounds = 5, peers = {
+    ours("autocast.lua", at.threads, "bf16"),
+    named("moonseed, f32", ours("autocast.lua", at.threads, "f32")) } }
+end
+
 function make.startup(at)
   local function command(name, ...)
     return { name, { "luajit", here .. "startup.lua", ... } }
@@ -157,7 +164,8 @@ end
 
 --- The names of all benchmarks, in the order in which they run.
 local names = { "step", "resnet9", "resnet18", "conv", "ops", "branches",
-                "dispatch", "startup", "slots", "live", "loop", "fashion" }
+                "dispatch", "startup", "slots", "autocast", "live", "loop",
+                "fashion" }
 
 --- All benchmarks: name, rounds, peers, `higher`, a pattern of the metrics
 --- where more is better, and `cold`: there is no round to warm up.

@@ -138,6 +138,7 @@ M.topics = {
   { "user_op", "Gradients" }, { "verbs", "Tasks" }, { "task", "Tasks" },
   { "loop", "Tasks" }, { "stream", "Streams" }, { "tidy", "Memory" },
   { "file", "Files" }, { "context", "Device, random numbers, graph" },
+  { "autocast", "Device, random numbers, graph" },
   { "runtime", "The runtime" }, { "debug", "The runtime" },
   { "print", "The runtime" },
 }
@@ -227,8 +228,9 @@ for class, names in pairs{
   Garden = "incubation_of note remember", Slot = "plan_forward copied",
   Seed = "new copy join move plant enter_model set_apart uproot set_alpha "
     .. "alpha_on_device notice_failure fail apart forward blend need_garden",
-  ["optim.schedule"] = "of drive", ["data.augment"] = "steps",
-  ["train.fit"] = "prepare start", ["train.runs"] = "add",
+  Optimiser = "submit adopt_groups", ["optim.schedule"] = "of drive",
+  ["train.fit"] = "prepare start", ["data.augment"] = "steps",
+  ["train.runs"] = "add",
   Run = "rest tell",
 } do
   for name in names:gmatch "%S+" do M.internal[class .. "." .. name] = true end

@@ -33,5 +33,44 @@ def padding():
             pairs=pairs, mode=mode, **value)
 
 
+def triangles():
+    for op in ("tril", "triu"):
+        for diagonal in (0, 1, -2):
+            add(op, f"diagonal {diagonal}", [Input(2, 3, 4)],
+                lambda x, f=getattr(torch, op), d=diagonal: f(x, d),
+                diagonal=diagonal)
+
+
+def sorts():
+    for dim, descending in ((1, False), (2, True)):
+        add("sort", f"dimension {dim}, descending {descending}",
+            [Input(3, 5)],
+            lambda x, d=dim, r=descending: tuple(
+                torch.sort(x, stable=True, dim=d - 1, descending=r)),
+            dim=dim, descending=descending)
+    for descending in (False, True):
+        add("sort", f"ties, descending {descending}",
+            [Input(4, 7, fill="coarse")],
+            lambda x, r=descending: tuple(
+                torch.sort(x, descending=r, stable=True)),
+            dim=2, descending=descending)
+    for dim, k, largest in ((1, 2, True), (2, 3, False)):
+        add("topk", f"{k} along {dim}, largest {largest}", [Input(3, 5)],
+            lambda x, d=dim, k=k, m=largest: tuple(
+                torch.topk(x, k, d - 1, largest=m)),
+            k=k, dim=dim, largest=largest)
+
+
+def indices():
+    for dim, shape in ((1, (5, 3)), (2, (2, 6))):
+        extent = (4, 3)[dim - 1]
+        add("scatter_add", f"along {dim}",
+            [Input(4, 3) if dim == 1 else Input(2, 3),
+             Input(*shape, below=extent), Input(*shape)],
+            lambda x, i, f, d=dim: x.scatter_add(d - 1, i, f), dim=dim)
+    add("one_hot", "five classes", [Input(2, 3, below=5)],
+        lambda i: F.one_hot(i, 5), classes=5)
+
+
 def sections():
-    return order, padding
+    return order, padding, triangles, sorts, indices

@@ -78,5 +78,20 @@ def transposed():
             lambda x, w, b=None, p=p: F.conv_transpose2d(x, w, b, **p), **p)
 
 
+def columns():
+    for name, shape, p in [
+        ("2x2", (2, 2, 3, 4), {"kernel": (2, 2)}),
+        ("everything differs by direction", (1, 2, 5, 6),
+         {"kernel": (3, 2), "stride": (1, 2), "padding": (2, 1),
+          "dilation": (2, 1)}),
+    ]:
+        q = {("kernel_size" if k == "kernel" else k): v for k, v in p.items()}
+        add("unfold", name, [Input(*shape)], lambda x, q=q: F.unfold(x, **q),
+            **p)
+        columns = F.unfold(torch.zeros(shape), **q).shape
+        add("fold", name, [Input(*columns)],
+            lambda x, q=q, s=shape: F.fold(x, s[2:], **q), size=shape[2:], **p)
+
+
 def sections():
-    return norms, tables, heads, pools, transposed
+    return norms, tables, heads, pools, transposed, columns

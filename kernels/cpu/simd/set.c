@@ -11,7 +11,7 @@
   X(layer_norm_grad) X(index_add) X(gather) X(scatter_add) X(unary_grad)    \
   X(where) X(any) X(cumsum) X(log_softmax) X(log_softmax_grad)              \
   X(arg_reduce) X(affine) X(jitter) X(cutout) X(mixup) X(pad) X(pad_grad)   \
-  X(avg_pool2d) X(avg_pool2d_grad)
+  X(avg_pool2d) X(avg_pool2d_grad) X(triangle) X(sort) X(one_hot)
 
 #define DECLARE(name) extern const moon_kernel MOON_NAME(name);
 KERNELS(DECLARE)

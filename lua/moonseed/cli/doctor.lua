@@ -117,6 +117,8 @@ local function machine(core, moon)
   line("cores", ("%d in the machine"):format(#(core.uv.cpu_info() or {})))
   line("threads", moon.threads() .. ", one per core of the affinity mask")
   line("instructions", core.ffi.string(core.C.moon_isa()))
+  line("bf16", core.C.moon_has_bf16() == 1 and "for moon.autocast"
+       or "this CPU has no bf16 arithmetic (avx512_bf16)")
   line("memory limit", ("%.1f GiB of %.1f"):format(
     stats.limit_bytes / GIB, core.uv.get_total_memory() / GIB))
 end

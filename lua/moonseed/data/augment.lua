@@ -199,7 +199,8 @@ end
 ---@param x userdata [B, ...]
 ---@param y userdata|nil i64 [B], or floats [B, ...]
 ---@param options table
----@return userdata x, userdata? y
+---@return userdata
+---@return userdata|nil
 function M.mixup(x, y, options)
   return apply("mixup", x, y, options)
 end
