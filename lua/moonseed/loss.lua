@@ -48,8 +48,44 @@ end
 local known = { weight = true, label_smoothing = true, ignore_index = true,
                 reduction = true }
 
+-- As a list along the classes of logits: [C] or [1, C, 1, ...].
+local function along_classes(weight, logits)
+  local n = logits:ndim()
+  if n == 1 then return weight end
+  local shape = { 1, weight:size(1) }
+  for d = 3, n do shape[d] = 1 end
+  return weight:view(shape)
+end
+
+-- Of labels that are shares of the classes, in the shape of the logits: the sum
+-- over them of -share log softmax(logits), each class by its weight.
+local function of_shares(logits, shares, options)
+  local op = "cross_entropy"
+  local o = check.names(op, options, known)
+  local a, b = tensor.shape_text(logits), tensor.shape_text(shares)
+  if a ~= b then
+    check.fail(op, "labels that are shares (%s) are %s, logits %s",
+               shares:dtype(), b, a)
+  end
+  local dim = logits:ndim() == 1 and 1 or 2
+  local rest = check.number(op, "label_smoothing", o.label_smoothing or 0)
+  if rest ~= 0 then
+    shares = shares * (1 - rest) + rest / logits:size(dim)
+  end
+  local terms = logits:log_softmax(dim) * shares
+  if o.weight then
+    pointer(op, "weight", o.weight)
+    terms = terms * along_classes(o.weight, logits)
+  end
+  local losses, reduction = -terms:sum(dim), M.reduction(op, o.reduction)
+  if reduction == "none" then return losses end
+  return reduction == "sum" and losses:sum() or losses:mean()
+end
+
 --- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
---- of logits [C] or [N, C, ...]; labels have their shape without C.
+--- of logits [C] or [N, C, ...]; labels have their shape without C. Labels of
+--- the logits' own shape and dtype are shares of the classes, as mixup gives
+--- them; their mean is over rows, and none is ignored.
 ---@param logits userdata
 ---@param labels userdata
 ---@param options table|nil  weight, of each class [C]; label_smoothing (0);
@@ -58,6 +94,11 @@ local known = { weight = true, label_smoothing = true, ignore_index = true,
 ---                          labels that count, "sum" or "none"
 ---@return userdata
 function M.cross_entropy(logits, labels, options)
+  if tensor.is(logits) and tensor.is(labels)
+      and labels:dtype() == logits:dtype()
+      and labels:ndim() == logits:ndim() then
+    return of_shares(logits, labels, options)
+  end
   return labelled("cross_entropy", C.moon_cross_entropy, known, logits, labels,
                   options)
 end

@@ -145,7 +145,9 @@ function moon.max_pool2d_params(options) end
 function moon.batch_norm(x, options) end
 
 --- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
---- of logits [C] or [N, C, ...]; labels have their shape without C.
+--- of logits [C] or [N, C, ...]; labels have their shape without C. Labels of
+--- the logits' own shape and dtype are shares of the classes, as mixup gives
+--- them; their mean is over rows, and none is ignored.
 ---@param logits Tensor
 ---@param labels Tensor
 ---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
@@ -1107,7 +1109,9 @@ function nn.bce_with_logits(logits, target, options) end
 function nn.copy(module) end
 
 --- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
---- of logits [C] or [N, C, ...]; labels have their shape without C.
+--- of logits [C] or [N, C, ...]; labels have their shape without C. Labels of
+--- the logits' own shape and dtype are shares of the classes, as mixup gives
+--- them; their mean is over rows, and none is ignored.
 ---@param logits Tensor
 ---@param labels Tensor
 ---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"

@@ -36,6 +36,57 @@ describe("cross_entropy", function()
                                              weight = weight(x) })
     end }
   end
+  -- Shares of three classes.
+  local function shares(x, n)
+    local list = {}
+    local some = { 0.5, 0.25, 0.25, 0, 1, 0 }
+    for i = 1, n do list[i] = some[(i - 1) % 6 + 1] end
+    return moon.tensor(list, { dtype = x:dtype(), device = x:device() })
+      :reshape(x:shape())
+  end
+  for _, reduction in ipairs{ "mean", "sum", "none" } do
+    op.agrees{ "of shares to " .. reduction, inputs = { { 4, 3 } },
+               fn = function(x)
+      return moon.cross_entropy(x, shares(x, 12), { reduction = reduction,
+        weight = weight(x), label_smoothing = 0.1 })
+    end }
+  end
+  op.agrees{ "of shares without a batch", inputs = { { 3 } }, fn = function(x)
+    return moon.cross_entropy(x, shares(x, 3))
+  end }
+
+  op.everywhere("of shares of one class is that of the class",
+                function(device)
+    local options = { dtype = "f64", device = device }
+    local x = moon.tensor({ { 1, 2, 4 }, { 0, -1, 3 } }, options)
+    local one = moon.tensor({ { 0, 1, 0 }, { 0, 0, 1 } }, options)
+    for _, more in ipairs{ {}, { label_smoothing = 0.3 },
+                           { weight = weight(x), reduction = "sum" },
+                           { weight = weight(x), reduction = "none" } } do
+      local ids = op.index(x, { 1, 2 })
+      op.assert_near(op.flat(moon.cross_entropy(x, ids, more)),
+                     op.flat(moon.cross_entropy(x, one, more)), 1e-12, device)
+    end
+  end)
+
+  op.everywhere("of shares has PyTorch's values", function(device)
+    local options = { dtype = "f64", device = device }
+    local x = moon.tensor({ { 1, 2, 4 }, { 0, -1, 3 } }, options)
+    local y = moon.tensor({ { 0.5, 0.25, 0.25 }, { 0, 0.75, 0.25 } }, options)
+    for reduction, expected in pairs{
+      mean = { 3.88717730730961 }, sum = { 7.77435461461922 },
+      none = { 1.9419793419785674, 5.832375272640652 } } do
+      op.assert_near(expected, op.flat(moon.cross_entropy(x, y, {
+        weight = weight(x), label_smoothing = 0.1, reduction = reduction })),
+        1e-12, reduction)
+    end
+  end)
+
+  op.refuses("shares of another shape",
+             "labels that are shares (f32) are 4x2, logits 4x3", function()
+    moon.cross_entropy(moon.zeros(4, 3), moon.zeros(4, 2))
+  end)
+
   op.agrees{ "of one row without a batch", inputs = { { 3 } },
              fn = function(x)
     local label = moon.tensor(1, { dtype = "i64", device = x:device() })

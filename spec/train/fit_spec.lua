@@ -49,6 +49,15 @@ describe("moon.train.fit", function()
     assert.truthy(tostring(run):find("done, step 12", 1, true))
   end))
 
+  it("trains on batches that are mixed", task(function()
+    local run = fit{ epochs = 3, augment = {
+      flip = true, cutout = 2, mixup = { 0.4, classes = 4 } } }
+    run:await()
+    assert.equal("done", run.state)
+    assert.equal(9, run.metrics.step)
+    assert.is_true(run.metrics.loss < 5)
+  end))
+
   it("gives the bits of a loop written by hand", task(function()
     local o = setup{ epochs = 2 }
     local run = moon.train.fit(o)

@@ -33,7 +33,8 @@ local function forward(run, x, y)
   local right
   if run.metrics.step % ACCURACY_EVERY == 0 then
     right = moon.no_grad(function()
-      return logits:detach():argmax(2):eq(y):to("f32"):sum()
+      local ids = y:ndim() == 1 and y or y:argmax(2)  -- of shares the largest
+      return logits:detach():argmax(2):eq(ids):to("f32"):sum()
     end)
   end
   return nn.cross_entropy(logits, y), right
