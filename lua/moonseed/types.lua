@@ -2339,9 +2339,9 @@ function metrics.rebuild(description) end
 --- The area under the receiver operating characteristic: how often an example
 --- of the class has a larger score than one that is not of it; equal scores
 --- count half (Mann and Whitney 1947). Exact: the scores are kept, on the
---- device, and sorted when the value is read. With more than two classes it is
---- the mean over the classes, each against the rest, that have examples of both
---- kinds.
+--- device, and sorted there when the value is read. With more than two classes
+--- it is the mean over those that have examples of both kinds, each against the
+--- rest.
 ---
 --- metrics.AUC{}
 --- Takes scores [N] of class 1, or logits [N, C]; labels from 0.

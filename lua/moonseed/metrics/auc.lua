@@ -1,14 +1,14 @@
 --- The area under the receiver operating characteristic: how often an example
 --- of the class has a larger score than one that is not of it; equal scores
 --- count half (Mann and Whitney 1947). Exact: the scores are kept, on the
---- device, and sorted when the value is read. With more than two classes it is
---- the mean over the classes, each against the rest, that have examples of both
---- kinds.
+--- device, and sorted there when the value is read. With more than two classes
+--- it is the mean over those that have examples of both kinds, each against the
+--- rest.
 local check = require "moonseed.check"
 local core = require "moonseed.ffi"
 local Metric = require "moonseed.metrics.metric"
 local moon = require "moonseed"
-local order = require "moonseed.metrics.order"
+local pace = require "moonseed.pace"
 local read = require "moonseed.read"
 local tensor = require "moonseed.tensor"
 
@@ -26,16 +26,16 @@ local function scores_of(x)
              tensor.shape_text(x), x:dtype())
 end
 
--- The area for labels that are `class`, of scores in ascending order: what the
--- ranks of its examples add up to. Nil where all or none are.
-local function area(sorted, labels, n, class)
+-- The area for labels that are `class`, in the order of their ascending scores:
+-- what the ranks of its examples add up to. Nil where all or none are.
+local function area(scores, labels, n, class)
   local ranks, positive, i = 0, 0, 0
   while i < n do
     local last, found = i, 0
     repeat
-      if labels[sorted.place[last]] == class then found = found + 1 end
+      if labels[last] == class then found = found + 1 end
       last = last + 1
-    until last == n or sorted.value[last] ~= sorted.value[i]
+    until last == n or scores[last] ~= scores[i]
     ranks = ranks + found * (i + 1 + last) / 2  -- of equal scores, their mean
     positive, i = positive + found, last
   end
@@ -53,6 +53,14 @@ local function numbers(t)
   return list
 end
 
+-- Of one column of scores [N] and labels [N].
+local function area_of(scores, labels, class)
+  local sorted, place = scores:sort(1)
+  local values, is = numbers(sorted), numbers(labels:index_select(1, place))
+  pace.pause()
+  return area(values, is, scores:size(1), class)
+end
+
 local AUC = Metric.class{
   name = "AUC",
   begin = function() return { scores = {}, labels = {} } end,
@@ -64,11 +72,10 @@ local AUC = Metric.class{
   result = function(_, sums)
     local scores, labels = moon.cat(sums.scores, 1), moon.cat(sums.labels, 1)
     sums.scores, sums.labels = { scores:keep() }, { labels:keep() }
-    local n, columns = scores:size(1), scores:size(2)
-    local is, total, count = numbers(labels), 0, 0
+    local columns, total, count = scores:size(2), 0, 0
     for c = 1, columns do
-      local sorted = order.of(numbers(scores:narrow(2, c, 1)), n)
-      local one = area(sorted, is, n, columns == 1 and 1 or c - 1)
+      local column = scores:narrow(2, c, 1):reshape(-1)
+      local one = area_of(column, labels, columns == 1 and 1 or c - 1)
       if one then total, count = total + one, count + 1 end
     end
     return count > 0 and total / count or nil
