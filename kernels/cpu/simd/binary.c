@@ -3,25 +3,31 @@
 #include "simd.h"
 
 typedef void number_fn(int64_t n, const float *restrict a,
-                       const float *restrict b, float *restrict y);
+                       const float *restrict b, float *restrict y, bool past);
 typedef void bool_fn(int64_t n, const float *restrict a,
                      const float *restrict b, uint8_t *restrict y);
 
-#define EACH(name, type, operator)                                       \
+#define NUMBER(name, operator)                                           \
   static void name(int64_t n, const float *restrict a,                   \
-                   const float *restrict b, type *restrict y) {          \
+                   const float *restrict b, float *restrict y,           \
+                   bool past) {                                          \
+    SIMD_EACH(n, y, past, a[i] operator b[i])                            \
+  }
+#define BOOL(name, operator)                                             \
+  static void name(int64_t n, const float *restrict a,                   \
+                   const float *restrict b, uint8_t *restrict y) {       \
     for (int64_t i = 0; i < n; i++) y[i] = a[i] operator b[i];           \
   }
-EACH(plus, float, +)
-EACH(minus, float, -)
-EACH(times, float, *)
-EACH(over, float, /)
-EACH(eq, uint8_t, ==)
-EACH(ne, uint8_t, !=)
-EACH(lt, uint8_t, <)
-EACH(le, uint8_t, <=)
-EACH(gt, uint8_t, >)
-EACH(ge, uint8_t, >=)
+NUMBER(plus, +)
+NUMBER(minus, -)
+NUMBER(times, *)
+NUMBER(over, /)
+BOOL(eq, ==)
+BOOL(ne, !=)
+BOOL(lt, <)
+BOOL(le, <=)
+BOOL(gt, >)
+BOOL(ge, >=)
 
 static number_fn *const numbers[] = {[MOON_B_ADD] = plus,
                                      [MOON_B_SUB] = minus,
@@ -64,13 +70,15 @@ static void run_bools(const moon_call *call, const cpu_loop *l, cpu_walk w) {
 static void run_numbers(const moon_call *call, const cpu_loop *l, cpu_walk w) {
   const float *a = call->arg[0].data, *b = call->arg[1].data;
   float *y = call->arg[2].data, room[3][SIMD_STAGE];
+  bool past = simd_is_past(&call->arg[2]);
   for (; w.n > 0; cpu_walk_next(&w)) {
     const float *p = simd_row(a + w.at[1], cpu_inner(l, 1), w.n, room[0]);
     const float *q = simd_row(b + w.at[2], cpu_inner(l, 2), w.n, room[1]);
     float *to = simd_target(y + w.at[0], cpu_inner(l, 0), room[2]);
-    numbers[call->params.binary.kind](w.n, p, q, to);
+    numbers[call->params.binary.kind](w.n, p, q, to, past);
     simd_scatter(to, w.n, y + w.at[0], cpu_inner(l, 0));
   }
+  simd_store_end(past);
 }
 
 CPU_RUN(binary) {

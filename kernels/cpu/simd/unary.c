@@ -3,45 +3,51 @@
 #include "elementary.h"
 
 typedef void number_fn(int64_t n, const float *restrict x, float s,
-                       float *restrict y);
+                       float *restrict y, bool past);
 typedef void bool_fn(int64_t n, const float *restrict x, float s,
                      uint8_t *restrict y);
 
-#define EACH(name, type, result)                                           \
-  static void name(int64_t n, const float *restrict in,                    \
-                   CPU_UNUSED float s, type *restrict y) {                 \
-    for (int64_t i = 0; i < n; i++) {                                      \
-      float x = in[i];                                                     \
-      y[i] = (result);                                                     \
-    }                                                                      \
+#define NUMBER(name, result)                                               \
+  static inline float name##_of(float x, CPU_UNUSED float s) {             \
+    return (result);                                                       \
+  }                                                                        \
+  static void name(int64_t n, const float *restrict x, float s,            \
+                   float *restrict y, bool past) {                         \
+    SIMD_EACH(n, y, past, name##_of(x[i], s))                              \
   }
-EACH(neg, float, -x)
-EACH(relu, float, x < 0 ? 0 : x)
-EACH(exp_of, float, simd_exp(x))
-EACH(log_of, float, simd_log(x))
-EACH(sqrt_of, float, sqrtf(x))
-EACH(abs_of, float, fabsf(x))
-EACH(sigmoid, float, simd_sigmoid(x))
-EACH(tanh_of, float, simd_tanh(x))
-EACH(plus, float, x + s)
-EACH(times, float, x * s)
-EACH(minus, float, s - x)
-EACH(over, float, s / x)
-EACH(square, float, x * x)
-EACH(cube, float, x * x * x)
-EACH(eq, uint8_t, x == s)
-EACH(ne, uint8_t, x != s)
-EACH(lt, uint8_t, x < s)
-EACH(le, uint8_t, x <= s)
-EACH(gt, uint8_t, x > s)
-EACH(ge, uint8_t, x >= s)
+#define BOOL(name, operator)                                               \
+  static void name(int64_t n, const float *restrict x, float s,            \
+                   uint8_t *restrict y) {                                  \
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] operator s;                \
+  }
+NUMBER(neg, -x)
+NUMBER(relu, x < 0 ? 0 : x)
+NUMBER(exponential, simd_exp(x))
+NUMBER(logarithm, simd_log(x))
+NUMBER(root, sqrtf(x))
+NUMBER(absolute, fabsf(x))
+NUMBER(sigmoid, simd_sigmoid(x))
+NUMBER(tangent, simd_tanh(x))
+NUMBER(plus, x + s)
+NUMBER(times, x * s)
+NUMBER(minus, s - x)
+NUMBER(over, s / x)
+NUMBER(square, x * x)
+NUMBER(cube, x * x * x)
+BOOL(eq, ==)
+BOOL(ne, !=)
+BOOL(lt, <)
+BOOL(le, <=)
+BOOL(gt, >)
+BOOL(ge, >=)
 
 static number_fn *const numbers[] = {
-    [MOON_U_NEG] = neg,       [MOON_U_RELU] = relu,   [MOON_U_EXP] = exp_of,
-    [MOON_U_LOG] = log_of,    [MOON_U_SQRT] = sqrt_of, [MOON_U_ABS] = abs_of,
-    [MOON_U_SIGMOID] = sigmoid, [MOON_U_TANH] = tanh_of,
-    [MOON_U_ADD] = plus,      [MOON_U_MUL] = times,   [MOON_U_RSUB] = minus,
-    [MOON_U_RDIV] = over};
+    [MOON_U_NEG] = neg,         [MOON_U_RELU] = relu,
+    [MOON_U_EXP] = exponential, [MOON_U_LOG] = logarithm,
+    [MOON_U_SQRT] = root,       [MOON_U_ABS] = absolute,
+    [MOON_U_SIGMOID] = sigmoid, [MOON_U_TANH] = tangent,
+    [MOON_U_ADD] = plus,        [MOON_U_MUL] = times,
+    [MOON_U_RSUB] = minus,      [MOON_U_RDIV] = over};
 
 static bool_fn *const bools[] = {
     [MOON_U_EQ] = eq, [MOON_U_NE] = ne, [MOON_U_LT] = lt,
@@ -87,12 +93,14 @@ static void run_numbers(const moon_call *call, const cpu_loop *l, cpu_walk w) {
   float *y = call->arg[1].data, room[SIMD_STAGE], result[SIMD_STAGE];
   float s = (float)call->params.unary.s;
   number_fn *f = number_of(call->params.unary.kind, call->params.unary.s);
+  bool past = simd_is_past(&call->arg[1]);
   for (; w.n > 0; cpu_walk_next(&w)) {
     const float *row = simd_row(x + w.at[1], cpu_inner(l, 1), w.n, room);
     float *to = simd_target(y + w.at[0], cpu_inner(l, 0), result);
-    f(w.n, row, s, to);
+    f(w.n, row, s, to, past);
     simd_scatter(to, w.n, y + w.at[0], cpu_inner(l, 0));
   }
+  simd_store_end(past);
 }
 
 CPU_RUN(unary) {
