@@ -338,6 +338,7 @@ typedef struct moon_batch_norm_params {
   int32_t training;  /* 1: batch statistics, which also move the running ones,
                         in program order: when somebody looks at them, at the
                         latest */
+  int32_t epilogue;
 } moon_batch_norm_params;
 /* weight and bias [C], or both NULL; running mean and variance [C]. */
 typedef struct moon_batch_norm_state {

@@ -49,13 +49,16 @@ typedef struct moon_operand {
  * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
  * max_pool2d    x, y, i            params.pool; i i32, h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
- * batch_norm    x, [w], [b], m, v, y, r   params.norm; m, v and r are the
- *                                  batch's mean, its unbiased variance and
- *                                  1/sqrt(biased variance + eps), [C]
+ * batch_norm    x, [w], [b], m, v, y, r, [k]   params.norm; m, v and r are
+ *                                  the batch's mean, its unbiased variance and
+ *                                  1/sqrt(biased variance + eps), [C]; k [2,C]
+ *                                  for the gradient of a ReLU: y > 0 where
+ *                                  k0 x > k1
  * running       m, v, mean+, var+  params.norm; mean = (1 - momentum) mean +
  *                                  momentum m, var likewise
  * batch_norm_eval x, [w], [b], mean, var, y         params.norm
- * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.norm
+ * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db], [k]  params.norm; with a
+ *                                  ReLU dy counts where y > 0, told by k
  * group_norm    x, [w], [b], y, m, r      params.group; m and r [N,groups] are
  *                                  each group's mean and 1/sqrt(variance + eps)
  * group_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.group
@@ -110,7 +113,7 @@ typedef union moon_params {
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
-  struct { double eps, momentum; } norm;
+  struct { double eps, momentum; int32_t epilogue; } norm;
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
