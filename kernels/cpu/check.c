@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include "cpu.h"
 
-int moon_cpu_check_index(const moon_operand *index, const char *what,
-                         int64_t size, moon_fail *fail) {
+int moon_cpu_check_index(const moon_operand *index, cpu_range range,
+                         const char *what, int64_t size, moon_fail *fail) {
   const int64_t *v = index->data;
-  for (int64_t i = 0; i < index->shape[0]; i++) {
+  for (int64_t i = range.lo; i < range.hi; i++) {
     int64_t at = v[i * index->stride[0]];
     if (at >= 0 && at < size) continue;
     snprintf(fail->text, sizeof fail->text,

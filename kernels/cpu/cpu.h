@@ -119,10 +119,11 @@ static inline size_t cpu_align64(size_t nbytes) {
   return (nbytes + 63) / 64 * 64;
 }
 
-/* Every one of the n labels or indices (i64, `stride` apart) lies in
- * [0, size), or MOON_E_INDEX with the first that does not. */
-int moon_cpu_check_index(const moon_operand *index, const char *what,
-                         int64_t size, moon_fail *fail);
+/* Every one of a range of labels or indices (i64) lies in [0, size), or
+ * MOON_E_INDEX with the first that does not. */
+typedef struct cpu_range { int64_t lo, hi; } cpu_range;
+int moon_cpu_check_index(const moon_operand *index, cpu_range range,
+                         const char *what, int64_t size, moon_fail *fail);
 
 /* --- what simd/ gives ----------------------------------------------------- */
 struct cpu_packing;

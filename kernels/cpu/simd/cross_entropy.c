@@ -1,6 +1,6 @@
 /* Softmax and the negative logarithm of the label's share, over rows of
  * logits, and the gradient; see ref/cross_entropy.c. Labels are checked in a
- * phase of their own, or first thing where one part does everything.
+ * phase of their own.
  */
 #include "lines.h"
 
@@ -13,9 +13,13 @@ static bool covers(const moon_operand *x, const moon_operand *l,
          l->dtype == MOON_I64 && cpu_is_f32(s) && cpu_is_rows(s);
 }
 
-static int check(const moon_operand *x, const moon_operand *l,
-                 moon_fail *fail) {
-  return moon_cpu_check_index(l, "label", x->shape[1], fail);
+static int check(const moon_call *call, const moon_plan *plan, int part,
+                 int labels, moon_fail *fail) {
+  const moon_operand *l = &call->arg[labels];
+  cpu_range rows;
+  cpu_share(plan, 0, part, l->shape[0], CPU_GRAIN, &rows.lo, &rows.hi);
+  return moon_cpu_check_index(l, rows, "label", call->arg[labels - 1].shape[1],
+                              fail);
 }
 
 static int64_t label(const moon_operand *l, int64_t row) {
@@ -31,10 +35,10 @@ CPU_COVERS(cross_entropy) {
 
 CPU_CUT(cross_entropy) {
   int64_t n = call->arg[X].shape[0], c = call->arg[X].shape[1];
-  cpu_phase(plan, 1, (double)n, 1);
+  cpu_phase(plan, n, (double)n, 1);
   cpu_phase(plan, n, (double)(n * c) + 8 * (double)n, 2);
-  cpu_phase(plan, 1, (double)n, 2);
-  plan->scratch = cpu_align64((size_t)n * sizeof(double));
+  cpu_phase(plan, 1, plan->parts[ROWS], 2);
+  plan->scratch = cpu_align64((size_t)plan->parts[ROWS] * sizeof(double));
 }
 
 /* The sum of exp(x - max) over one line; in `room` if they fit there. */
@@ -49,14 +53,17 @@ static double sum_of(int64_t n, const float *x, float max, float *room) {
   return sum;
 }
 
-/* Rows lo to hi: maxima and sums, and each row's loss in `row`. */
-static void run_rows(const moon_call *call, int64_t lo, int64_t hi,
-                     double *row) {
+/* Rows lo to hi: maxima and sums; the sum of their losses. A few rows' sums are
+ * multiplied (each is at least 1, or not finite), so that they share a
+ * logarithm. */
+static double run_rows(const moon_call *call, int64_t lo, int64_t hi) {
+  enum { FEW = 8 };
   const moon_operand *l = &call->arg[L];
   const float *x = call->arg[X].data;
   int64_t n = call->arg[X].shape[1], tile = simd_lines_per_tile(n);
   float *max = call->arg[S].data, *sum = max + call->arg[X].shape[0];
   float room[SIMD_STAGE];
+  double loss = 0, product = 1;
   for (int64_t from = lo; from < hi; from += tile) {
     int64_t lines = from + tile < hi ? tile : hi - from;
     const float *first = x + from * n;
@@ -64,28 +71,30 @@ static void run_rows(const moon_call *call, int64_t lo, int64_t hi,
       max[from + k] = simd_line_max(n, first + k * n);
     }
     if (n <= SIMD_STAGE) simd_exp_lines(lines, n, first, max + from, room);
-    for (int64_t k = 0; k < lines; k++) {
+    for (int64_t k = 0, i = from; k < lines; k++, i++) {
       const float *line = first + k * n;
-      float top = max[from + k];
-      double v = sum_of(n, line, top, n <= SIMD_STAGE ? room + k * n : room);
-      row[from + k] =
-          (double)top - (double)line[label(l, from + k)] + log(v);
-      sum[from + k] = (float)v;
+      double v = sum_of(n, line, max[i], n <= SIMD_STAGE ? room + k * n : room);
+      sum[i] = (float)v;
+      loss += (double)max[i] - (double)line[label(l, i)];
+      product *= v;
+      if ((i - lo) % FEW < FEW - 1) continue;
+      loss += log(product);
+      product = 1;
     }
   }
+  return loss + log(product);
 }
 
 CPU_RUN(cross_entropy) {
-  const moon_operand *x = &call->arg[X];
-  double *row = scratch, sum = 0;
-  int64_t lo, hi, n = x->shape[0];
-  if (phase == CHECK) return check(x, &call->arg[L], fail);
+  double *loss = scratch, sum = 0;
+  int64_t lo, hi, n = call->arg[X].shape[0];
+  if (phase == CHECK) return check(call, plan, part, L, fail);
   if (phase == ROWS) {
     cpu_share(plan, phase, part, n, 1, &lo, &hi);
-    run_rows(call, lo, hi, row);
+    loss[part] = run_rows(call, lo, hi);
     return MOON_OK;
   }
-  for (int64_t i = 0; i < n; i++) sum += row[i];
+  for (int k = 0; k < plan->parts[ROWS]; k++) sum += loss[k];
   *(float *)call->arg[LOSS].data = (float)(sum / (double)n);
   return MOON_OK;
 }
@@ -98,7 +107,7 @@ CPU_COVERS(cross_entropy_grad) {
 
 CPU_CUT(cross_entropy_grad) {
   int64_t n = call->arg[G_X].shape[0], c = call->arg[G_X].shape[1];
-  cpu_phase(plan, 1, (double)n, 1);
+  cpu_phase(plan, n, (double)n, 1);
   cpu_phase(plan, n, (double)(n * c), 2);
 }
 
@@ -109,7 +118,7 @@ static void scale(int64_t n, float by, float *y) {
 CPU_RUN(cross_entropy_grad) {
   const moon_operand *x = &call->arg[G_X], *l = &call->arg[G_L];
   const float *max = call->arg[G_S].data, *sum = max + x->shape[0];
-  if (phase == CHECK) return check(x, l, fail);
+  if (phase == CHECK) return check(call, plan, part, G_L, fail);
   int64_t lo, hi, n = x->shape[1], tile = simd_lines_per_tile(n);
   float dloss = *(const float *)call->arg[G_DLOSS].data;
   float by = (float)((double)dloss / (double)x->shape[0]);
