@@ -6,7 +6,7 @@ OPT ?= -O2 -g
 WARN = -Wall -Wextra -Wpedantic -Werror
 CFLAGS += -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -fvisibility=hidden \
   -pthread -ffp-contract=off -fno-math-errno -MMD -MP $(SANITIZE)
-LDLIBS = -ldnnl -lgomp -lz -lm -pthread
+LDLIBS = -ldnnl -lgomp -lpng -ljpeg -lz -lm -pthread
 
 CORE = $(wildcard core/*/*.c)
 REF = $(wildcard kernels/ref/*.c)
@@ -81,7 +81,7 @@ install: build uninstall
 	  install -D -m 644 '{}' '$(DESTDIR)$(LUADIR)/moonseed/{}' ';'
 	@for page in README.md LICENSE; do \
 	  install -D -m 644 $$page '$(DESTDIR)$(DOCDIR)'/$$page || exit 1; done
-	@find docs -name '*.md' -exec \
+	@find docs \( -name '*.md' -o -name '*.svg' \) -exec \
 	  install -D -m 644 '{}' '$(DESTDIR)$(DOCDIR)/{}' ';'
 	@echo "Installed for luajit: $(BINDIR)/moonseed and $(LUADIR)/moonseed"
 
@@ -112,17 +112,19 @@ tsan:
 
 # The readers: over spec/fuzz/corpus with every check gcc has, and fuzzed.
 READERS = core/base/status.c $(patsubst %,core/file/%.c,source inflate \
-  listing idx safetensors json load header)
+  listing idx safetensors json load header npy npz zip cifar picture\
+  png jpeg csv csv_text csv_scan csv_column)
+READER_LIBS = -lpng -ljpeg -lz
 FUZZ = $(notdir $(wildcard spec/fuzz/corpus/*))
 FUZZ_FLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 $(WARN)
 $(BUILD)/corpus/%: spec/fuzz/%.c spec/fuzz/fuzz.c $(READERS) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(FUZZ_FLAGS) -fsanitize=address,undefined \
-	  -fno-sanitize-recover $(filter %.c,$^) -lz -o $@
+	  -fno-sanitize-recover $(filter %.c,$^) $(READER_LIBS) -o $@
 $(BUILD)/fuzz/%: spec/fuzz/%.c spec/fuzz/fuzz.c $(READERS) $(HEADERS)
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) -DFUZZ -fsanitize=fuzzer,address,undefined \
-	  $(filter %.c,$^) -lz -o $@
+	  $(filter %.c,$^) $(READER_LIBS) -o $@
 
 # scripts/suites runs `name: command` in turn and adds up what they report.
 test: setup

@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 12, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 19, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -42,8 +42,11 @@ typedef enum moon_status {
   MOON_E_BACKEND = -16     /* a library underneath reported an error */
 } moon_status;
 
+/* BF16 and F16 are for a GPU to compute with; elsewhere they are created, moved
+ * and cast. */
 typedef enum moon_dtype {
-  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_DTYPES
+  MOON_F32, MOON_F64, MOON_I64, MOON_I32, MOON_U8, MOON_BOOL, MOON_BF16,
+  MOON_F16, MOON_DTYPES
 } moon_dtype;
 
 typedef struct moon_runtime moon_runtime;  /* workers, devices, memory */
@@ -61,6 +64,9 @@ typedef struct moon_ctx {
   int32_t stream;     /* where ops are queued */
   int32_t grad_mode;  /* 1: record the graph */
   int32_t site;       /* debug: moon_site_add's number for the caller's line */
+  int32_t bf16;       /* 1: products of f32 may round their factors to bf16 */
+  int32_t again;      /* 1: computed before, for its values: running statistics
+                         have moved already */
 } moon_ctx;
 
 /* A tensor as Lua holds it: by value, so that `t[1]` is ours to define. */
@@ -110,6 +116,12 @@ void moon_runtime_close_wait(moon_runtime *rt);
 int moon_threads(const moon_runtime *rt);
 int moon_set_threads(moon_runtime *rt, int n);  /* at any time */
 int moon_set_memory_limit(moon_runtime *rt, int64_t nbytes);
+/* on: convolutions submitted from now on, and their gradients, are computed
+ * the direct way alone. Off (as at first): 3x3 convolutions of stride 1 by
+ * Winograd's method where their shapes suit it, faster and with larger rounding
+ * errors (some 1e-6 of the largest value, the direct way 1e-6 and less). */
+void moon_set_strict(moon_runtime *rt, int on);
+int moon_strict(const moon_runtime *rt);
 void moon_stats_read(moon_runtime *rt, moon_stats *out);
 double moon_allocated(const moon_runtime *rt);  /* bytes, see moon_stats */
 int64_t moon_in_flight(const moon_runtime *rt);  /* ops, see moon_stats */
@@ -122,6 +134,7 @@ enum { MOON_DEBUG_SYNC = 1, MOON_DEBUG_NAN = 2 };
 void moon_debug(moon_runtime *rt, int flags);
 int moon_site_add(moon_runtime *rt, const char *text);  /* a source line */
 const char *moon_isa(void);  /* "plain", "avx2" or "avx512": our kernels */
+int moon_has_bf16(void);     /* 1: they multiply in bf16 (avx512_bf16) */
 /* "cpu", "ref", "sim", "cuda:0": the device's index, or MOON_E_DEVICE. */
 int moon_device_find(moon_runtime *rt, const char *name);
 const char *moon_device_name(const moon_runtime *rt, int device);
@@ -239,6 +252,15 @@ const int64_t *moon_tensor_strides(const moon_tensor *t);  /* in elements */
 const void *moon_tensor_data(const moon_tensor *t);
 /* Element `index` in logical order as a double; complete tensors only. */
 int moon_tensor_item(const moon_tensor *t, int64_t index, double *out);
+/* The ops in flight that touch t's memory, up to n of them as points on their
+ * streams; how many there are. */
+int moon_tensor_uses(const moon_tensor *t, moon_event *out, int n);
+/* t's memory in the caller's hands until moon_tensor_unmap: complete, dense and
+ * row-major, and used by nobody where it is to be written. Meanwhile ops that
+ * would write it, or touch what the caller writes, are refused with
+ * MOON_E_BUSY. */
+int moon_tensor_map(moon_ctx *ctx, moon_tensor *t, int writes, void **out);
+void moon_tensor_unmap(moon_tensor *t);
 /* Cuts the storage into `n` equal regions along dimension 0 (as far as rows
  * are whole), so that views of different rows depend on nothing of each
  * other. The tensor must be contiguous. */
@@ -272,20 +294,36 @@ int moon_shield(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 
 /* --- elementwise: broadcasting as in NumPy; no promotion -------------- */
 enum {
-  MOON_U_NEG, MOON_U_RELU, MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_ABS,
-  MOON_U_SIGMOID, MOON_U_TANH,
-  MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_RDIV, MOON_U_POW,  /* with s */
-  MOON_U_EQ, MOON_U_NE, MOON_U_LT, MOON_U_LE, MOON_U_GT, MOON_U_GE /* bool */
+  /* of numbers; the last ones with s, CLAMP with s and t */
+  MOON_U_NEG, MOON_U_RELU, MOON_U_ABS, MOON_U_SIGN, MOON_U_FLOOR,
+  MOON_U_CEIL, MOON_U_ROUND,
+  MOON_U_ADD, MOON_U_MUL, MOON_U_RSUB, MOON_U_CLAMP,
+  /* of floats; the last ones with s, SOFTPLUS with s and t */
+  MOON_U_EXP, MOON_U_LOG, MOON_U_SQRT, MOON_U_SIN, MOON_U_COS, MOON_U_ERF,
+  MOON_U_SIGMOID, MOON_U_TANH, MOON_U_SILU, MOON_U_GELU, MOON_U_GELU_TANH,
+  MOON_U_RDIV, MOON_U_POW, MOON_U_LEAKY_RELU, MOON_U_ELU, MOON_U_SOFTPLUS,
+  /* to bool; the first six with s */
+  MOON_U_EQ, MOON_U_NE, MOON_U_LT, MOON_U_LE, MOON_U_GT, MOON_U_GE,
+  MOON_U_ISNAN, MOON_U_ISINF, MOON_U_ISFINITE
 };
-/* y = f(x) or f(x, s): x + s, x * s, s - x, s / x, x ^ s, x == s, ... */
+/* y = f(x) or f(x, s): x + s, x * s, s - x, s / x, x ^ s, x == s, ... What
+ * each is, kernels/ref/unary.c says. */
 int moon_unary(moon_ctx *ctx, int kind, moon_tensor *x, double s,
                moon_tensor **out);
+/* y = f(x, s, t). CLAMP to [s, t], either of which may be infinite. */
+int moon_unary2(moon_ctx *ctx, int kind, moon_tensor *x, double s, double t,
+                moon_tensor **out);
 enum {
-  MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_DIV, MOON_B_POW,
-  MOON_B_EQ, MOON_B_NE, MOON_B_LT, MOON_B_LE, MOON_B_GT, MOON_B_GE /* bool */
+  MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_MIN, MOON_B_MAX,
+  MOON_B_DIV, MOON_B_POW,                      /* of floats */
+  MOON_B_EQ, MOON_B_NE, MOON_B_LT, MOON_B_LE, MOON_B_GT, MOON_B_GE, /* bool */
+  MOON_B_AND, MOON_B_OR, MOON_B_XOR            /* bool; true is not 0 */
 };
 int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
                 moon_tensor **out);
+/* y = c ? a : b; c is bool. */
+int moon_where(moon_ctx *ctx, moon_tensor *c, moon_tensor *a, moon_tensor *b,
+               moon_tensor **out);
 int moon_cast(moon_ctx *ctx, moon_tensor *x, int dtype, moon_tensor **out);
 int moon_to_device(moon_ctx *ctx, moon_tensor *x, int device,
                    moon_tensor **out);
@@ -298,14 +336,18 @@ int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x, double alpha);
 
 /* --- reductions ------------------------------------------------------- */
 enum { MOON_R_SUM, MOON_R_MEAN, MOON_R_MAX, MOON_R_MIN, MOON_R_NORM,
-       MOON_R_VAR };
-/* Over `n` dimensions (0: all). norm is Euclidean, var unbiased. */
+       MOON_R_VAR, MOON_R_STD, MOON_R_PROD, MOON_R_LOGSUMEXP,
+       MOON_R_ANY, MOON_R_ALL };
+/* Over `n` dimensions (0: all). norm is Euclidean, var and std unbiased. */
 int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
                 const int32_t *dims, int keepdim, moon_tensor **out);
 /* kind MAX or MIN over one dimension: values (may be NULL) and i64 indices,
  * the first of equals. dim -1: over all, flattened. */
 int moon_arg_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int dim,
                     int keepdim, moon_tensor **values, moon_tensor **indices);
+
+/* Sums of x's elements up to each one along a dimension. */
+int moon_cumsum(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
 
 /* --- neural ----------------------------------------------------------- */
 enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU };
@@ -317,21 +359,79 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
-/* a [M,K], b [K,N] -> [M,N]. */
+typedef struct moon_conv_transpose2d_params {
+  moon_conv2d_params conv;    /* the convolution whose gradient it is */
+  int64_t output_padding[2];  /* below stride or dilation */
+} moon_conv_transpose2d_params;
+/* x [N,C,H,W], w [C,K/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]; no
+ * epilogue. */
+int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
+                          moon_tensor *b,
+                          const moon_conv_transpose2d_params *p,
+                          moon_tensor **out);
+typedef struct moon_unfold_params {
+  int64_t kernel[2], stride[2], padding[2], dilation[2];
+} moon_unfold_params;
+/* The windows that conv2d sees as columns: x [N,C,H,W] -> [N, C kH kW, oH oW].
+ * fold sums them back: x [N, C kH kW, oH oW] -> [N,C,size]. */
+int moon_unfold(moon_ctx *ctx, moon_tensor *x, const moon_unfold_params *p,
+                moon_tensor **out);
+int moon_fold(moon_ctx *ctx, moon_tensor *x, const int64_t size[2],
+              const moon_unfold_params *p, moon_tensor **out);
+/* a [...,M,K], b [...,K,N] -> [...,M,N], the dimensions in front broadcast; a
+ * vector is a row on the left, a column on the right. bmm: three dimensions,
+ * nothing broadcasts. */
 int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
                 moon_tensor **out);
+int moon_bmm(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+             moon_tensor **out);
 /* x [..., in], w [out, in], b [out] or NULL -> [..., out]. */
 int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 int epilogue, moon_tensor **out);
+typedef struct moon_attention_inputs {
+  moon_tensor *q, *k, *v, *mask;
+} moon_attention_inputs;
+typedef struct moon_attention_params {
+  double scale;    /* of the scores; often 1 / sqrt(E) */
+  int32_t causal;  /* 1: query i meets keys 1 to i alone */
+} moon_attention_params;
+/* q [...,L,E], k [...,S,E], v [...,S,V] -> softmax(scale q k^T + mask) v
+ * [...,L,V]. mask: NULL, or what repeats to [...,L,S]: bool, true where a key
+ * takes part, or of q's dtype. */
+int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
+                   const moon_attention_params *p, moon_tensor **out);
 int moon_softmax(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
-/* logits [N,C], labels i64 [N] in [0, C) -> mean loss, a scalar. */
+int moon_log_softmax(moon_ctx *ctx, moon_tensor *x, int dim,
+                     moon_tensor **out);
+enum { MOON_LOSS_MEAN, MOON_LOSS_SUM, MOON_LOSS_NONE };
+typedef struct moon_cross_entropy_params {
+  double label_smoothing;  /* in [0, 1] */
+  int64_t ignore_index;    /* rows of this label do not count */
+  int32_t reduction;       /* MOON_LOSS_*: to a scalar, or [N] */
+} moon_cross_entropy_params;
+/* logits [N,C], labels i64 [N] in [0, C), weight [C] or NULL. Also logits [C]
+ * and [N,C,...]; labels then have their shape without C. MEAN divides by the
+ * sum of the labels' weights. p NULL: the mean, -100 ignored, no smoothing. */
 int moon_cross_entropy(moon_ctx *ctx, moon_tensor *logits, moon_tensor *labels,
-                       moon_tensor **out);
+                       moon_tensor *weight,
+                       const moon_cross_entropy_params *p, moon_tensor **out);
+/* The same of logarithms of probabilities; no label smoothing. */
+int moon_nll(moon_ctx *ctx, moon_tensor *logs, moon_tensor *labels,
+             moon_tensor *weight, const moon_cross_entropy_params *p,
+             moon_tensor **out);
 typedef struct moon_pool2d_params {
   int64_t kernel[2], stride[2], padding[2];
 } moon_pool2d_params;
 int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
                     const moon_pool2d_params *p, moon_tensor **out);
+typedef struct moon_avg_pool2d_params {
+  moon_pool2d_params window;
+  int32_t count_padding;  /* 1: a mean counts places beyond x, as zeros */
+} moon_avg_pool2d_params;
+int moon_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                    const moon_avg_pool2d_params *p, moon_tensor **out);
+int moon_adaptive_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
+                             const int64_t size[2], moon_tensor **out);
 int moon_global_avg_pool2d(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_norm_params {
   double eps, momentum;
@@ -354,6 +454,12 @@ typedef struct moon_group_norm_params { double eps; int64_t groups; }
 int moon_group_norm(moon_ctx *ctx, moon_tensor *x, moon_tensor *weight,
                     moon_tensor *bias, const moon_group_norm_params *p,
                     moon_tensor **out);
+/* weight and bias have the shape of x's last n dimensions; NULL: 1 and 0. */
+typedef struct moon_layer_norm_inputs {
+  moon_tensor *x, *weight, *bias;
+} moon_layer_norm_inputs;
+int moon_layer_norm(moon_ctx *ctx, const moon_layer_norm_inputs *in, int n,
+                    double eps, moon_tensor **out);
 enum { MOON_BLEND_ADD, MOON_BLEND_MULTIPLY };
 /* h, s and x of one shape [N,...]; alpha of one element, or [N,1,...,1]. x is
  * MULTIPLY's alone. An s that carries an error is left out. */
@@ -369,24 +475,87 @@ int moon_cat(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
              moon_tensor **out);
 int moon_stack(moon_ctx *ctx, int n, moon_tensor *const *x, int dim,
                moon_tensor **out);
+enum { MOON_PAD_CONSTANT, MOON_PAD_REFLECT, MOON_PAD_REPLICATE,
+       MOON_PAD_CIRCULAR };
+typedef struct moon_pad_params {
+  int32_t mode;
+  double value;      /* of CONSTANT */
+  /* Of each dimension; CONSTANT crops by what is less than 0. */
+  int64_t before[MOON_MAX_DIMS], after[MOON_MAX_DIMS];
+} moon_pad_params;
+int moon_pad(moon_ctx *ctx, moon_tensor *x, const moon_pad_params *p,
+             moon_tensor **out);
+/* Dimensions backwards; each once. */
+int moon_flip(moon_ctx *ctx, moon_tensor *x, int n, const int32_t *dims,
+              moon_tensor **out);
+/* Elements moved on by shifts[i] along dims[i], and in at the other end. */
+int moon_roll(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *shifts,
+              const int32_t *dims, moon_tensor **out);
+/* The last n dimensions (new ones in front) counts[i] times. */
+int moon_tile(moon_ctx *ctx, moon_tensor *x, int n, const int64_t *counts,
+              moon_tensor **out);
+/* Of matrices what lies on (j - i = diagonal) and below or, `upper`, above a
+ * diagonal; zeros elsewhere. */
+int moon_triangle(moon_ctx *ctx, moon_tensor *x, int upper, int64_t diagonal,
+                  moon_tensor **out);
+/* The first k along dim in order, and where they were (i64). Equals keep their
+ * order, NaN is the largest. */
+int moon_sort(moon_ctx *ctx, moon_tensor *x, int dim, int descending,
+              int64_t k, moon_tensor **values, moon_tensor **indices);
+/* x with from[.., j, ..] added at index[.., j, ..] along dim. */
+int moon_scatter_add(moon_ctx *ctx, moon_tensor *x, int dim,
+                     moon_tensor *index, moon_tensor *from,
+                     moon_tensor **out);
+/* index i64 [...] -> [...,classes]: 1 where the index says, else 0. */
+int moon_one_hot(moon_ctx *ctx, moon_tensor *index, int64_t classes, int dtype,
+                 moon_tensor **out);
 /* index i64 [n] -> rows of x along dim. */
 int moon_index_select(moon_ctx *ctx, moon_tensor *x, int dim,
                       moon_tensor *index, moon_tensor **out);
+/* index i64 [...], weight [V,D] -> rows of weight [...,D]. The row `padding`
+ * (-1: none) gets no gradient. */
+int moon_embedding(moon_ctx *ctx, moon_tensor *index, moon_tensor *weight,
+                   int64_t padding, moon_tensor **out);
 /* index i64, as many dimensions as x (PyTorch's gather). */
 int moon_gather(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor *index,
                 moon_tensor **out);
 
-/* --- optimiser, gradients, data --------------------------------------- */
-typedef struct moon_sgd_params {
-  double lr, momentum, weight_decay;
-  double max_norm;  /* > 0: scale all gradients to at most this norm first */
-  int32_t nesterov;
-} moon_sgd_params;
-/* One op over n parameters, all or nothing. velocity[i] may be NULL when
- * momentum is 0. `norm` (may be NULL) receives the gradients' norm, f32. */
-int moon_sgd_step(moon_ctx *ctx, int n, moon_tensor *const *parameter,
-                  moon_tensor *const *gradient, moon_tensor *const *velocity,
-                  const moon_sgd_params *p, moon_tensor **norm);
+/* --- optimisers, gradients, data -------------------------------------- */
+/* What happens to the parameter p of an entry; g is its gradient, clipped. The
+ * formulas are in kernels/ref/step.c. `state` holds tensors of p's shape and
+ * dtype, in the order given. */
+enum {
+  MOON_STEP_NORM,     /* no parameter: g only counts in the norm */
+  MOON_STEP_SGD,      /* velocity, with beta1 */
+  MOON_STEP_ADAM,     /* mean, square, count (of steps, an f64 scalar) */
+  MOON_STEP_RMSPROP,  /* square, velocity (with beta1), mean (CENTERED) */
+  MOON_STEP_LION,     /* mean */
+  MOON_STEP_MUON,     /* velocity, direction (only read): p moves along it */
+  MOON_STEP_LERP,     /* none: p += lr (g - p) */
+  MOON_STEP_SWAP,     /* the other: p and it change places; no gradient */
+  MOON_STEP_RULES
+};
+enum { MOON_STEP_STATES = 3 };
+enum { MOON_STEP_NESTEROV = 1, MOON_STEP_DECOUPLED = 2,  /* flags */
+       MOON_STEP_CENTERED = 4 };
+typedef struct moon_step_rates {
+  int32_t rule, flags;
+  double lr, weight_decay, beta1, beta2, eps;
+} moon_step_rates;
+typedef struct moon_step_entry {
+  moon_tensor *parameter, *gradient, *state[MOON_STEP_STATES];
+  moon_step_rates rates;
+} moon_step_entry;
+typedef struct moon_step_params {
+  double max_value;  /* > 0: every element of a gradient is cut to +-this */
+  double max_norm;   /* > 0: then all are scaled to at most this norm */
+  int32_t rule;      /* that names the op */
+} moon_step_params;
+/* One op over n entries, all or nothing. Those without a gradient that need one
+ * are left out. `norm` (may be NULL) receives the Euclidean norm of all
+ * gradients before they are scaled, f32. */
+int moon_step(moon_ctx *ctx, int n, const moon_step_entry *entry,
+              const moon_step_params *p, moon_tensor **norm);
 /* f32 [3]: Euclidean norm, share of zeros, count of non-finite values. */
 int moon_statistics(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_params {
@@ -400,6 +569,37 @@ typedef struct moon_batch_params {
 int moon_batch_images(moon_ctx *ctx, moon_tensor *x, moon_tensor *index,
                       int64_t position, const moon_batch_params *p,
                       moon_tensor **out);
+
+/* Images varied at random, x f32 or f64 -> its shape: image j as its place in
+ * the epoch, position + j, says under this key. No gradient. */
+typedef struct moon_place { uint64_t key; int64_t position; } moon_place;
+typedef struct moon_affine_params {  /* ranges: from, to */
+  double rotate[2], shear[2];  /* degrees: clockwise; along rows */
+  double scale[2];
+  double translate[2];        /* up to these shares of height and width */
+  double fill;                /* what lies beyond the edge */
+} moon_affine_params;
+typedef struct moon_jitter_params {
+  double brightness[2], contrast[2], saturation[2];  /* factors */
+  double hue[2];                                     /* turns */
+} moon_jitter_params;
+typedef struct moon_cutout_params { int64_t size[2]; double fill; }
+    moon_cutout_params;
+int moon_affine(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_affine_params *p, moon_tensor **out);
+/* C 1 or 3 (RGB), in [0, 1]. */
+int moon_jitter(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_jitter_params *p, moon_tensor **out);
+int moon_cutout(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+                const moon_cutout_params *p, moon_tensor **out);
+/* x [B,...]: each with the next, the last with the first; the same shares for
+ * the same place, whatever x is. */
+int moon_mixup(moon_ctx *ctx, moon_tensor *x, const moon_place *at,
+               double alpha, moon_tensor **out);
+/* w [N] f32 or f64, not negative -> i64 [n], rows drawn with replacement, each
+ * as often as its weight. */
+int moon_multinomial(moon_ctx *ctx, moon_tensor *w, int64_t n,
+                     moon_tensor **out);
 
 /* --- backward --------------------------------------------------------- */
 /* Starts at a scalar, or at any tensor with `dy` of its shape. */
@@ -423,19 +623,61 @@ int moon_walk_user_give(moon_walk *walk, int input, moon_tensor *dx);
 int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- files ------------------------------------------------------------ */
-/* Reads off the loop thread: idx (plain or gzip) or safetensors, told by
- * content. `ticket` arrives when the job is done. */
-int moon_file_read(moon_ctx *ctx, const char *path, double ticket,
-                   moon_job **out);
+/* Reads off the loop thread. The format is told by content: safetensors, idx
+ * (plain or gzip), npy, npz, png, jpeg; or by its name: these, which then
+ * refuse others, cifar10, cifar100. Of a folder "pictures" gives names alone:
+ * "a/" of each folder in it, "a/b.png" of each picture below. `ticket` arrives
+ * when the job is done. */
+int moon_file_read(moon_ctx *ctx, const char *path, const char *format,
+                   double ticket, moon_job **out);
 int moon_job_status(const moon_job *job);  /* MOON_E_BUSY until done */
 int moon_job_count(const moon_job *job);
 const char *moon_job_name(const moon_job *job, int i);
 int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out);
 void moon_job_release(moon_job *job);
-/* Writes a safetensors file off the loop thread: temporary name, sync, rename.
- * An op like any other: later in-place writes wait for it. `out` is an i64
- * scalar, the bytes written, or carries the error. */
-int moon_file_save(moon_ctx *ctx, const char *path, int n,
+/* Tables as text, plain or gzip (RFC 4180): entries "x" [rows, columns] and,
+ * with a label, "y" [rows]. Errors name the line. */
+enum { MOON_CSV_NUMBER, MOON_CSV_BOOL, MOON_CSV_CATEGORY, MOON_CSV_SKIP };
+typedef struct moon_csv_rule {  /* what a column is; without one, numbers */
+  const char *name;             /* NULL: by position */
+  int32_t position, kind, label, n;
+  const char *const *values;    /* [n] all that a category may be; n 0: found
+                                   out, numbered as they come */
+} moon_csv_rule;
+enum { MOON_CSV_REFUSE, MOON_CSV_NAN, MOON_CSV_FILL, MOON_CSV_DROP };
+typedef struct moon_csv_params {
+  int32_t separator;  /* a character */
+  int32_t header;     /* the first row names columns: 1, 0; -1: found out */
+  int32_t missing;    /* what becomes of an empty cell; `fill`: FILL's number */
+  int32_t dtype;      /* of x, and of y where it is a number: f32 or f64 */
+  int32_t n_rules, n_empty;
+  double fill;
+  const moon_csv_rule *rule;
+  const char *const *empty;  /* texts that say so */
+} moon_csv_params;
+int moon_csv_read(moon_ctx *ctx, const char *path, const moon_csv_params *p,
+                  double ticket, moon_job **out);
+/* Of a job that is done: the name of x's column i, NULL past the last or
+ * without a header; its place in the file, from 0, or -1; the k-th text of its
+ * categories (-1: the label's). */
+const char *moon_csv_column(const moon_job *job, int i);
+int moon_csv_position(const moon_job *job, int i);
+const char *moon_csv_category(const moon_job *job, int i, int k);
+/* Pictures of any size, PNG or JPEG, as u8 [n, channels, size], channels-last;
+ * 1 channel or 3. STRETCH: all of each; COVER: the largest middle part that has
+ * the proportions. One that cannot be read is named in the error. */
+enum { MOON_FIT_STRETCH, MOON_FIT_COVER };
+typedef struct moon_pictures_params {
+  int64_t size[2];
+  int32_t channels, fit;
+} moon_pictures_params;
+int moon_pictures_read(moon_ctx *ctx, const moon_pictures_params *p, int n,
+                       const char *const *paths, moon_tensor **out);
+/* Writes a file off the loop thread: temporary name, sync, rename. An op like
+ * any other: later in-place writes wait for it. An npy file holds one tensor,
+ * whose name does not count. `out` is an i64 scalar, the bytes written, or
+ * carries the error. */
+int moon_file_save(moon_ctx *ctx, const char *path, const char *format, int n,
                    const char *const *names, moon_tensor *const *tensors,
                    moon_tensor **out);
 

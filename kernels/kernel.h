@@ -29,19 +29,27 @@ typedef struct moon_operand {
  * arange        y                  params.arange  y[i] = start + i step
  * copy          x, y               same shape; casts when dtypes differ
  * unary         x, y               params.unary; comparisons give bool
+ * unary_grad    dy, v, dx          params.unary; v is x or y, as ref's says
  * binary        a, b, y            params.binary; all of y's shape (stride 0)
+ * where         c, a, b, y         y = c ? a : b; all of y's shape; c is bool
  * add_into      x, y+              params.scale   y += alpha x
  * relu_grad     dy, y, dx, [db]    dx = y > 0 ? dy : 0; db[C] sums dx over
  *                                  all dimensions but 1
  * reduce        x, y               params.reduce; y has x's ndim, reduced
  *                                  dimensions of size 1
  * arg_reduce    x, [y], i          params.reduce, one dimension; i is i64
+ * any           x, y               params.reduce, ANY or ALL; x and y are bool
+ * cumsum        x, y               params.scan
  * softmax       x, y               params.dim
  * softmax_grad  dy, y, dx          params.dim
- * cross_entropy x[N,C], l[N], loss[], s[2,N]   s: each row's maximum, and the
- *                                  sum of exp(x - maximum)
- * cross_entropy_grad dloss[], x, l, s, dx
- * matmul        a[M,K], b[K,N], y[M,N], [bias[N]]   params.matmul; any strides
+ * log_softmax   x, y               params.dim
+ * log_softmax_grad dy, y, dx       params.dim
+ * cross_entropy x[N,C], l[N], loss, [s[2,N]], [w[C]]   params.loss; loss is [],
+ *                                  of NONE [N]. s: each row's maximum, and the
+ *                                  sum of exp(x - maximum); none of logarithms
+ * cross_entropy_grad dloss, x, l, [s], dx, [w]         params.loss
+ * matmul        a[..,M,K], b[..,K,N], y[..,M,N], [bias[N]]   params.matmul;
+ *                                  any strides
  * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
  * conv2d_grad_x dy, w, dx, [p]     params.conv
  * conv2d_pack   w, p               params.pack: w in another order, for kernels
@@ -49,6 +57,8 @@ typedef struct moon_operand {
  * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
  * max_pool2d    x, y, i            params.pool; i i32, h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
+ * avg_pool2d    x, y               params.avg_pool; kernel 0: adaptive
+ * avg_pool2d_grad dy, dx           params.avg_pool
  * batch_norm    x, [w], [b], m, v, y, r, [k]   params.norm; m, v and r are
  *                                  the batch's mean, its unbiased variance and
  *                                  1/sqrt(biased variance + eps), [C]; k [2,C]
@@ -62,12 +72,23 @@ typedef struct moon_operand {
  * group_norm    x, [w], [b], y, m, r      params.group; m and r [N,groups] are
  *                                  each group's mean and 1/sqrt(variance + eps)
  * group_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.group
+ * layer_norm    x[R,D], [w], [b], y, m[R], r[R]   params.norm; of each row
+ * layer_norm_grad dy, x, [w], m, r, dx, [dw], [db]   params.norm
  * blend         h, s, a, [x], y, [p]      params.blend; all of h's shape (a and
  *                                  p: stride 0); data of s may be NULL: y = h.
  *                                  p is the alpha that counted: a, 0 without s
  * blend_grad    dy, p, [h], [s], [x], [dh], [ds], [e], [dx]   params.blend; e
  *                                  are alpha's gradient's terms. data of s may
  *                                  be NULL where p is 0; then e is 0
+ * attention     q[..,L,E], k[..,S,E], v[..,S,V], [mask][..,L,S], y[..,L,V],
+ *               lse[..,L]          params.attention; mask bool or float
+ * attention_grad dy, q, k, v, [mask], y, lse, dq, dk, dv, [ds]
+ *                                  params.attention; ds is the mask's
+ * pad           x, y               params.pad; any dtype
+ * pad_grad      dy, dx             params.pad; not for constant
+ * triangle      x, y               params.triangle; any dtype
+ * sort          x, y, i            params.sort; y and i have k places along dim
+ * one_hot       i[N], y[N,K]
  * dropout       x, y               params.random: y = keep ? x / (1 - p) : 0
  * random        y                  params.random
  * randperm      y                  params.random
@@ -75,25 +96,38 @@ typedef struct moon_operand {
  * index_add     dy, i, dx          params.dim; dx = 0, then rows added
  * gather        x, i, y            params.dim
  * scatter_add   dy, i, dx          params.dim; dx = 0, then elements added
- * sgd           n times p+, g, [v+]; then norm[1] when wanted   params.sgd
+ * step          r, n times p+, g, [s+...], then norm[1] when wanted
+ *                                  params.step; r is n moon_step_rates as bytes
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
  * batch_images  x, i, y            params.batch
+ * affine        x, y               params.affine  (draw.h: what is random)
+ * jitter        x, y               params.jitter
+ * cutout        x, y               params.cutout
+ * mixup         x, y               params.mixup
+ * multinomial   w, y               params.random
  * store         [x[n]]             params.store; an x that failed is an error
  * save          n tensors, y[]     params.save (core/file/save.c; io thread)
  * load          y                  params.save (core/file/load.c; io thread)
+ * fetch         y[]                params.save (core/file/pictures.c; io)
+ * decode        t[], y             params.save (core/file/pictures.c)
  *
- * In sgd every triple has three operands (data NULL where v is absent).
+ * In step every entry has `each` operands (data NULL where one is absent).
  */
 #define MOON_KERNELS(X)                                                     \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
+  X(unary_grad) X(where) X(any) X(cumsum) X(log_softmax)                    \
+  X(log_softmax_grad)                                                       \
   X(reduce) X(arg_reduce) X(softmax) X(softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(matmul) X(conv2d) X(conv2d_grad_x)                \
   X(conv2d_grad_w) X(conv2d_pack) X(max_pool2d) X(max_pool2d_grad)          \
-  X(batch_norm) X(running)                                                  \
+  X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) X(running)                 \
   X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
-  X(blend) X(blend_grad) X(dropout) X(random) X(randperm)                   \
-  X(index_select) X(index_add) X(gather) X(scatter_add) X(sgd)              \
-  X(statistics) X(batch_images) X(store) X(save) X(load)
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(attention)      \
+  X(attention_grad) X(dropout) X(random) X(randperm) X(index_select)        \
+  X(index_add) X(gather) X(scatter_add) X(step) X(statistics)               \
+  X(batch_images) X(store) X(save) X(load) X(fetch) X(decode) X(affine)     \
+  X(jitter) X(cutout) X(mixup) X(multinomial) X(pad) X(pad_grad)            \
+  X(triangle) X(sort) X(one_hot)
 
 #define MOON_KERNEL_ENUM(name) MOON_K_##name,
 enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
@@ -101,32 +135,50 @@ enum { MOON_KERNELS(MOON_KERNEL_ENUM) MOON_KERNEL_COUNT };
 typedef union moon_params {
   struct { double value; } fill;
   struct { double start, step; } arange;
-  struct { int32_t kind; double s; } unary;    /* MOON_U_* */
+  struct { int32_t kind; double s, t; } unary; /* MOON_U_* */
   struct { int32_t kind; } binary;             /* MOON_B_* */
   struct { double alpha; } scale;
   struct { int32_t kind; uint32_t dims; } reduce;  /* MOON_R_*; bit d: dim d */
   struct { int32_t dim; } dim;
-  struct { int32_t epilogue, accumulate; } matmul;
+  struct { int32_t dim, reverse; } scan;       /* 1: from the end */
+  struct { moon_cross_entropy_params p; int32_t is_log; } loss;
+  struct { int32_t epilogue, accumulate, bf16; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
+    int32_t strict;                            /* direct convolution only */
+    int32_t bf16;
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
+  moon_avg_pool2d_params avg_pool;
   struct { double eps, momentum; int32_t epilogue; } norm;
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
+  moon_attention_params attention;
+  struct { int64_t diagonal; int32_t upper; } triangle;
+  struct { int32_t dim, descending; } sort;
+  struct { double value; int32_t mode, before[MOON_MAX_DIMS]; } pad;
   /* Element i of draw `counter` of generator `key`: philox.h says how. For
    * randperm and dropout (p) likewise. */
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
-  struct { moon_sgd_params p; int32_t n, wants_norm; } sgd;
+  struct {                                     /* counts: some are ADAM's */
+    moon_step_params p;
+    int32_t n, each, wants_norm, counts;
+  } step;
   struct { moon_batch_params p; int64_t position; } batch;
+  struct { moon_affine_params p; moon_place at; } affine;
+  struct { moon_jitter_params p; moon_place at; } jitter;
+  struct { moon_cutout_params p; moon_place at; } cutout;
+  struct { moon_place at; double alpha; } mixup;
   struct {                                     /* host memory */
     double *to; int64_t *count, *errors;
     const int64_t *life; int64_t wanted;       /* where they differ: nothing */
   } store;
   struct { void *plan; } save;
-  /* No kernel's: what the gradient rule of a view keeps (core/op). */
+  /* No kernel's: what gradient rules keep (core/op). */
+  struct { int64_t shift[MOON_MAX_DIMS]; } roll;
+  moon_unfold_params unfold;
   struct { int32_t dim, order[MOON_MAX_DIMS]; int64_t start; } view;
 } moon_params;
 
@@ -171,6 +223,7 @@ typedef struct moon_kernel_table {
    * call of conv2d or conv2d_grad_x would like to find its w; false where it
    * takes w as it is, or while the call was not planned yet. Quick. */
   int (*weight_order)(const moon_call *call, moon_order *out);
+  int computes_halves;  /* 1: its kernels take bf16 and f16 */
 } moon_kernel_table;
 
 extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */
@@ -196,8 +249,28 @@ static inline int64_t moon_operand_numel(const moon_operand *o) {
 }
 
 static inline size_t moon_dtype_size(int dtype) {
-  static const uint8_t size[MOON_DTYPES] = {4, 8, 8, 4, 1, 1};
+  static const uint8_t size[MOON_DTYPES] = {4, 8, 8, 4, 1, 1, 2, 2};
   return size[dtype];
+}
+
+static inline int moon_dtype_is_half(int dtype) {
+  return dtype == MOON_BF16 || dtype == MOON_F16;
+}
+
+/* Whether a kernel does no arithmetic, so that every table's takes bf16 and
+ * f16. */
+static inline int moon_kernel_moves(int kernel) {
+  switch (kernel) {
+    case MOON_K_fill:
+    case MOON_K_arange:
+    case MOON_K_copy:
+    case MOON_K_where:
+    case MOON_K_index_select:
+    case MOON_K_gather:
+    case MOON_K_save:
+    case MOON_K_load: return 1;
+    default: return 0;
+  }
 }
 
 #endif

@@ -23,6 +23,8 @@ dependencies = { "lua == 5.1", "luv", "lua-cjson" }
 external_dependencies = {
   DNNL = { header = "dnnl.h", library = "dnnl" },
   ZLIB = { header = "zlib.h", library = "z" },
+  PNG = { header = "png.h", library = "png" },
+  JPEG = { header = "jpeglib.h", library = "jpeg" },
 }
 build = {
   type = "make",

@@ -11,6 +11,7 @@
 local argparse = require "argparse"
 local growing = require "growing"
 local moon = require "moonseed"
+local statistics = require "statistics"
 local uv = require "luv"
 local optim, seed = moon.optim, moon.seed
 
@@ -24,10 +25,6 @@ local SHAPE = { 1, 1, 28, 28 }
 local BLUEPRINTS = { "conv_heavy", "conv_light", "attention", "bottleneck" }
 
 local folder = arg[0]:match "^(.*/)" or "./"
-
--- The n-th value of Student's t for 95% two-sided, by degrees of freedom.
-local STUDENT = { 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
-                  2.262 }
 
 -- Epochs are rounds.
 local SCHEDULE = {
@@ -140,23 +137,18 @@ end
 
 -- --- the table -------------------------------------------------------------
 
-local function mean(list, name)
-  local sum = 0
-  for _, r in ipairs(list) do sum = sum + r[name] end
-  return sum / #list
+local function values(list, name)
+  local found = {}
+  for i, r in ipairs(list) do found[i] = r[name] end
+  return found
 end
 
--- Half of the 95% interval of the mean.
-local function half_interval(list, name)
-  local n, m, squares = #list, mean(list, name), 0
-  if n < 2 then return 0 end
-  for _, r in ipairs(list) do squares = squares + (r[name] - m) ^ 2 end
-  return (STUDENT[n - 1] or 1.96) * math.sqrt(squares / (n - 1) / n)
-end
+local function mean(list, name) return statistics.mean(values(list, name)) end
 
 local function print_row(arm, list)
   print(("%-16s %6.2f +- %4.2f  %8.0f  %8.2f  %9.2f  %7.1f"):format(
-    arm[1], mean(list, "accuracy"), half_interval(list, "accuracy"),
+    arm[1], mean(list, "accuracy"),
+    statistics.half_interval(values(list, "accuracy")),
     mean(list, "parameters"), mean(list, "flops") / 1e6,
     mean(list, "training") / 1e12, mean(list, "seconds")))
 end

@@ -20,6 +20,9 @@ parser:flag("--quick", "Three epochs.")
 parser:option("--rng-seed", "Of the random numbers (1).", 1):convert(tonumber)
 parser:option("--threads", "CPU cores to use; all, unless given.")
   :convert(count)
+parser:option("--until", "Stop after the epoch that reaches this accuracy on "
+              .. "the test images, in percent, and say how long that took.")
+  :convert(tonumber):target "goal"
 parser:option("--out", "Where to save the weights, as safetensors.")
 
 local BATCH, PEAK_RATE, WARM_UP = 64, 0.05, 0.25
@@ -98,6 +101,16 @@ local function train_epoch(run, model, opt, images)
   return total:item() / n
 end
 
+-- One line on an epoch; the accuracy.
+local function report(run, loss, model, images)
+  local took, percent = seconds() - run.since, accuracy(model, images)
+  io.write(("epoch %d of %d: loss %.4f, %s %.2f%%, %.1f s, %.0f images/s\n")
+    :format(run.epoch, run.epochs, loss, run.judged_by, percent, took,
+            run.step * BATCH / took))
+  io.flush()
+  return percent
+end
+
 local function main()
   local options = parser:parse()
   local epochs = options.quick and 3 or options.epochs
@@ -108,20 +121,23 @@ local function main()
   local model = build()
   local opt = optim.SGD{ model, lr = 0, momentum = 0.9, nesterov = true,
                          weight_decay = 5e-4 }
-  local run = { epochs = epochs }
-  local clear = start_progress(run) or ""
+  local test = options.goal and moon.data.fashion_mnist{ "test" }
+  local run = { epochs = epochs, judged_by = test and "test" or "valid" }
+  local clear, begin = start_progress(run) or "", seconds()
   for epoch = 1, epochs do
     run.epoch = epoch
     local loss = train_epoch(run, model, opt, train)
-    local took = seconds() - run.since
-    io.write(clear, ("epoch %d of %d: loss %.4f, valid %.2f%%, %.1f s, "
-      .. "%.0f images/s\n"):format(epoch, epochs, loss,
-      accuracy(model, valid), took, #train / took))
-    io.flush()
+    io.write(clear)
+    local percent = report(run, loss, model, test or valid)
+    if test and percent >= options.goal then
+      print(("%.2f%% on the test images after %d epochs, %.2f s"):format(
+        percent, epoch, seconds() - begin))
+      break
+    end
   end
   run.done = true
   if options.out then moon.save(options.out, model:state()) end
-  local test = moon.data.fashion_mnist{ "test" }
+  test = test or moon.data.fashion_mnist{ "test" }
   print(("test accuracy %.2f%%"):format(accuracy(model, test)))
 end
 

@@ -113,11 +113,43 @@ local function training_gathered(schedule)
   return bits.of_all(state(model))
 end
 
+-- A few steps of every optimiser, with averages, a metric and recompute.
+local function optimising(schedule)
+  local all = {}
+  for _, description in ipairs{
+    { "AdamW", max_norm = 1 }, { "RMSprop", momentum = 0.9, centered = true },
+    { "Lion", lr = 1e-3, max_value = 0.01 }, { "Muon", max_norm = 5 } } do
+    local model = classifier()
+    local opt = optim.rebuild(description, model)
+    local ema = optim.EMA{ model, decay = 0.9, buffers = true }
+    local confusion = moon.metrics.Confusion{ 4 }
+    for _ = 1, 8 do
+      local x, y = moon.randn(8, 1, 8, 8), moon.randint(0, 4, 8)
+      local logits = moon.recompute(model, x)
+      opt:zero_grad()
+      nn.cross_entropy(logits, y):backward()
+      opt:step()
+      ema:update()
+      confusion:update(logits, y)
+      schedule.detour()
+    end
+    ema:swap()
+    all[#all + 1] = bits.of_all(state(model))
+    ema:swap()
+    all[#all + 1] = bits.of_all(state(model))
+    for _, row in ipairs(confusion:value()) do
+      all[#all + 1] = table.concat(row, " ")
+    end
+  end
+  return table.concat(all)
+end
+
 local programs = {
   { "a mixture of ops", mixture },
   { "gathered tasks that share a module", gathered },
   { "a hundred training steps", training },
   { "training in gathered tasks", training_gathered },
+  { "steps of every optimiser", optimising },
 }
 
 describe("the bits of", function()

@@ -292,7 +292,8 @@ describe("safetensors", function()
   end))
 
   it("refuses formats that it does not know", function()
-    fails("save: no format 'pt' %(known: safetensors%)", moon.save, "x.pt", {})
+    fails("save: no format 'pt' %(known: npy, npz, safetensors%)", moon.save,
+          "x.pt", {})
     fails("load: .*nothing.safetensors: No such file", moon.load,
           "/tmp/nothing.safetensors")
   end)

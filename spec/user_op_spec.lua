@@ -1,4 +1,4 @@
--- moon.op and moon.recompute: gradients from Lua.
+-- moon.op: gradients from Lua.
 local task = require "support.task"
 local moon = require "moonseed"
 
@@ -251,82 +251,5 @@ describe("a user-defined op", function()
     local v = moon.ones(2):requires_grad()
     swish(v):sum():backward()
     assert.same(v.grad:totable(), w.grad:totable())
-  end))
-end)
-
-describe("recompute", function()
-  local function block(x, w)
-    return moon.dropout(x:matmul(w):relu(), 0.5):matmul(w)
-  end
-
-  local function run(use, x, w)
-    moon.manual_seed(3)
-    x.grad, w.grad = nil, nil
-    local before = (w * w):sum()
-    local y = use(function(t) return block(t, w) end, x);
-    ((y * y):sum() + before + (w * 3):sum()):backward()
-    return x.grad:totable(), w.grad:totable()
-  end
-
-  it("gives the bits of the plain forward and backward, for arguments and"
-     .. " for parameters inside", task(function()
-    local x = moon.randn(3, 4):requires_grad()
-    local w = moon.randn(4, 4):requires_grad()
-    local dx, dw = run(function(f, t) return f(t) end, x, w)
-    local dx2, dw2 = run(moon.recompute, x, w)
-    assert.same(dx, dx2)
-    assert.is_true(moon.allclose(moon.tensor(dw), moon.tensor(dw2)))
-  end))
-
-  it("reaches parameters when no argument needs a gradient", task(function()
-    local w = moon.ones(2, 2):requires_grad()
-    moon.recompute(function(x) return x:matmul(w) end, moon.ones(1, 2))
-      :sum():backward()
-    assert.same({ { 1, 1 }, { 1, 1 } }, w.grad:totable())
-  end))
-
-  it("gives what its function returns as it is: an argument, a parameter",
-     task(function()
-    local x, w = moon.ones(2):requires_grad(), moon.ones(2):requires_grad()
-    for _ = 1, 2 do
-      moon.recompute(function(t) return t end, x):sum():backward()
-      moon.recompute(function() return w end, x):sum():backward()
-    end
-    assert.same({ 2, 2 }, x.grad:totable())
-    assert.same({ 2, 2 }, w.grad:totable())
-  end))
-
-  it("refuses a backward when an argument was changed in place",
-     task(function()
-    local x = moon.ones(2):requires_grad()
-    local y = moon.recompute(function(t) return t * t end, x):sum()
-    moon.no_grad(function() x:fill_(100) end)
-    fails("a tensor 2 that recompute needs was changed in place", y.backward,
-          y)
-  end))
-
-  it("refuses a function that gives more than one tensor", task(function()
-    fails("recompute: forward returns one tensor, not 2 values",
-          moon.recompute, function(t) return t, t end, moon.ones(1))
-  end))
-
-  it("keeps no activations", task(function()
-    local w = moon.randn(64, 64):requires_grad()
-    local x = moon.randn(64, 64)
-    local function deep(t)
-      for _ = 1, 20 do t = (t:matmul(w) * 0.01):relu() end
-      return t
-    end
-    local function held(use)
-      collectgarbage()
-      collectgarbage()
-      local before = moon.stats().live_bytes
-      local y = use(deep, x)
-      collectgarbage()
-      collectgarbage()
-      return y and moon.stats().live_bytes - before
-    end
-    local plain = held(function(f, t) return f(t) end)
-    assert.is_true(held(moon.recompute) < plain / 5)
   end))
 end)

@@ -149,7 +149,7 @@ void moon__op_touch(moon__op *op, moon__region *region, int mode, int arg);
 void moon__op_submit(moon_runtime *rt, moon__op *op);
 void moon__op_drop(moon_runtime *rt, moon__op *op);  /* not submitted */
 void moon__op_recycle(moon_runtime *rt, moon__op *op);  /* L */
-bool moon__op_is_io(const moon__op *op);  /* waits for disks: save, load */
+bool moon__op_is_io(const moon__op *op);  /* waits for disks */
 
 /* --- streams ---------------------------------------------------------- */
 typedef struct moon__stream {
@@ -296,6 +296,7 @@ struct moon_runtime {
   moon__device device[MOON_MAX_DEVICES];
   moon__stream *stream[MOON_MAX_STREAMS];
   moon__memory memory;
+  bool strict;                     /* see moon_set_strict */
   moon__sim sim;
   _Atomic int debug;
   char **site;
@@ -365,11 +366,12 @@ void moon__sim_forget(moon_runtime *rt, const void *data, size_t nbytes);
 int moon__io_start(moon_runtime *rt);
 void moon__io_stop(moon_runtime *rt);
 void moon__io_push(moon_runtime *rt, moon__op *op);  /* L */
-/* Of core/file: run on the io thread, and what save and load ops own. */
+/* Of core/file: run on the io thread, and what file ops own. */
 void moon__job_run(struct moon_job *job);
 void moon__job_unref(struct moon_job *job);  /* the queue's hold */
 void moon__save_free(void *plan);
-extern const moon_kernel moon__save_kernel, moon__load_kernel;
+extern const moon_kernel moon__save_kernel, moon__load_kernel,
+    moon__fetch_kernel, moon__decode_kernel;
 /* Of core/op, running.c: queues what waits for its place in program order, and
  * drops it. */
 int moon__late_fold(moon_runtime *rt);

@@ -2,11 +2,18 @@
  * first op that gives NaN or infinity fails, with the element. */
 #include <math.h>
 #include <stdio.h>
+#include "../../kernels/half.h"
 #include "device.h"
 
+/* Of other dtypes 0: they are always finite. */
 static double value(const moon_operand *o, int64_t at) {
-  return o->dtype == MOON_F32 ? ((const float *)o->data)[at]
-                              : ((const double *)o->data)[at];
+  switch (o->dtype) {
+    case MOON_F32: return ((const float *)o->data)[at];
+    case MOON_F64: return ((const double *)o->data)[at];
+    case MOON_BF16: return moon_bf16_to_f32(((const uint16_t *)o->data)[at]);
+    case MOON_F16: return moon_f16_to_f32(((const uint16_t *)o->data)[at]);
+    default: return 0;
+  }
 }
 
 /* The first element (in logical order) that is not finite, or -1. */
@@ -29,7 +36,9 @@ void moon__op_check_finite(moon__op *op) {
   for (int i = 0; i < op->n_touches; i++) {
     const moon_operand *o = &op->call.arg[op->touch[i].arg];
     double bad;
-    if (op->touch[i].mode < MOON__WRITE || o->dtype > MOON_F64) continue;
+    bool fine = o->dtype == MOON_F32 || o->dtype == MOON_F64;
+    if (op->touch[i].mode < MOON__WRITE) continue;
+    if (!fine && !moon_dtype_is_half(o->dtype)) continue;
     int64_t at = first_bad(o, &bad);
     if (at < 0) continue;
     moon_fail fail;

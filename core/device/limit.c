@@ -1,4 +1,5 @@
-/* The default memory limit: 80% of what the machine or its cgroup has. */
+/* What the user sets once for all devices: the memory limit, by default 80% of
+ * what the machine or its cgroup has, and how exact convolutions are. */
 #include <stdio.h>
 #include <unistd.h>
 #include "device.h"
@@ -32,3 +33,7 @@ int moon_set_memory_limit(moon_runtime *rt, int64_t nbytes) {
   if (atomic_load(&rt->memory.mapped) > (size_t)nbytes) moon_memory_trim(rt);
   return MOON_OK;
 }
+
+void moon_set_strict(moon_runtime *rt, int on) { rt->strict = on != 0; }
+
+int moon_strict(const moon_runtime *rt) { return rt->strict; }

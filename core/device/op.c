@@ -35,6 +35,15 @@ void moon__op_touch(moon__op *op, moon__region *region, int mode, int arg) {
   op->touch[op->n_touches++] = (moon__touch){region, (uint8_t)mode, arg};
 }
 
+bool moon__op_is_io(const moon__op *op) {
+  int k = op->call.kernel;
+  return k == MOON_K_save || k == MOON_K_load || k == MOON_K_fetch;
+}
+
+static bool owns_plan(const moon__op *op) {
+  return moon__op_is_io(op) || op->call.kernel == MOON_K_decode;
+}
+
 /* With the lock held. */
 void moon__op_recycle(moon_runtime *rt, moon__op *op) {
   for (int i = 0; i < op->n_touches; i++) {
@@ -43,7 +52,7 @@ void moon__op_recycle(moon_runtime *rt, moon__op *op) {
   if (op->call.arg != op->args) free(op->call.arg);
   if (op->touch != op->touches) free(op->touch);
   moon__error_release(op->error);
-  if (moon__op_is_io(op)) moon__save_free(op->call.params.save.plan);
+  if (owns_plan(op)) moon__save_free(op->call.params.save.plan);
   if (op->task) moon__task_release_locked(op->task);
   moon__pool_give(&rt->op_pool, op);
 }
@@ -54,9 +63,6 @@ void moon__op_drop(moon_runtime *rt, moon__op *op) {
   moon__unlock(rt);
 }
 
-bool moon__op_is_io(const moon__op *op) {
-  return op->call.kernel == MOON_K_save || op->call.kernel == MOON_K_load;
-}
 
 /* Whether the op is tiny and can run on this thread, now; or not at all. */
 static bool runs_here(moon_runtime *rt, moon__op *op) {

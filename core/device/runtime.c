@@ -14,10 +14,13 @@ static void add_device(moon_runtime *rt, const char *name,
 }
 
 const moon_kernel *moon__device_kernel(const moon__device *d, int kernel) {
-  if (kernel == MOON_K_save) return &moon__save_kernel;
-  if (kernel == MOON_K_load) return &moon__load_kernel;
+  static const moon_kernel *const of_files[MOON_KERNEL_COUNT] = {
+      [MOON_K_save] = &moon__save_kernel, [MOON_K_load] = &moon__load_kernel,
+      [MOON_K_fetch] = &moon__fetch_kernel,
+      [MOON_K_decode] = &moon__decode_kernel};
   const moon_kernel *k = d->table->kernel[kernel];
-  return k || !d->spare ? k : d->spare->kernel[kernel];
+  if (!k && d->spare) k = d->spare->kernel[kernel];
+  return k ? k : of_files[kernel];
 }
 
 int moon_kernel_row(const moon_runtime *rt, int device, int k,

@@ -46,11 +46,9 @@ static void put_string(text *t, const char *s) {
 }
 
 static void put_piece(text *t, const moon__piece *p) {
-  static const char *const dtypes[MOON_DTYPES] = {
-      [MOON_F32] = "F32", [MOON_F64] = "F64", [MOON_I64] = "I64",
-      [MOON_I32] = "I32", [MOON_U8] = "U8", [MOON_BOOL] = "BOOL"};
   put_string(t, p->name);
-  put_format(t, ":{\"dtype\":\"%s\",\"shape\":[", dtypes[p->x.dtype]);
+  put_format(t, ":{\"dtype\":\"%s\",\"shape\":[",
+             moon__safetensors_dtype[p->x.dtype]);
   for (int d = 0; d < p->x.ndim; d++) {
     put_format(t, "%s%" PRId64, d ? "," : "", p->x.shape[d]);
   }

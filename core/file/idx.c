@@ -1,43 +1,20 @@
 /* idx, the format of MNIST (yann.lecun.com/exdb/mnist): two zeros, a type, the
  * number of dimensions, each dimension as a big-endian u32, then the numbers,
  * big-endian, in row-major order. Plain or gzip. */
-#include <inttypes.h>
 #include "file.h"
 
-/* deflate cannot shrink more than this (RFC 1951: 258 bytes in 2 bits). */
-enum { MOST_INFLATED = 1032 };
-
-typedef struct kind { uint8_t code, width; int32_t dtype, stored; } kind;
+typedef struct kind { uint8_t code; int32_t dtype, stored; } kind;
 
 static const kind kinds[] = {
-    {0x08, 1, MOON_U8, MOON__AS_IS},    {0x09, 1, MOON_I32, MOON__FROM_I8},
-    {0x0B, 2, MOON_I32, MOON__FROM_I16}, {0x0C, 4, MOON_I32, MOON__SWAPPED},
-    {0x0D, 4, MOON_F32, MOON__SWAPPED}, {0x0E, 8, MOON_F64, MOON__SWAPPED}};
+    {0x08, MOON_U8, MOON__AS_IS},     {0x09, MOON_I32, MOON__FROM_I8},
+    {0x0B, MOON_I32, MOON__FROM_I16}, {0x0C, MOON_I32, MOON__AS_IS},
+    {0x0D, MOON_F32, MOON__AS_IS},    {0x0E, MOON_F64, MOON__AS_IS}};
 
 static const kind *find_kind(uint8_t code) {
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     if (kinds[i].code == code) return &kinds[i];
   }
   return NULL;
-}
-
-/* Whether the file can hold the bytes that its header states. */
-static int check_length(const moon__source *s, const moon__entry *e,
-                        moon_fail *fail) {
-  int64_t stated = e->at + e->nbytes;
-  if (s->gzip && stated / MOST_INFLATED <= s->nbytes) return MOON_OK;
-  if (s->gzip) {
-    return moon__file_fail(fail, s->path,
-                           "states %" PRId64 " bytes, more than %" PRId64
-                           " bytes of gzip can hold",
-                           stated, s->nbytes);
-  }
-  if (stated == s->nbytes) return MOON_OK;
-  return moon__file_fail(fail, s->path,
-                         "%s: the header states %" PRId64
-                         " bytes, the file has %" PRId64,
-                         s->nbytes < stated ? "cut short" : "too long",
-                         stated, s->nbytes);
 }
 
 static int parse(moon__reader *r, moon__entry *e, moon_fail *fail) {
@@ -65,18 +42,18 @@ static int parse(moon__reader *r, moon__entry *e, moon_fail *fail) {
   if (status < 0) return status;
   e->dtype = k->dtype;
   e->stored = k->stored;
+  e->swapped = true;
   e->at = r->at;
-  e->nbytes = e->numel * k->width;
-  return check_length(r->source, e, fail);
+  e->nbytes = e->numel * (int64_t)moon__entry_width(e);
+  return moon__entry_check_length(r->source, e, fail);
 }
 
 int moon__idx_list(moon__source *source, moon__listing *list,
                    moon_fail *fail) {
   moon__reader r;
-  int status = moon__reader_open(&r, source, 0, fail);
+  moon__entry *e = moon__listing_add(list, source, NULL);
+  int status = moon__reader_open(&r, source, &e->part, 0, fail);
   if (status < 0) return status;
-  moon__entry *e = moon__listing_add(list);
-  e->name = moon__calloc(1, 1);
   e->last = true;
   status = parse(&r, e, fail);
   moon__reader_close(&r);

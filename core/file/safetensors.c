@@ -12,9 +12,10 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "safetensors bytes are read and written as they are");
 
-static const struct { const char *name; int32_t dtype; } dtypes[] = {
-    {"F32", MOON_F32}, {"F64", MOON_F64}, {"I64", MOON_I64},
-    {"I32", MOON_I32}, {"U8", MOON_U8},   {"BOOL", MOON_BOOL}};
+const char *const moon__safetensors_dtype[MOON_DTYPES] = {
+    [MOON_F32] = "F32",   [MOON_F64] = "F64",   [MOON_I64] = "I64",
+    [MOON_I32] = "I32",   [MOON_U8] = "U8",     [MOON_BOOL] = "BOOL",
+    [MOON_BF16] = "BF16", [MOON_F16] = "F16"};
 
 static bool fail_json(moon__json *j, const char *expected) {
   if (!j->error) j->error = expected;
@@ -25,11 +26,12 @@ static bool parse_dtype(moon__json *j, moon__entry *e) {
   char *name = moon__json_string(j);
   if (!name) return false;
   e->dtype = -1;
-  for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
-    if (!strcmp(name, dtypes[i].name)) e->dtype = dtypes[i].dtype;
+  for (int i = 0; i < MOON_DTYPES; i++) {
+    if (!strcmp(name, moon__safetensors_dtype[i])) e->dtype = i;
   }
   free(name);
-  return e->dtype >= 0 || fail_json(j, "F32, F64, I64, I32, U8 or BOOL");
+  return e->dtype >= 0 ||
+         fail_json(j, "F32, F64, BF16, F16, I64, I32, U8 or BOOL");
 }
 
 /* [count, ...], at most `most` of them; how many, or -1. */
@@ -116,7 +118,8 @@ static bool parse_metadata(moon__json *j, moon__listing *list) {
 }
 
 /* The whole header; whether it is as it should be. */
-static bool parse_header(moon__json *j, moon__listing *list) {
+static bool parse_header(moon__json *j, const moon__source *source,
+                         moon__listing *list) {
   bool metadata = false;
   if (!moon__json_expect(j, '{')) return false;
   if (!moon__json_accept(j, '}')) {
@@ -132,8 +135,7 @@ static bool parse_header(moon__json *j, moon__listing *list) {
         }
         continue;
       }
-      moon__entry *e = moon__listing_add(list);
-      e->name = name;
+      moon__entry *e = moon__listing_add(list, source, name);
       if (!moon__json_expect(j, ':') || !parse_entry(j, e)) return false;
     } while (moon__json_accept(j, ','));
     if (!moon__json_expect(j, '}')) return false;
@@ -213,7 +215,7 @@ static int check_listing(moon__listing *list, int64_t header, int64_t rest,
 static int parse_text(const char *text, int64_t length, moon__source *source,
                       moon__listing *list, moon_fail *fail) {
   moon__json j = {text, text, text + length, NULL};
-  if (!parse_header(&j, list)) {
+  if (!parse_header(&j, source, list)) {
     return moon__file_fail(fail, source->path,
                            "header byte %" PRId64 ": expected %s",
                            (int64_t)(j.at - text), j.error);
@@ -250,7 +252,8 @@ int moon__safetensors_list(moon__source *source, moon__listing *list,
                            moon_fail *fail) {
   moon__reader r;
   uint64_t length = 0;
-  int status = moon__reader_open(&r, source, 0, fail);
+  moon__part whole = moon__source_whole(source);
+  int status = moon__reader_open(&r, source, &whole, 0, fail);
   if (status == MOON_OK) status = moon__reader_read(&r, &length, 8, fail);
   if (status < 0) return status;
   if (length > MOON_FILE_HEADER || (int64_t)length > source->nbytes - 8) {

@@ -1,42 +1,21 @@
-/* Writing tensors to a safetensors file, as an op: it waits for what makes its
+/* Writing tensors to a file, as an op: it waits for what makes its
  * inputs, later in-place ops wait for it, and the io thread runs it. */
 #include <stdlib.h>
 #include <string.h>
 #include "../op/op.h"
+#include "csv.h"
 #include "writer.h"
 
-/* What is put: the header, then the tensors in the order of their places, wide
- * elements first. */
-static int put_all(moon__writer *w, const char *header, size_t length,
-                   const moon__piece *piece, int n) {
-  int status = moon__writer_put(w, header, length);
-  for (size_t size = 8; size > 0; size /= 2) {
-    for (int i = 0; i < n && status == MOON_OK; i++) {
-      if (moon_dtype_size(piece[i].x.dtype) != size) continue;
-      status = moon__writer_put_operand(w, &piece[i].x);
-    }
-  }
-  return status;
-}
+static const struct format {
+  const char *name;
+  moon__write_pieces *write;
+  bool one;       /* tensor, without a name */
+  bool has_bf16;
+} formats[] = {{"safetensors", moon__safetensors_write, false, true},
+               {"npy", moon__npy_write, true, false},
+               {"npz", moon__npz_write, false, false}};
 
-/* Twice: what the checksum in the header is must be known first. */
-static int write_pieces(moon__writer *w, moon__piece *piece, int n) {
-  size_t length;
-  char *header = moon__header_write(piece, n, &length);
-  if (!header) {
-    return moon__file_fail(w->fail, w->path,
-                           "the header of %d tensors is longer than %d bytes",
-                           n, MOON_FILE_HEADER);
-  }
-  moon__writer sums;
-  moon__writer_sums(&sums, w->fail);
-  int status = put_all(&sums, header, length, piece, n);
-  status = moon__writer_close(&sums, status);
-  moon__header_set_crc(header, sums.crc);
-  if (status == MOON_OK) status = put_all(w, header, length, piece, n);
-  free(header);
-  return status;
-}
+enum { FORMATS = sizeof formats / sizeof *formats };
 
 static int plan(const moon_call *call, moon_plan *plan, int may_create,
                 moon_fail *fail) {
@@ -60,7 +39,7 @@ static int run(const moon_call *call, const moon_plan *plan, void *scratch,
     piece[i] = (moon__piece){.name = p->name[i], .x = call->arg[i]};
   }
   int status = moon__writer_open(&w, p->path, fail);
-  if (status == MOON_OK) status = write_pieces(&w, piece, p->n);
+  if (status == MOON_OK) status = p->write(&w, piece, p->n);
   status = moon__writer_close(&w, status);
   if (status == MOON_OK) *(int64_t *)call->arg[p->n].data = w.nbytes;
   free(piece);
@@ -72,7 +51,9 @@ const moon_kernel moon__save_kernel = {"save", plan, run};
 void moon__save_free(void *plan) {
   moon__file_plan *p = plan;
   if (!p) return;
+  moon__pictures_release(p->pictures);
   moon__source_release(p->source);
+  moon__table_release(p->table);
   free(p->entry.name);
   for (int i = 0; i < p->n; i++) free(p->name[i]);
   free(p->name);
@@ -80,23 +61,44 @@ void moon__save_free(void *plan) {
   free(p);
 }
 
-static moon__file_plan *plan_new(const char *path, int n,
-                                 const char *const *names) {
+static moon__file_plan *plan_new(const char *path, const struct format *f,
+                                 int n, const char *const *names) {
   moon__file_plan *p = moon__calloc(1, sizeof *p);
   p->path = moon__text_copy(path);
+  p->write = f->write;
   p->n = n;
   p->name = moon__calloc((size_t)n + 1, sizeof *p->name);
   for (int i = 0; i < n; i++) p->name[i] = moon__text_copy(names[i]);
   return p;
 }
 
-int moon_file_save(moon_ctx *ctx, const char *path, int n,
+static int check(const char *format, const struct format **f, int n,
+                 const char *const *names, moon_tensor *const *tensors) {
+  for (*f = formats; *f < formats + FORMATS; (*f)++) {
+    if (!strcmp((*f)->name, format)) break;
+  }
+  if (*f == formats + FORMATS) {
+    return moon__fail(MOON_E_VALUE, "save: no format '%s'", format);
+  }
+  if (n < 0 || ((*f)->one && n != 1)) {
+    return moon__fail(MOON_E_VALUE, "save: %d tensors in a file of format %s",
+                      n, format);
+  }
+  for (int i = 0; i < n && !(*f)->has_bf16; i++) {
+    if (tensors[i]->dtype != MOON_BF16) continue;
+    return moon__fail(MOON_E_DTYPE, "save: %s has no bf16; cast to f32",
+                      format);
+  }
+  return moon__header_check_names(n, names);
+}
+
+int moon_file_save(moon_ctx *ctx, const char *path, const char *format, int n,
                    const char *const *names, moon_tensor *const *tensors,
                    moon_tensor **out) {
   moon_tensor *y;
   moon_ctx io = *ctx;
-  if (n < 0) return moon__fail(MOON_E_VALUE, "save: %d tensors", n);
-  int status = moon__header_check_names(n, names);
+  const struct format *f;
+  int status = check(format, &f, n, names, tensors);
   if (status == MOON_OK) status = moon__io_start(ctx->rt);
   if (status == MOON_OK && n > 0) io.device = moon_tensor_device(tensors[0]);
   if (status == MOON_OK) status = moon__io_context(ctx, io.device, &io);
@@ -107,7 +109,7 @@ int moon_file_save(moon_ctx *ctx, const char *path, int n,
     arg[i] = (moon__arg){.t = tensors[i], .mode = MOON__READ};
   }
   arg[n] = (moon__arg){.t = y, .mode = MOON__WRITE};
-  moon_params params = {.save = {plan_new(path, n, names)}};
+  moon_params params = {.save = {plan_new(path, f, n, names)}};
   status = moon__run(&io, "save", MOON_K_save, &params, arg, n + 1);
   if (status < 0) moon__save_free(params.save.plan);
   free(arg);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 #include "file.h"
 
 int moon__file_fail(moon_fail *fail, const char *path, const char *format,
@@ -80,24 +81,41 @@ void moon__source_release(moon__source *s) {
   free(s);
 }
 
-/* Up to n bytes from r->at on; the count, or MOON_E_FILE. */
-static int64_t read_some(moon__reader *r, void *out, size_t n,
-                         moon_fail *fail) {
+moon__part moon__source_whole(const moon__source *s) {
+  return (moon__part){.end = s->nbytes,
+                      .packing = s->gzip ? MOON__GZIP : MOON__PLAIN,
+                      .nbytes = s->gzip ? -1 : s->nbytes};
+}
+
+static int64_t read_plain(moon__reader *r, void *out, size_t n,
+                          moon_fail *fail) {
   moon__source *s = r->source;
-  if (r->inflate) return moon__inflate_read(r->inflate, s, out, n, fail);
+  int64_t at = r->part.begin + r->at, left = r->part.end - at;
+  if ((int64_t)n > left) n = left > 0 ? (size_t)left : 0;
   ssize_t got;
   do {
-    got = pread(s->fd, out, n, r->at);
+    got = pread(s->fd, out, n, at);
   } while (got < 0 && errno == EINTR);
   if (got >= 0) return got;
   return moon__file_fail(fail, s->path, "%s at byte %" PRId64,
-                         strerror(errno), r->at);
+                         strerror(errno), at);
+}
+
+int64_t moon__reader_some(moon__reader *r, void *out, size_t n,
+                          moon_fail *fail) {
+  int64_t got = r->inflate
+                    ? moon__inflate_read(r->inflate, r->source, out, n, fail)
+                    : read_plain(r, out, n, fail);
+  if (got <= 0) return got;
+  if (r->part.sums) r->crc = (uint32_t)crc32_z(r->crc, out, (size_t)got);
+  r->at += got;
+  return got;
 }
 
 int moon__reader_read(moon__reader *r, void *out, size_t n, moon_fail *fail) {
   int64_t start = r->at;
   for (size_t have = 0; have < n;) {
-    int64_t got = read_some(r, (char *)out + have, n - have, fail);
+    int64_t got = moon__reader_some(r, (char *)out + have, n - have, fail);
     if (got < 0) return (int)got;
     if (got == 0) {
       return moon__file_fail(fail, r->source->path,
@@ -107,25 +125,33 @@ int moon__reader_read(moon__reader *r, void *out, size_t n, moon_fail *fail) {
                              start + (int64_t)n);
     }
     have += (size_t)got;
-    r->at += got;
   }
   return MOON_OK;
 }
 
 int moon__reader_end(moon__reader *r, moon_fail *fail) {
   char byte;
-  int64_t got = read_some(r, &byte, 1, fail);
-  if (got <= 0) return (int)got;
+  int64_t before = r->at, got = moon__reader_some(r, &byte, 1, fail);
+  if (got < 0) return (int)got;
+  if (got > 0) {
+    return moon__file_fail(fail, r->source->path,
+                           "goes on after the %" PRId64
+                           " bytes that its header states",
+                           before);
+  }
+  if (!r->part.sums || r->crc == r->part.crc) return MOON_OK;
   return moon__file_fail(fail, r->source->path,
-                         "goes on after the %" PRId64
-                         " bytes that its header states",
-                         r->at);
+                         "damaged: the checksum of what lies at byte %" PRId64
+                         " is %08" PRIx32 ", stated is %08" PRIx32,
+                         r->part.begin, r->crc, r->part.crc);
 }
 
-int moon__reader_open(moon__reader *r, moon__source *source, int64_t at,
-                      moon_fail *fail) {
-  *r = (moon__reader){.source = source, .at = source->gzip ? 0 : at};
-  if (source->gzip) r->inflate = moon__inflate_new();
+int moon__reader_open(moon__reader *r, moon__source *source,
+                      const moon__part *part, int64_t at, moon_fail *fail) {
+  *r = (moon__reader){.source = source, .part = *part};
+  bool packed = part->packing != MOON__PLAIN;
+  if (packed) r->inflate = moon__inflate_new(part);
+  if (!packed && !part->sums) r->at = at;
   char skipped[512];
   int status = MOON_OK;
   while (status == MOON_OK && r->at < at) {

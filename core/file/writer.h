@@ -30,4 +30,9 @@ int moon__writer_put_operand(moon__writer *w, const moon_operand *x);
  * was written is removed. Returns the status, the first error's. */
 int moon__writer_close(moon__writer *w, int status);
 
+/* The formats: safetensors_write.c, npy_write.c, npz_write.c. */
+moon__write_pieces moon__safetensors_write, moon__npy_write, moon__npz_write;
+/* One npy file, put to w. */
+int moon__npy_put(moon__writer *w, const moon__piece *p);
+
 #endif

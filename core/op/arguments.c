@@ -107,6 +107,32 @@ int moon__check_epilogue(const char *op, int epilogue) {
   return moon__fail(MOON_E_VALUE, "%s: no epilogue %d", op, epilogue);
 }
 
+int moon__check_pool2d(const char *op, const moon_tensor *x,
+                       const moon_pool2d_params *p, moon__shape *s) {
+  int status = moon__check_ndim(op, "x", x, 4);
+  if (status >= 0) status = moon__check_float(op, x);
+  if (status >= 0) status = moon__check_pair(op, "kernel", p->kernel, 1);
+  if (status >= 0) status = moon__check_pair(op, "stride", p->stride, 1);
+  if (status >= 0) status = moon__check_pair(op, "padding", p->padding, 0);
+  if (status < 0) return status;
+  if (x->shape[2] > 0 && x->shape[3] > INT32_MAX / x->shape[2]) {
+    return moon__fail(MOON_E_SHAPE, "%s: more than 2^31 places in a plane "
+                      "(x %s)", op, moon__text(x));
+  }
+  *s = moon__shape_of(x);
+  for (int i = 0; i < 2 && status >= 0; i++) {
+    if (p->padding[i] > p->kernel[i] / 2) {
+      return moon__fail(MOON_E_VALUE, "%s: padding %lld is more than half of "
+                        "the kernel %lld", op, (long long)p->padding[i],
+                        (long long)p->kernel[i]);
+    }
+    moon__window w = {x->shape[2 + i], p->kernel[i], p->stride[i],
+                      p->padding[i], 1};
+    status = moon__check_window(op, i, w, &s->dim[2 + i]);
+  }
+  return status;
+}
+
 int moon__check_window(const char *op, int axis, moon__window w,
                        int64_t *places) {
   int64_t room = w.size + 2 * w.padding - 1;
@@ -119,4 +145,15 @@ int moon__check_window(const char *op, int axis, moon__window w,
   }
   *places = (room - w.dilation * (w.kernel - 1)) / w.stride + 1;
   return MOON_OK;
+}
+
+int moon__new_broadcast(moon_ctx *ctx, moon_tensor *const *t, int n,
+                        moon__shape s, int dtype, moon_tensor **y) {
+  for (int i = 0; i < n; i++) {
+    if (moon__shape_equal(moon__shape_of(t[i]), s) && moon__is_dense(t[i])) {
+      return moon__tensor_like(ctx, t[i], dtype, y);
+    }
+  }
+  int device = t[0]->storage->device;
+  return moon__tensor_new(ctx, device, dtype, s, MOON__ROWS, y);
 }

@@ -159,7 +159,7 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
                       {kept[1], MOON__WRITE, NULL},
                       {kept[2], MOON__WRITE, NULL}};
   moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 8);
-  if (c->status >= 0) {
+  if (c->status >= 0 && !c->ctx->again) {
     moon__late_add(c->ctx, s, kept[0], v, params->norm.momentum);
   }
 }

@@ -63,7 +63,37 @@ static moon_tensor *pow_b(moon__calc *c, const inputs *in) {
   return moon__c_sum_to(c, moon__c_mul(c, in->dy, slope), in->sb);
 }
 
-enum { A_FOR_A = 1, B_FOR_A = 2, A_FOR_B = 4, B_FOR_B = 8 };
+/* The larger or smaller one gets dy; equals share it. NaN is neither, so dy is
+ * both's. */
+static moon_tensor *to_winner(moon__calc *c, const inputs *in, int loses,
+                              moon__shape s) {
+  moon__shape scalar = {.ndim = 0};
+  moon_tensor *zero = moon__c_zeros(c, in->dy, in->dy->dtype, scalar);
+  moon_tensor *lost = moon__c_binary(c, loses, in->a, in->b);
+  moon_tensor *equal = moon__c_binary(c, MOON_B_EQ, in->a, in->b);
+  moon_tensor *half = moon__c_scale(c, in->dy, 0.5);
+  moon_tensor *g = moon__c_pick(c, equal, half, in->dy);
+  return moon__c_sum_to(c, moon__c_pick(c, lost, zero, g), s);
+}
+
+static moon_tensor *min_a(moon__calc *c, const inputs *in) {
+  return to_winner(c, in, MOON_B_GT, in->sa);
+}
+
+static moon_tensor *min_b(moon__calc *c, const inputs *in) {
+  return to_winner(c, in, MOON_B_LT, in->sb);
+}
+
+static moon_tensor *max_a(moon__calc *c, const inputs *in) {
+  return to_winner(c, in, MOON_B_LT, in->sa);
+}
+
+static moon_tensor *max_b(moon__calc *c, const inputs *in) {
+  return to_winner(c, in, MOON_B_GT, in->sb);
+}
+
+enum { A_FOR_A = 1, B_FOR_A = 2, A_FOR_B = 4, B_FOR_B = 8,
+       ALL_FOR_ALL = 15 };
 enum takes { NUMBERS, FLOATS, ALL };  /* NUMBERS: all dtypes but bool */
 
 typedef struct row {
@@ -78,15 +108,19 @@ static const row table[] = {
     [MOON_B_ADD] = {"add", NUMBERS, 0, add_a, add_b},
     [MOON_B_SUB] = {"sub", NUMBERS, 0, add_a, sub_b},
     [MOON_B_MUL] = {"mul", NUMBERS, B_FOR_A | A_FOR_B, mul_a, mul_b},
+    [MOON_B_MIN] = {"minimum", NUMBERS, ALL_FOR_ALL, min_a, min_b},
+    [MOON_B_MAX] = {"maximum", NUMBERS, ALL_FOR_ALL, max_a, max_b},
     [MOON_B_DIV] = {"div", FLOATS, B_FOR_A | A_FOR_B | B_FOR_B, div_a, div_b},
-    [MOON_B_POW] = {"pow", FLOATS, A_FOR_A | B_FOR_A | A_FOR_B | B_FOR_B,
-                    pow_a, pow_b},
+    [MOON_B_POW] = {"pow", FLOATS, ALL_FOR_ALL, pow_a, pow_b},
     [MOON_B_EQ] = {"eq", ALL, 0, NULL, NULL},
     [MOON_B_NE] = {"ne", ALL, 0, NULL, NULL},
     [MOON_B_LT] = {"lt", ALL, 0, NULL, NULL},
     [MOON_B_LE] = {"le", ALL, 0, NULL, NULL},
     [MOON_B_GT] = {"gt", ALL, 0, NULL, NULL},
     [MOON_B_GE] = {"ge", ALL, 0, NULL, NULL},
+    [MOON_B_AND] = {"logical_and", ALL, 0, NULL, NULL},
+    [MOON_B_OR] = {"logical_or", ALL, 0, NULL, NULL},
+    [MOON_B_XOR] = {"logical_xor", ALL, 0, NULL, NULL},
 };
 enum { KINDS = sizeof table / sizeof *table };
 
@@ -103,6 +137,7 @@ static int backward(moon__back *b) {
 static const moon__rule rule[KINDS] = {
     [MOON_B_ADD] = {"add", backward}, [MOON_B_SUB] = {"sub", backward},
     [MOON_B_MUL] = {"mul", backward}, [MOON_B_DIV] = {"div", backward},
+    [MOON_B_MIN] = {"minimum", backward}, [MOON_B_MAX] = {"maximum", backward},
     [MOON_B_POW] = {"pow", backward},
 };
 
@@ -120,18 +155,6 @@ static int check(const row *r, const moon_tensor *a, const moon_tensor *b) {
   return MOON_OK;
 }
 
-static bool is_full(const moon_tensor *t, const moon__shape *s) {
-  return moon__shape_equal(moon__shape_of(t), *s) && moon__is_dense(t);
-}
-
-/* Laid out as the first input that has the shape and no holes. */
-static int new_output(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
-                      const moon__shape *s, int dtype, moon_tensor **y) {
-  if (is_full(a, s)) return moon__tensor_like(ctx, a, dtype, y);
-  if (is_full(b, s)) return moon__tensor_like(ctx, b, dtype, y);
-  return moon__tensor_new(ctx, a->storage->device, dtype, *s, MOON__ROWS, y);
-}
-
 int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
                 moon_tensor **out) {
   if (kind < 0 || kind >= KINDS) {
@@ -145,15 +168,15 @@ int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
   if (status >= 0) status = moon__check_size(r->name, s);
   if (status < 0) return status;
   moon_tensor *y;
-  status = new_output(ctx, a, b, &s, r->takes == ALL ? MOON_BOOL : a->dtype,
-                      &y);
+  moon_tensor *const inputs[] = {a, b};
+  int dtype = r->takes == ALL ? MOON_BOOL : a->dtype;
+  status = moon__new_broadcast(ctx, inputs, 2, s, dtype, &y);
   if (status < 0) return status;
   moon_params params = {.binary = {kind}};
   moon__arg args[] = {
       {a, MOON__READ, &s}, {b, MOON__READ, &s}, {y, MOON__WRITE, NULL}};
   status = moon__run(ctx, r->name, MOON_K_binary, &params, args, 3);
   if (r->gradient_a) {
-    moon_tensor *inputs[] = {a, b};
     moon__node *node = moon__record(ctx, &rule[kind], status, y, inputs, 2);
     if (node) {
       int needs = (moon_tensor_needs_grad(a) ? A_FOR_A | B_FOR_A : 0) |

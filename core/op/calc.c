@@ -134,6 +134,13 @@ moon_tensor *moon__c_where(moon__calc *c, int kind, moon_tensor *x, double s,
   return moon__c_cast(c, moon__c_unary(c, kind, x, s), dtype);
 }
 
+moon_tensor *moon__c_pick(moon__calc *c, moon_tensor *condition,
+                          moon_tensor *a, moon_tensor *b) {
+  moon_tensor *y = NULL;
+  if (c->status < 0) return NULL;
+  return moon__calc_own(c, moon_where(c->ctx, condition, a, b, &y), &y);
+}
+
 moon_tensor *moon__c_cast(moon__calc *c, moon_tensor *x, int dtype) {
   moon_tensor *y = NULL;
   if (c->status < 0) return NULL;
@@ -165,9 +172,12 @@ moon_tensor *moon__c_expand(moon__calc *c, moon_tensor *x, moon__shape s) {
 
 moon_tensor *moon__c_swap(moon__calc *c, moon_tensor *x) {
   moon_tensor *y = NULL;
+  int32_t order[MOON_MAX_DIMS];
   if (c->status < 0) return NULL;
-  return moon__calc_own(
-      c, moon_permute(c->ctx, x, (int32_t[]){1, 0}, &y), &y);
+  for (int d = 0; d < x->ndim; d++) order[d] = d;
+  order[x->ndim - 2] = x->ndim - 1;
+  order[x->ndim - 1] = x->ndim - 2;
+  return moon__calc_own(c, moon_permute(c->ctx, x, order, &y), &y);
 }
 
 moon_tensor *moon__c_narrow(moon__calc *c, moon_tensor *x, int dim,

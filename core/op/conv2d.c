@@ -126,12 +126,14 @@ static int check(const moon_tensor *x, const moon_tensor *w,
   return status < 0 ? status : moon__check_size("conv2d", *s);
 }
 
-static moon_params kernel_params(const moon_conv2d_params *p) {
+static moon_params kernel_params(const moon_ctx *ctx, const moon_tensor *x,
+                                 const moon_conv2d_params *p) {
   return (moon_params){
       .conv = {.stride = {p->stride[0], p->stride[1]},
                .padding = {p->padding[0], p->padding[1]},
                .dilation = {p->dilation[0], p->dilation[1]},
-               .groups = p->groups, .epilogue = p->epilogue}};
+               .groups = p->groups, .epilogue = p->epilogue,
+               .strict = ctx->rt->strict, .bf16 = moon__rounds(ctx, x)}};
 }
 
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
@@ -141,7 +143,7 @@ int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
   if (status < 0) return status;
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
-  moon_params params = kernel_params(p);
+  moon_params params = kernel_params(ctx, x, p);
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
   moon_tensor *inputs[] = {x, w, b};
   x = moon__c_channels_last(&c, x);

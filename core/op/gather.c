@@ -11,7 +11,7 @@ static int backward(moon__back *b) {
   moon__calc c = {.ctx = b->ctx};
   moon_tensor *dx = moon__c_new(&c, b->dy, b->node->dtype,
                                 b->node->input_shape[0], MOON__ROWS);
-  moon__arg args[] = {{b->dy, MOON__READ, NULL},
+  moon__arg args[] = {{moon__c_rows(&c, b->dy), MOON__READ, NULL},
                       {moon__saved_at(b, 0), MOON__READ, NULL},
                       {dx, MOON__WRITE, NULL}};
   moon__c_run(&c, "gather backward", MOON_K_scatter_add, &b->node->params,

@@ -26,7 +26,7 @@ static int backward(moon__back *b) {
     moon__shape s = b->node->input_shape[0];
     moon_tensor *dx =
         moon__c_new(&c, b->dy, b->node->dtype, as_matrix(s), MOON__ROWS);
-    moon__c_product(&c, dz, w, dx, false);
+    moon__c_product(&c, dz, w, dx, moon__product_like(b));
     moon__calc_give(&c, b, 0, moon__c_reshape(&c, dx, s));
   }
   if (moon__wants(b, 2)) {
@@ -71,7 +71,8 @@ int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
   moon_tensor *rows = moon__c_reshape(&c, x, in);
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__ROWS);
   moon_tensor *matrix = moon__c_reshape(&c, y, as_matrix(s));
-  moon_params params = {.matmul = {epilogue, 0}};
+  moon_params params = {
+      .matmul = {.epilogue = epilogue, .bf16 = moon__rounds(ctx, x)}};
   moon__arg args[] = {{rows, MOON__READ, NULL},
                       {moon__c_swap(&c, w), MOON__READ, NULL},
                       {matrix, MOON__WRITE, NULL},
@@ -80,6 +81,7 @@ int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
   moon_tensor *inputs[] = {x, w, b};
   moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 3);
   if (node) {
+    node->params = params;
     moon__save(node, moon_tensor_needs_grad(w) ? rows : NULL);
     moon__save(node, moon_tensor_needs_grad(x) ? w : NULL);
     moon__save(node, epilogue == MOON_EPILOGUE_RELU ? matrix : NULL);

@@ -24,37 +24,10 @@ static int backward(moon__back *b) {
 
 static const moon__rule rule = {"max_pool2d", backward};
 
-static int check(const moon_tensor *x, const moon_pool2d_params *p,
-                 moon__shape *s) {
-  const char *op = "max_pool2d";
-  int status = moon__check_ndim(op, "x", x, 4);
-  if (status >= 0) status = moon__check_float(op, x);
-  if (status >= 0) status = moon__check_pair(op, "kernel", p->kernel, 1);
-  if (status >= 0) status = moon__check_pair(op, "stride", p->stride, 1);
-  if (status >= 0) status = moon__check_pair(op, "padding", p->padding, 0);
-  if (status < 0) return status;
-  if (x->shape[2] > 0 && x->shape[3] > INT32_MAX / x->shape[2]) {
-    return moon__fail(MOON_E_SHAPE, "%s: more than 2^31 places in a plane "
-                      "(x %s)", op, moon__text(x));
-  }
-  *s = moon__shape_of(x);
-  for (int i = 0; i < 2 && status >= 0; i++) {
-    if (p->padding[i] > p->kernel[i] / 2) {
-      return moon__fail(MOON_E_VALUE, "%s: padding %lld is more than half of "
-                        "the kernel %lld", op, (long long)p->padding[i],
-                        (long long)p->kernel[i]);
-    }
-    moon__window w = {x->shape[2 + i], p->kernel[i], p->stride[i],
-                      p->padding[i], 1};
-    status = moon__check_window(op, i, w, &s->dim[2 + i]);
-  }
-  return status;
-}
-
 int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
                     const moon_pool2d_params *p, moon_tensor **out) {
   moon__shape s;
-  int status = check(x, p, &s);
+  int status = moon__check_pool2d("max_pool2d", x, p, &s);
   if (status < 0) return status;
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};

@@ -19,9 +19,11 @@ static int check(int dtype, int kind, double a, double b) {
   if (kind < MOON_RAND_UNIFORM || kind > MOON_RAND_INT) {
     return moon__fail(MOON_E_VALUE, "random: no kind %d", kind);
   }
-  if (!whole && !moon__dtype_is_float(dtype)) {
-    return moon__fail(MOON_E_DTYPE, "random: %s; take f32 or f64",
-                      moon__dtype_name(dtype));
+  bool fine = dtype == MOON_F32 || dtype == MOON_F64;
+  if (whole ? moon_dtype_is_half(dtype) : !fine) {
+    return moon__fail(MOON_E_DTYPE, "random: %s; take %s",
+                      moon__dtype_name(dtype),
+                      whole ? "another dtype" : "f32 or f64");
   }
   bool fits = isfinite(a) && isfinite(b);
   if (kind == MOON_RAND_UNIFORM) fits = fits && a <= b;

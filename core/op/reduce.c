@@ -7,8 +7,12 @@
  *   min                                   as max; equals share
  *   norm  y = sqrt(sum x^2)            dx = dy x / y, 0 where y = 0
  *   var   y = sum (x - m)^2 / (n - 1)  dx = dy 2 (x - m) / (n - 1), m the mean
+ *   std   y = sqrt(var x)              dx = dy (x - m) / (n - 1) / y, 0 as norm
+ *   prod  y = product of x             dx = dy times the product of the others
+ *   logsumexp  y = log sum exp x       dx = dy exp(x - y)
+ *   any, all                           bool: whether one, or each, is not 0
  *
- * Integers and bool have sum (in i64), max and min. */
+ * Integers and bool have sum and prod (in i64), max, min, any and all. */
 #include "shared.h"
 
 typedef struct reduced {
@@ -33,34 +37,76 @@ static moon_tensor *d_extreme(moon__calc *c, const reduced *r) {
   return moon__c_mul(c, is, moon__c_div(c, r->dy, count));
 }
 
-static moon_tensor *d_norm(moon__calc *c, const reduced *r) {
+/* dy / y, 0 where y is. */
+static moon_tensor *over_y(moon__calc *c, const reduced *r) {
   int dtype = r->y->dtype;
   moon_tensor *is_zero = moon__c_where(c, MOON_U_EQ, r->y, 0, dtype);
-  moon_tensor *y = moon__c_add(c, r->y, is_zero);  /* x is 0 where y was */
-  return moon__c_mul(c, r->x, moon__c_div(c, r->dy, y));
+  return moon__c_div(c, r->dy, moon__c_add(c, r->y, is_zero));
+}
+
+static moon_tensor *d_norm(moon__calc *c, const reduced *r) {
+  return moon__c_mul(c, r->x, over_y(c, r));  /* x is 0 where y is */
+}
+
+static moon_tensor *centred(moon__calc *c, const reduced *r) {
+  moon_tensor *mean = moon__c_reduce(c, MOON_R_MEAN, r->x, r->dims);
+  return moon__c_sub(c, r->x, mean);
 }
 
 static moon_tensor *d_var(moon__calc *c, const reduced *r) {
-  moon_tensor *mean = moon__c_reduce(c, MOON_R_MEAN, r->x, r->dims);
   moon_tensor *dy = moon__c_scale(c, r->dy, 2 / (r->n - 1));
-  return moon__c_mul(c, moon__c_sub(c, r->x, mean), dy);
+  return moon__c_mul(c, centred(c, r), dy);
+}
+
+/* All x are m where y is 0. */
+static moon_tensor *d_std(moon__calc *c, const reduced *r) {
+  moon_tensor *dy = moon__c_scale(c, over_y(c, r), 1 / (r->n - 1));
+  return moon__c_mul(c, centred(c, r), dy);
+}
+
+/* With 1 in place of each 0 the product of the others is p / x, unless there
+ * are zeros among the others. */
+static moon_tensor *d_prod(moon__calc *c, const reduced *r) {
+  int dtype = r->x->dtype;
+  moon__shape scalar = {.ndim = 0};
+  moon_tensor *is_zero = moon__c_where(c, MOON_U_EQ, r->x, 0, dtype);
+  moon_tensor *zeros = moon__c_reduce(c, MOON_R_SUM, is_zero, r->dims);
+  moon_tensor *others = moon__c_sub(c, zeros, is_zero);
+  moon_tensor *x = moon__c_add(c, r->x, is_zero);
+  moon_tensor *p = moon__c_reduce(c, MOON_R_PROD, x, r->dims);
+  moon_tensor *dx = moon__c_mul(c, r->dy, moon__c_div(c, p, x));
+  return moon__c_pick(c, moon__c_unary(c, MOON_U_EQ, others, 0), dx,
+                      moon__c_zeros(c, r->dy, dtype, scalar));
+}
+
+static moon_tensor *d_logsumexp(moon__calc *c, const reduced *r) {
+  moon_tensor *away = moon__c_sub(c, r->x, r->y);
+  return moon__c_mul(c, r->dy, moon__c_unary(c, MOON_U_EXP, away, 0));
 }
 
 typedef struct row {
-  const char *name;
+  moon__rule rule;  /* its name is the op's; bool has no gradient */
   bool floats;      /* only */
   bool needs_some;  /* of no elements it is an error */
   bool keep_x, keep_y;
   moon_tensor *(*gradient)(moon__calc *c, const reduced *r);
 } row;
 
+static int backward(moon__back *b);
+
 static const row table[] = {
-    [MOON_R_SUM] = {"sum", false, false, false, false, d_sum},
-    [MOON_R_MEAN] = {"mean", true, false, false, false, d_mean},
-    [MOON_R_MAX] = {"max", false, true, true, true, d_extreme},
-    [MOON_R_MIN] = {"min", false, true, true, true, d_extreme},
-    [MOON_R_NORM] = {"norm", true, false, true, true, d_norm},
-    [MOON_R_VAR] = {"var", true, false, true, false, d_var},
+    [MOON_R_SUM] = {{"sum", backward}, false, false, false, false, d_sum},
+    [MOON_R_MEAN] = {{"mean", backward}, true, false, false, false, d_mean},
+    [MOON_R_MAX] = {{"max", backward}, false, true, true, true, d_extreme},
+    [MOON_R_MIN] = {{"min", backward}, false, true, true, true, d_extreme},
+    [MOON_R_NORM] = {{"norm", backward}, true, false, true, true, d_norm},
+    [MOON_R_VAR] = {{"var", backward}, true, false, true, false, d_var},
+    [MOON_R_STD] = {{"std", backward}, true, false, true, true, d_std},
+    [MOON_R_PROD] = {{"prod", backward}, false, false, true, false, d_prod},
+    [MOON_R_LOGSUMEXP] = {{"logsumexp", backward}, true, false, true, true,
+                          d_logsumexp},
+    [MOON_R_ANY] = {{"any", NULL}, false, false, false, false, NULL},
+    [MOON_R_ALL] = {{"all", NULL}, false, false, false, false, NULL},
 };
 enum { KINDS = sizeof table / sizeof *table };
 
@@ -83,22 +129,16 @@ static int backward(moon__back *b) {
   return moon__calc_end(&c);
 }
 
-static const moon__rule rule[KINDS] = {
-    [MOON_R_SUM] = {"sum", backward},   [MOON_R_MEAN] = {"mean", backward},
-    [MOON_R_MAX] = {"max", backward},   [MOON_R_MIN] = {"min", backward},
-    [MOON_R_NORM] = {"norm", backward}, [MOON_R_VAR] = {"var", backward},
-};
-
 /* Dimensions as a bit set; all when n is 0. */
 static int check_dims(const row *row, const moon_tensor *x, int n,
                       const int32_t *dims, uint32_t *set) {
   *set = n == 0 ? (1u << x->ndim) - 1 : 0;
   for (int i = 0; i < n; i++) {
-    int status = moon__check_dim(row->name, x, dims[i]);
+    int status = moon__check_dim(row->rule.name, x, dims[i]);
     if (status < 0) return status;
     if (*set >> dims[i] & 1) {
       return moon__fail(MOON_E_VALUE, "%s: dimension %d twice (x %s)",
-                        row->name, dims[i] + 1, moon__text(x));
+                        row->rule.name, dims[i] + 1, moon__text(x));
     }
     *set |= 1u << dims[i];
   }
@@ -108,15 +148,33 @@ static int check_dims(const row *row, const moon_tensor *x, int n,
 static int check(const row *row, const moon_tensor *x, uint32_t dims) {
   if (row->floats && !moon__dtype_is_float(x->dtype)) {
     return moon__fail(MOON_E_DTYPE, "%s: %s; cast it to f32 or f64",
-                      row->name, moon__dtype_name(x->dtype));
+                      row->rule.name, moon__dtype_name(x->dtype));
   }
   for (int d = 0; row->needs_some && d < x->ndim; d++) {
     if (x->shape[d] > 0 || !(dims >> d & 1)) continue;
     return moon__fail(MOON_E_SHAPE,
-                      "%s: no elements along dimension %d (x %s)", row->name,
-                      d + 1, moon__text(x));
+                      "%s: no elements along dimension %d (x %s)",
+                      row->rule.name, d + 1, moon__text(x));
   }
   return MOON_OK;
+}
+
+/* What the kernel computes, the reduced dimensions as 1. */
+static moon_tensor *run(moon__calc *c, const moon_params *params,
+                        moon_tensor *x, moon__shape kept) {
+  int kind = params->reduce.kind, kernel = MOON_K_reduce, dtype = x->dtype;
+  bool widens = kind == MOON_R_SUM || kind == MOON_R_PROD;
+  if (widens && !moon__dtype_is_float(dtype)) dtype = MOON_I64;
+  if (kind == MOON_R_ANY || kind == MOON_R_ALL) {
+    kernel = MOON_K_any;
+    dtype = MOON_BOOL;
+    if (x->dtype != MOON_BOOL) x = moon__c_unary(c, MOON_U_NE, x, 0);
+  }
+  if (c->status < 0) return NULL;
+  moon_tensor *y = moon__c_new(c, x, dtype, kept, MOON__ROWS);
+  moon__arg args[] = {{x, MOON__READ, NULL}, {y, MOON__WRITE, NULL}};
+  moon__c_run(c, table[kind].rule.name, kernel, params, args, 2);
+  return y;
 }
 
 int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
@@ -139,13 +197,9 @@ int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
   }
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
-  bool widens = kind == MOON_R_SUM && !moon__dtype_is_float(x->dtype);
-  int dtype = widens ? MOON_I64 : x->dtype;
-  moon_tensor *full = moon__c_new(&c, x, dtype, kept, MOON__ROWS);
-  moon__arg args[] = {{x, MOON__READ, NULL}, {full, MOON__WRITE, NULL}};
-  moon__c_run(&c, row->name, MOON_K_reduce, &params, args, 2);
+  moon_tensor *full = run(&c, &params, x, kept);
   moon_tensor *y = keepdim ? full : moon__c_reshape(&c, full, dropped);
-  moon__node *node = moon__record(ctx, &rule[kind], c.status, y, &x, 1);
+  moon__node *node = moon__record(ctx, &row->rule, c.status, y, &x, 1);
   if (node) {
     node->params = params;
     moon__save(node, row->keep_x ? x : NULL);

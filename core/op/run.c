@@ -15,6 +15,11 @@ static int common_device(moon_ctx *ctx, const char *name, int kernel,
                         "disposed", name, (long long)t->id,
                         moon__dtype_name(t->dtype), moon__text(t));
     }
+    if (t->storage->mapped) {
+      bool reads = args[i].mode == MOON__READ || args[i].mode == MOON__OPTIONAL;
+      int status = moon__mapped_check(name, t, reads);
+      if (status < 0) return status;
+    }
     if (device >= 0 && t->storage->device != device &&
         kernel != MOON_K_copy) {
       return moon__fail(MOON_E_DEVICE, "%s: tensors on %s and %s", name,
@@ -24,6 +29,21 @@ static int common_device(moon_ctx *ctx, const char *name, int kernel,
     device = t->storage->device;
   }
   return device < 0 ? ctx->device : device;
+}
+
+/* bf16 and f16 are moved and cast everywhere, computed with only where the
+ * device can. */
+static int check_halves(moon_ctx *ctx, const char *name, int kernel,
+                        int device, const moon__arg *args, int n) {
+  const moon__device *d = &ctx->rt->device[device];
+  if (moon_kernel_moves(kernel) || d->table->computes_halves) return MOON_OK;
+  for (int i = 0; i < n; i++) {
+    if (!args[i].t || !moon_dtype_is_half(args[i].t->dtype)) continue;
+    return moon__fail(MOON_E_DTYPE, "%s: %s has no arithmetic on %s; cast to "
+                      "f32", name, moon__dtype_name(args[i].t->dtype),
+                      d->name);
+  }
+  return MOON_OK;
 }
 
 /* Queues what is still to move an operand. */
@@ -67,6 +87,8 @@ int moon__run(moon_ctx *ctx, const char *name, int kernel,
   if (status < 0) return status;
   int device = common_device(ctx, name, kernel, args, n);
   if (device < 0) return device;
+  status = check_halves(ctx, name, kernel, device, args, n);
+  if (status < 0) return status;
   const moon_kernel *k = moon__device_kernel(&rt->device[device], kernel);
   if (!k) {
     return moon__fail(MOON_E_KERNEL, "%s: no kernel on %s", name,

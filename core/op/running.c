@@ -82,7 +82,7 @@ static bool is_below(const moon__path *path, const moon__path *top) {
 
 /* Queues what waits of the task `top` and those below it (NULL: of all), up to
  * the key `last` (NULL: all of it). What cannot be queued now, for want of
- * memory or for Ctrl-C, stays. */
+ * memory, for Ctrl-C or because somebody has it mapped, stays. */
 static int fold(moon_runtime *rt, const moon__path *top,
                 const moon__key *last) {
   late **link = &rt->late, *before = NULL;
@@ -94,7 +94,10 @@ static int fold(moon_runtime *rt, const moon__path *top,
       continue;
     }
     int status = move(*link);
-    if (status == MOON_E_INTERRUPTED || status == MOON_E_MEMORY) return status;
+    if (status == MOON_E_INTERRUPTED || status == MOON_E_MEMORY ||
+        status == MOON_E_BUSY) {
+      return status;
+    }
     if (status < 0 && status != MOON_E_DISPOSED && first == MOON_OK) {
       first = status;
     }

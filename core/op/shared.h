@@ -25,6 +25,10 @@ int moon__check_live(const char *op, const moon_tensor *t);
 int moon__check_pair(const char *op, const char *option,
                      const int64_t pair[2], int64_t least);
 int moon__check_epilogue(const char *op, int epilogue);
+/* An output of shape s, to which all inputs t broadcast: laid out as the first
+ * of them that has the shape and no holes. */
+int moon__new_broadcast(moon_ctx *ctx, moon_tensor *const *t, int n,
+                        moon__shape s, int dtype, moon_tensor **y);
 /* Places a window of `kernel` can take along H (axis 0) or W (axis 1):
  * floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1. */
 typedef struct moon__window {
@@ -32,6 +36,9 @@ typedef struct moon__window {
 } moon__window;
 int moon__check_window(const char *op, int axis, moon__window w,
                        int64_t *places);
+/* x [N,C,H,W] and options of a pooling fit; *s becomes the output's shape. */
+int moon__check_pool2d(const char *op, const moon_tensor *x,
+                       const moon_pool2d_params *p, moon__shape *s);
 
 /* --- running.c: m and v of a batch move s->mean and s->var, in program
  * order. ctx without gradients. */
@@ -102,6 +109,9 @@ moon_tensor *moon__c_div(moon__calc *c, moon_tensor *a, moon_tensor *b);
 /* x `kind` s as ones and zeros of dtype. */
 moon_tensor *moon__c_where(moon__calc *c, int kind, moon_tensor *x, double s,
                            int dtype);
+/* where: c ? a : b */
+moon_tensor *moon__c_pick(moon__calc *c, moon_tensor *condition,
+                          moon_tensor *a, moon_tensor *b);
 moon_tensor *moon__c_cast(moon__calc *c, moon_tensor *x, int dtype);
 moon_tensor *moon__c_copy(moon__calc *c, moon_tensor *x);
 /* Over the dimensions whose bits are set (all if none is), which stay with
@@ -110,7 +120,7 @@ moon_tensor *moon__c_reduce(moon__calc *c, int kind, moon_tensor *x,
                             uint32_t dims);
 moon_tensor *moon__c_reshape(moon__calc *c, moon_tensor *x, moon__shape s);
 moon_tensor *moon__c_expand(moon__calc *c, moon_tensor *x, moon__shape s);
-moon_tensor *moon__c_swap(moon__calc *c, moon_tensor *x);  /* 2-D: x^T */
+moon_tensor *moon__c_swap(moon__calc *c, moon_tensor *x);  /* matrices x^T */
 moon_tensor *moon__c_narrow(moon__calc *c, moon_tensor *x, int dim,
                             int64_t start, int64_t length);
 /* packed.c: w as the call of `kernel` with these n operands likes to find it,
@@ -128,10 +138,17 @@ moon_tensor *moon__c_relu_grad(moon__calc *c, moon_tensor *dy, moon_tensor *y,
                                moon_tensor **db);
 
 /* --- matmul.c --------------------------------------------------------- */
-/* y = a b, or y += a b. */
+/* Whether products with x may round their factors to bf16 (moon_ctx.bf16). What
+ * a forward did holds for its gradients: params.conv or .matmul say it. */
+bool moon__rounds(const moon_ctx *ctx, const moon_tensor *x);
+/* t, or a copy, of matrices for moon__c_product. */
 moon_tensor *moon__c_plain(moon__calc *c, moon_tensor *t);
+/* y = a b, or y += a b, as params.matmul says; matrices of a and b are repeated
+ * to y's shape. */
 void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
-                     moon_tensor *y, bool accumulate);
+                     moon_tensor *y, moon_params params);
+/* Params of a product that rounds its factors if the forward did. */
+moon_params moon__product_like(const moon__back *b);
 /* Makes left right the gradient of an input, added to what a leaf has. */
 void moon__give_product(moon__calc *c, moon__back *b, int input,
                         moon_tensor *left, moon_tensor *right);

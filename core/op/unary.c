@@ -1,16 +1,33 @@
-/* Elementwise functions of one tensor, some with a number s:
+/* Elementwise functions of one tensor, some with a number s, or two:
  *
- *   y = f(x)  or  y = f(x, s)          x, y of one shape
+ *   y = f(x),  f(x, s)  or  f(x, s, t)      x, y of one shape
  *
  * A row of the table is an op: its kind, its name, what the gradient needs to
  * keep, which dtypes it takes, and dx from dy and what was kept (v). */
+#include <math.h>
 #include "shared.h"
 
 /* What a gradient is computed from: v is x, y or NULL, as the row says. */
 typedef struct given {
+  const char *name;
   moon_tensor *dy, *v;
-  double s;
+  const moon_params *params;
 } given;
+
+/* By the kernel: dx = dy f'(x), told by x or y. */
+static moon_tensor *d_kernel(moon__calc *c, const given *g) {
+  moon_tensor *dx = moon__c_like(c, g->v, g->v->dtype);
+  moon__arg args[] = {{g->dy, MOON__READ, NULL},
+                      {g->v, MOON__READ, NULL},
+                      {dx, MOON__WRITE, NULL}};
+  moon__c_run(c, g->name, MOON_K_unary_grad, g->params, args, 3);
+  return dx;
+}
+
+/* Of steps and of constants. */
+static moon_tensor *d_zero(moon__calc *c, const given *g) {
+  return moon__c_zeros(c, g->dy, g->dy->dtype, moon__shape_of(g->dy));
+}
 
 static moon_tensor *d_neg(moon__calc *c, const given *g) {
   return moon__c_neg(c, g->dy);
@@ -32,136 +49,163 @@ static moon_tensor *d_sqrt(moon__calc *c, const given *g) {
   return moon__c_scale(c, moon__c_div(c, g->dy, g->v), 0.5);
 }
 
-/* dy sign(x), 0 at 0 */
-static moon_tensor *d_abs(moon__calc *c, const given *g) {
-  moon_tensor *up = moon__c_where(c, MOON_U_GT, g->v, 0, g->v->dtype);
-  moon_tensor *down = moon__c_where(c, MOON_U_LT, g->v, 0, g->v->dtype);
-  return moon__c_mul(c, g->dy, moon__c_sub(c, up, down));
-}
-
-/* dy y (1 - y) */
-static moon_tensor *d_sigmoid(moon__calc *c, const given *g) {
-  moon_tensor *rest = moon__c_unary(c, MOON_U_RSUB, g->v, 1);
-  return moon__c_mul(c, g->dy, moon__c_mul(c, g->v, rest));
-}
-
-/* dy (1 - y^2) */
-static moon_tensor *d_tanh(moon__calc *c, const given *g) {
-  moon_tensor *square = moon__c_unary(c, MOON_U_POW, g->v, 2);
-  return moon__c_mul(c, g->dy, moon__c_unary(c, MOON_U_RSUB, square, 1));
-}
-
 static moon_tensor *d_add(moon__calc *c, const given *g) {
   (void)c;
   return g->dy;
 }
 
 static moon_tensor *d_mul(moon__calc *c, const given *g) {
-  return moon__c_scale(c, g->dy, g->s);
+  return moon__c_scale(c, g->dy, g->params->unary.s);
 }
 
 /* -s dy / x^2 */
 static moon_tensor *d_rdiv(moon__calc *c, const given *g) {
-  moon_tensor *once = moon__c_div(c, moon__c_scale(c, g->dy, -g->s), g->v);
-  return moon__c_div(c, once, g->v);
+  moon_tensor *dy = moon__c_scale(c, g->dy, -g->params->unary.s);
+  return moon__c_div(c, moon__c_div(c, dy, g->v), g->v);
 }
 
 /* s x^(s-1) dy; 0 for s = 0, at x = 0 too */
 static moon_tensor *d_pow(moon__calc *c, const given *g) {
-  moon__shape shape = moon__shape_of(g->dy);
-  if (g->s == 0) return moon__c_zeros(c, g->dy, g->dy->dtype, shape);
-  moon_tensor *slope = moon__c_unary(c, MOON_U_POW, g->v, g->s - 1);
-  return moon__c_mul(c, g->dy, moon__c_scale(c, slope, g->s));
+  double s = g->params->unary.s;
+  if (s == 0) return d_zero(c, g);
+  moon_tensor *slope = moon__c_unary(c, MOON_U_POW, g->v, s - 1);
+  return moon__c_mul(c, g->dy, moon__c_scale(c, slope, s));
 }
 
 enum keep { KEEP_NOTHING, KEEP_X, KEEP_Y };
 enum takes { NUMBERS, FLOATS, ALL };  /* NUMBERS: all dtypes but bool */
 
 typedef struct row {
-  const char *name;
+  moon__rule rule;            /* its name is the op's; bool has no gradient */
+  const char *gradient_name;
   enum takes takes;
-  bool has_s;
+  int numbers;                /* how many of s and t it takes */
   enum keep keep;
   moon_tensor *(*gradient)(moon__calc *c, const given *g);
 } row;
 
+static int backward(moon__back *b);
+#define NAME(name) {name, backward}, name " backward"
+#define TO_BOOL(name) {name, NULL}, NULL, ALL
+
 static const row table[] = {
-    [MOON_U_NEG] = {"neg", NUMBERS, false, KEEP_NOTHING, d_neg},
-    [MOON_U_RELU] = {"relu", NUMBERS, false, KEEP_Y, d_relu},
-    [MOON_U_EXP] = {"exp", FLOATS, false, KEEP_Y, d_exp},
-    [MOON_U_LOG] = {"log", FLOATS, false, KEEP_X, d_log},
-    [MOON_U_SQRT] = {"sqrt", FLOATS, false, KEEP_Y, d_sqrt},
-    [MOON_U_ABS] = {"abs", NUMBERS, false, KEEP_X, d_abs},
-    [MOON_U_SIGMOID] = {"sigmoid", FLOATS, false, KEEP_Y, d_sigmoid},
-    [MOON_U_TANH] = {"tanh", FLOATS, false, KEEP_Y, d_tanh},
-    [MOON_U_ADD] = {"add", NUMBERS, true, KEEP_NOTHING, d_add},
-    [MOON_U_MUL] = {"mul", NUMBERS, true, KEEP_NOTHING, d_mul},
-    [MOON_U_RSUB] = {"rsub", NUMBERS, true, KEEP_NOTHING, d_neg},
-    [MOON_U_RDIV] = {"rdiv", FLOATS, true, KEEP_X, d_rdiv},
-    [MOON_U_POW] = {"pow", FLOATS, true, KEEP_X, d_pow},
-    [MOON_U_EQ] = {"eq", ALL, true, KEEP_NOTHING, NULL},
-    [MOON_U_NE] = {"ne", ALL, true, KEEP_NOTHING, NULL},
-    [MOON_U_LT] = {"lt", ALL, true, KEEP_NOTHING, NULL},
-    [MOON_U_LE] = {"le", ALL, true, KEEP_NOTHING, NULL},
-    [MOON_U_GT] = {"gt", ALL, true, KEEP_NOTHING, NULL},
-    [MOON_U_GE] = {"ge", ALL, true, KEEP_NOTHING, NULL},
+    [MOON_U_NEG] = {NAME("neg"), NUMBERS, 0, KEEP_NOTHING, d_neg},
+    [MOON_U_RELU] = {NAME("relu"), NUMBERS, 0, KEEP_Y, d_relu},
+    [MOON_U_ABS] = {NAME("abs"), NUMBERS, 0, KEEP_X, d_kernel},
+    [MOON_U_SIGN] = {NAME("sign"), NUMBERS, 0, KEEP_NOTHING, d_zero},
+    [MOON_U_FLOOR] = {NAME("floor"), NUMBERS, 0, KEEP_NOTHING, d_zero},
+    [MOON_U_CEIL] = {NAME("ceil"), NUMBERS, 0, KEEP_NOTHING, d_zero},
+    [MOON_U_ROUND] = {NAME("round"), NUMBERS, 0, KEEP_NOTHING, d_zero},
+    [MOON_U_ADD] = {NAME("add"), NUMBERS, 1, KEEP_NOTHING, d_add},
+    [MOON_U_MUL] = {NAME("mul"), NUMBERS, 1, KEEP_NOTHING, d_mul},
+    [MOON_U_RSUB] = {NAME("rsub"), NUMBERS, 1, KEEP_NOTHING, d_neg},
+    [MOON_U_CLAMP] = {NAME("clamp"), NUMBERS, 2, KEEP_X, d_kernel},
+    [MOON_U_EXP] = {NAME("exp"), FLOATS, 0, KEEP_Y, d_exp},
+    [MOON_U_LOG] = {NAME("log"), FLOATS, 0, KEEP_X, d_log},
+    [MOON_U_SQRT] = {NAME("sqrt"), FLOATS, 0, KEEP_Y, d_sqrt},
+    [MOON_U_SIN] = {NAME("sin"), FLOATS, 0, KEEP_X, d_kernel},
+    [MOON_U_COS] = {NAME("cos"), FLOATS, 0, KEEP_X, d_kernel},
+    [MOON_U_ERF] = {NAME("erf"), FLOATS, 0, KEEP_X, d_kernel},
+    [MOON_U_SIGMOID] = {NAME("sigmoid"), FLOATS, 0, KEEP_Y, d_kernel},
+    [MOON_U_TANH] = {NAME("tanh"), FLOATS, 0, KEEP_Y, d_kernel},
+    [MOON_U_SILU] = {NAME("silu"), FLOATS, 0, KEEP_X, d_kernel},
+    [MOON_U_GELU] = {NAME("gelu"), FLOATS, 0, KEEP_X, d_kernel},
+    [MOON_U_GELU_TANH] = {NAME("gelu"), FLOATS, 0, KEEP_X, d_kernel},
+    [MOON_U_RDIV] = {NAME("rdiv"), FLOATS, 1, KEEP_X, d_rdiv},
+    [MOON_U_POW] = {NAME("pow"), FLOATS, 1, KEEP_X, d_pow},
+    [MOON_U_LEAKY_RELU] = {NAME("leaky_relu"), FLOATS, 1, KEEP_X, d_kernel},
+    [MOON_U_ELU] = {NAME("elu"), FLOATS, 1, KEEP_X, d_kernel},
+    [MOON_U_SOFTPLUS] = {NAME("softplus"), FLOATS, 2, KEEP_X, d_kernel},
+    [MOON_U_EQ] = {TO_BOOL("eq"), 1, KEEP_NOTHING, NULL},
+    [MOON_U_NE] = {TO_BOOL("ne"), 1, KEEP_NOTHING, NULL},
+    [MOON_U_LT] = {TO_BOOL("lt"), 1, KEEP_NOTHING, NULL},
+    [MOON_U_LE] = {TO_BOOL("le"), 1, KEEP_NOTHING, NULL},
+    [MOON_U_GT] = {TO_BOOL("gt"), 1, KEEP_NOTHING, NULL},
+    [MOON_U_GE] = {TO_BOOL("ge"), 1, KEEP_NOTHING, NULL},
+    [MOON_U_ISNAN] = {TO_BOOL("isnan"), 0, KEEP_NOTHING, NULL},
+    [MOON_U_ISINF] = {TO_BOOL("isinf"), 0, KEEP_NOTHING, NULL},
+    [MOON_U_ISFINITE] = {TO_BOOL("isfinite"), 0, KEEP_NOTHING, NULL},
 };
 enum { KINDS = sizeof table / sizeof *table };
 
 static int backward(moon__back *b) {
-  const moon_params *p = &b->node->params;
-  const row *r = &table[p->unary.kind];
-  given g = {.dy = b->dy, .s = p->unary.s};
+  const row *r = &table[b->node->params.unary.kind];
+  given g = {r->gradient_name, b->dy, NULL, &b->node->params};
   moon__calc c = {.ctx = b->ctx};
   if (r->keep != KEEP_NOTHING) g.v = moon__saved_at(b, 0);
   moon__calc_give(&c, b, 0, r->gradient(&c, &g));
   return moon__calc_end(&c);
 }
 
-static const moon__rule rule[KINDS] = {
-    [MOON_U_NEG] = {"neg", backward},   [MOON_U_RELU] = {"relu", backward},
-    [MOON_U_EXP] = {"exp", backward},   [MOON_U_LOG] = {"log", backward},
-    [MOON_U_SQRT] = {"sqrt", backward}, [MOON_U_ABS] = {"abs", backward},
-    [MOON_U_SIGMOID] = {"sigmoid", backward},
-    [MOON_U_TANH] = {"tanh", backward},
-    [MOON_U_ADD] = {"add", backward},   [MOON_U_MUL] = {"mul", backward},
-    [MOON_U_RSUB] = {"rsub", backward}, [MOON_U_RDIV] = {"rdiv", backward},
-    [MOON_U_POW] = {"pow", backward},
-};
-
-static int check(const row *r, const moon_tensor *x, double s) {
+static int check_dtype(const row *r, const moon_tensor *x) {
+  const char *name = r->rule.name;
   if (r->takes == FLOATS && !moon__dtype_is_float(x->dtype)) {
-    return moon__fail(MOON_E_DTYPE, "%s: %s; cast it to f32 or f64", r->name,
+    return moon__fail(MOON_E_DTYPE, "%s: %s; cast it to f32 or f64", name,
                       moon__dtype_name(x->dtype));
   }
   if (r->takes == NUMBERS && x->dtype == MOON_BOOL) {
     return moon__fail(MOON_E_DTYPE, "%s: bool; cast it to a number dtype",
-                      r->name);
+                      name);
   }
-  return r->has_s ? moon__check_number(r->name, x->dtype, s) : MOON_OK;
+  return MOON_OK;
+}
+
+/* A bound of clamp may be infinite, where there is none, for integers too. */
+static int check_bound(const moon_tensor *x, double bound) {
+  if (isnan(bound)) return moon__fail(MOON_E_VALUE, "clamp: a bound is NaN");
+  if (isinf(bound)) return MOON_OK;
+  return moon__check_number("clamp", x->dtype, bound);
+}
+
+static int check_numbers(int kind, const moon_tensor *x, double s, double t) {
+  if (kind == MOON_U_CLAMP) {
+    int status = check_bound(x, s);
+    return status < 0 ? status : check_bound(x, t);
+  }
+  if (kind == MOON_U_SOFTPLUS && s == 0) {
+    return moon__fail(MOON_E_VALUE, "softplus: beta is 0");
+  }
+  if (table[kind].numbers == 0) return MOON_OK;
+  return moon__check_number(table[kind].rule.name, x->dtype, s);
+}
+
+static int check(int kind, int numbers, const moon_tensor *x, double s,
+                 double t) {
+  if (kind < 0 || kind >= KINDS || table[kind].numbers > numbers) {
+    return moon__fail(MOON_E_VALUE, "unary: no kind %d of %d numbers", kind,
+                      numbers);
+  }
+  int status = check_dtype(&table[kind], x);
+  return status < 0 ? status : check_numbers(kind, x, s, t);
+}
+
+static int run(moon_ctx *ctx, const moon_params *params, moon_tensor *x,
+               moon_tensor **out) {
+  const row *r = &table[params->unary.kind];
+  moon_tensor *y;
+  int dtype = r->takes == ALL ? MOON_BOOL : x->dtype;
+  int status = moon__tensor_like(ctx, x, dtype, &y);
+  if (status < 0) return status;
+  moon__arg args[] = {{x, MOON__READ, NULL}, {y, MOON__WRITE, NULL}};
+  status = moon__run(ctx, r->rule.name, MOON_K_unary, params, args, 2);
+  moon__node *node = moon__record(ctx, &r->rule, status, y, &x, 1);
+  if (node) {
+    node->params = *params;
+    if (r->keep != KEEP_NOTHING) moon__save(node, r->keep == KEEP_X ? x : y);
+  }
+  return moon__finish(status, y, out);
 }
 
 int moon_unary(moon_ctx *ctx, int kind, moon_tensor *x, double s,
                moon_tensor **out) {
-  if (kind < 0 || kind >= KINDS) {
-    return moon__fail(MOON_E_VALUE, "unary: no kind %d", kind);
-  }
-  const row *r = &table[kind];
-  int status = check(r, x, s);
+  int status = check(kind, 1, x, s, 0);
   if (status < 0) return status;
-  moon_tensor *y;
-  int dtype = r->takes == ALL ? MOON_BOOL : x->dtype;
-  status = moon__tensor_like(ctx, x, dtype, &y);
+  return run(ctx, &(moon_params){.unary = {kind, s, 0}}, x, out);
+}
+
+int moon_unary2(moon_ctx *ctx, int kind, moon_tensor *x, double s, double t,
+                moon_tensor **out) {
+  int status = check(kind, 2, x, s, t);
   if (status < 0) return status;
-  moon_params params = {.unary = {kind, s}};
-  moon__arg args[] = {{x, MOON__READ, NULL}, {y, MOON__WRITE, NULL}};
-  status = moon__run(ctx, r->name, MOON_K_unary, &params, args, 2);
-  if (r->gradient) {
-    moon__node *node = moon__record(ctx, &rule[kind], status, y, &x, 1);
-    if (node) node->params = params;
-    if (node && r->keep != KEEP_NOTHING) {
-      moon__save(node, r->keep == KEEP_X ? x : y);
-    }
-  }
-  return moon__finish(status, y, out);
+  return run(ctx, &(moon_params){.unary = {kind, s, t}}, x, out);
 }

@@ -53,6 +53,7 @@ void moon__release_list_drain(moon_runtime *rt) {
 }
 
 int moon_tensor_dispose(moon_tensor *t) {
+  if (t->storage->mapped) return moon__mapped_check("dispose", t, false);
   moon__release_list_drain(t->rt);
   moon__storage_dispose(t->rt, t->storage);
   return MOON_OK;

@@ -1,4 +1,5 @@
 /* Reading from the host: facts, waiting, values. */
+#include "../../kernels/half.h"
 #include "tensor.h"
 
 int64_t moon_tensor_id(const moon_tensor *t) { return t->id; }
@@ -107,6 +108,8 @@ int moon_tensor_item(const moon_tensor *t, int64_t index, double *out) {
     case MOON_F64: *out = ((const double *)p)[at]; break;
     case MOON_I64: *out = (double)((const int64_t *)p)[at]; break;
     case MOON_I32: *out = ((const int32_t *)p)[at]; break;
+    case MOON_BF16: *out = moon_bf16_to_f32(((const uint16_t *)p)[at]); break;
+    case MOON_F16: *out = moon_f16_to_f32(((const uint16_t *)p)[at]); break;
     default: *out = ((const uint8_t *)p)[at];
   }
   return MOON_OK;

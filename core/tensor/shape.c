@@ -6,7 +6,8 @@
 static const struct { const char *name; bool is_float; } dtypes[MOON_DTYPES] = {
     [MOON_F32] = {"f32", true}, [MOON_F64] = {"f64", true},
     [MOON_I64] = {"i64", false}, [MOON_I32] = {"i32", false},
-    [MOON_U8] = {"u8", false}, [MOON_BOOL] = {"bool", false}};
+    [MOON_U8] = {"u8", false}, [MOON_BOOL] = {"bool", false},
+    [MOON_BF16] = {"bf16", true}, [MOON_F16] = {"f16", true}};
 
 const char *moon__dtype_name(int dtype) { return dtypes[dtype].name; }
 
@@ -50,21 +51,29 @@ int moon__shape_numel(const char *op, moon__shape s, int64_t *numel) {
   return MOON_OK;
 }
 
+int moon__shape_join(const char *op, moon__shape *s, const moon_tensor *t) {
+  moon__shape a = *s;
+  int ndim = a.ndim > t->ndim ? a.ndim : t->ndim;
+  for (int d = 0; d < ndim; d++) {
+    int da = d - (ndim - a.ndim), dt = d - (ndim - t->ndim);
+    int64_t na = da < 0 ? 1 : a.dim[da], nt = dt < 0 ? 1 : t->shape[dt];
+    if (na != nt && na != 1 && nt != 1) {
+      return moon__fail(MOON_E_SHAPE, "%s: shapes %s and %s do not broadcast "
+                        "(%lld and %lld)", op, moon__shape_text(a),
+                        moon__text(t), (long long)na, (long long)nt);
+    }
+    s->dim[d] = na == 1 ? nt : na;
+  }
+  s->ndim = ndim;
+  return MOON_OK;
+}
+
 int moon__shape_broadcast(const char *op, const moon_tensor *a,
                           const moon_tensor *b, moon__shape *out) {
-  int ndim = a->ndim > b->ndim ? a->ndim : b->ndim;
-  out->ndim = ndim;
-  for (int d = 0; d < ndim; d++) {
-    int da = d - (ndim - a->ndim), db = d - (ndim - b->ndim);
-    int64_t na = da < 0 ? 1 : a->shape[da], nb = db < 0 ? 1 : b->shape[db];
-    if (na != nb && na != 1 && nb != 1) {
-      return moon__fail(MOON_E_SHAPE, "%s: shapes %s and %s do not broadcast "
-                        "(%lld and %lld)", op, moon__text(a), moon__text(b),
-                        (long long)na, (long long)nb);
-    }
-    out->dim[d] = na == 1 ? nb : na;
-  }
-  return MOON_OK;
+  moon__shape s = moon__shape_of(a);
+  int status = moon__shape_join(op, &s, b);
+  if (status >= 0) *out = s;
+  return status;
 }
 
 const char *moon__shape_text(moon__shape s) {

@@ -71,11 +71,14 @@ void moon__storage_release(moon_runtime *rt, moon__storage *s) {
 /* Bytes [lo, hi) that the tensor spans in its storage. */
 static void span(const moon_tensor *t, size_t *lo, size_t *hi) {
   size_t size = moon_dtype_size(t->dtype);
-  int64_t last = t->offset;
+  int64_t first = t->offset;
+  int64_t last = first;
   for (int d = 0; d < t->ndim; d++) {
-    if (t->shape[d] > 1) last += (t->shape[d] - 1) * t->stride[d];
+    if (t->shape[d] < 2) continue;
+    int64_t reach = (t->shape[d] - 1) * t->stride[d];
+    *(reach < 0 ? &first : &last) += reach;
   }
-  *lo = (size_t)t->offset * size;
+  *lo = (size_t)first * size;
   *hi = t->numel ? (size_t)(last + 1) * size : *lo;
 }
 

@@ -21,6 +21,7 @@ typedef struct moon__storage {
   moon__region **region, *only;
   moon__packed *packed;
   int late;                  /* what is still to move it, see op/running.c */
+  int mapped;                /* who has it in hand, see map.c; 0: nobody */
 } moon__storage;
 
 struct moon__node;
@@ -51,9 +52,10 @@ moon__shape moon__shape_of(const moon_tensor *t);
 bool moon__shape_equal(moon__shape a, moon__shape b);
 /* Product of extents, or MOON_E_SHAPE when negative or past 2^48 elements. */
 int moon__shape_numel(const char *op, moon__shape s, int64_t *numel);
-/* NumPy broadcasting of two shapes. */
+/* NumPy broadcasting of two shapes; the same with t, of what there is. */
 int moon__shape_broadcast(const char *op, const moon_tensor *a,
                           const moon_tensor *b, moon__shape *out);
+int moon__shape_join(const char *op, moon__shape *s, const moon_tensor *t);
 /* "8x16x32x32"; "scalar" without dimensions. Eight static buffers in turn. */
 const char *moon__shape_text(moon__shape s);
 const char *moon__text(const moon_tensor *t);  /* of its shape */
@@ -86,6 +88,8 @@ void moon__tensor_uncount(moon_tensor *t);
 void moon__unref(moon_tensor *t);
 /* Of core/grad: the tensor goes, its node may stay for others. */
 void moon__node_leave(moon_tensor *t);
+/* map.c: of a storage that is mapped, whether an op may read or write t. */
+int moon__mapped_check(const char *op, const moon_tensor *t, bool reads);
 /* storage.c */
 void moon__storage_retain(moon__storage *s);
 void moon__storage_release(moon_runtime *rt, moon__storage *s);

@@ -2,35 +2,35 @@
  * not done yet, then every part runs its tiles. ReLU is a pass of our own over
  * a tile that is still in the cache, because oneDNN's would turn NaN into 0.
  */
-#include "convolution.h"
+#include "winograd.h"
 
 enum { X, W, Y, B, P };
 extern const moon_kernel moon_ref_conv2d;
 
 /* --- packed weights, for conv2d_grad.c too -------------------------------- */
-/* A single part packs for itself. */
+static size_t packed_bytes(const cpu_order *o) {
+  return cpu_align64((size_t)o->numel * sizeof(float));
+}
+
+/* Scratch: packed weights, if they are packed here, then room for factors in
+ * bf16. A single part packs for itself. */
 void moon_cpu_conv_plan_packed(const moon_call *call, int k,
                                const conv_state *s, moon_plan *plan) {
-  const cpu_packing *p = s->packing;
+  const cpu_order *o = s->order;
   bool packs = !cpu_optional(call, k);
-  if (packs && s->parts > 1) {
-    int64_t blocks = (p->rows + PACKING_BLOCK - 1) / PACKING_BLOCK;
-    cpu_phase(plan, blocks, (double)p->numel, 0);
-  }
+  if (packs && s->parts > 1) cpu_pack_phase(o, plan);
   plan->parts[plan->phases++] = s->parts;
-  plan->cost_ns = s->ns + (packs ? 0.3 * (double)p->numel : 0);
-  if (packs) plan->scratch = cpu_align64((size_t)p->numel * sizeof(float));
+  plan->cost_ns = s->ns + (packs ? o->ns : 0);
+  plan->scratch = (packs ? packed_bytes(o) : 0) + moon_cpu_conv_rooms(s);
   plan->state = s;
 }
 
 static void pack(const conv_packed *c, const moon_plan *plan, float *packed,
                  int part) {
-  const cpu_packing *p = c->state->packing;
-  int64_t lo = 0, hi = p->rows;
-  if (plan->phases > 1) {
-    cpu_share(plan, 0, part, p->rows, PACKING_BLOCK, &lo, &hi);
-  }
-  moon_cpu_simd()->weights->pack(p, c->w, packed, lo, hi);
+  const cpu_order *o = c->state->order;
+  int64_t lo = 0, hi = o->units;
+  if (plan->phases > 1) cpu_share(plan, 0, part, o->units, 1, &lo, &hi);
+  o->pack(o, c->w, packed, lo, hi);
 }
 
 int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
@@ -40,11 +40,14 @@ int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
   float *packed = c->packed ? c->packed : scratch;
   if (phase == 0 && !c->packed) pack(c, plan, packed, part);
   if (phase == 0 && plan->phases > 1) return MOON_OK;
+  if (s->winograd) return moon_cpu_winograd_run(c, packed, part, fail);
+  char *rooms = (char *)scratch + (c->packed ? 0 : packed_bytes(s->order));
   int64_t lo, hi;
   cpu_share(plan, phase, part, s->n_tiles, 1, &lo, &hi);
   for (int64_t i = lo; i < hi; i++) {
     const conv_tile *t = &s->tile[i];
     void *data[] = {c->x + t->x, packed, c->y + t->y, c->bias};
+    moon_cpu_conv_round(s, t, rooms, part, data);
     int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (c->relu) moon_cpu_simd()->weights->relu(t->numel, c->y + t->y);
@@ -59,8 +62,7 @@ static int plan_conv2d(const moon_call *call, moon_plan *plan, int may_create,
   const moon_operand *y = &call->arg[Y], *b = cpu_optional(call, B);
   const conv_state *s = NULL;
   if (moon_cpu_conv_fits(x, w, y, b)) {
-    conv_problem p = moon_cpu_conv_problem(x, w, y, &call->params);
-    conv_key key = moon_cpu_conv_key(MOON_K_conv2d, &p, w, b != NULL);
+    conv_key key = moon_cpu_conv_key(call, x, w, y, b != NULL);
     s = moon_cpu_conv_state(&key, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }

@@ -5,7 +5,7 @@
  * while they are brought into the user's order.
  */
 #include <string.h>
-#include "convolution.h"
+#include "winograd.h"
 
 extern const moon_kernel moon_ref_conv2d_grad_x, moon_ref_conv2d_grad_w;
 
@@ -18,8 +18,7 @@ static int plan_grad_x(const moon_call *call, moon_plan *plan, int may_create,
   const moon_operand *dx = &call->arg[X_DX];
   const conv_state *s = NULL;
   if (moon_cpu_conv_fits(dx, w, dy, NULL)) {
-    conv_problem p = moon_cpu_conv_problem(dx, w, dy, &call->params);
-    conv_key key = moon_cpu_conv_key(MOON_K_conv2d_grad_x, &p, w, false);
+    conv_key key = moon_cpu_conv_key(call, dx, w, dy, false);
     s = moon_cpu_conv_state(&key, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
@@ -51,10 +50,11 @@ static int run_grad_x(const moon_call *call, const moon_plan *plan,
 /* --- dw and db ------------------------------------------------------------ */
 enum { W_DY, W_X, W_DW, W_DB };
 
-/* Scratch: each part's dw, then each part's dw of one tile, the same for db. A
- * part of one tile needs no second dw. */
+/* Scratch: each part's dw, then each part's dw of one tile, the same for db;
+ * then room for factors in bf16. A part of one tile needs no second dw. */
 typedef struct room {
   float *dw, *tile_dw, *db, *tile_db;
+  void *factors;
   int64_t numel, filters;  /* of one dw; of one db, in whole vectors */
   size_t nbytes;
 } room;
@@ -65,7 +65,7 @@ static int64_t room_copies(const conv_state *s) {
 
 /* The sizes; no pointers yet. */
 static room room_size(const conv_state *s, const moon_call *call) {
-  room r = {.numel = s->packing->numel,
+  room r = {.numel = s->packing->order.numel,
             .filters = (call->arg[W_DW].shape[0] + 15) / 16 * 16};
   int64_t floats = s->parts * room_copies(s) * (r.numel + r.filters);
   r.nbytes = cpu_align64((size_t)floats * sizeof(float));
@@ -80,6 +80,7 @@ static room room_of(const conv_state *s, const moon_call *call,
   r.tile_dw = r.dw + parts * r.numel * (copies - 1);
   r.db = r.dw + parts * r.numel * copies;
   r.tile_db = r.db + parts * r.filters * (copies - 1);
+  r.factors = (char *)scratch + r.nbytes;
   return r;
 }
 
@@ -89,19 +90,22 @@ static int plan_grad_w(const moon_call *call, moon_plan *plan, int may_create,
   const moon_operand *dw = &call->arg[W_DW], *db = cpu_optional(call, W_DB);
   const conv_state *s = NULL;
   if (moon_cpu_conv_fits(x, dw, dy, db)) {
-    conv_problem p = moon_cpu_conv_problem(x, dw, dy, &call->params);
-    conv_key key = moon_cpu_conv_key(MOON_K_conv2d_grad_w, &p, dw, db != NULL);
+    conv_key key = moon_cpu_conv_key(call, x, dw, dy, db != NULL);
     s = moon_cpu_conv_state(&key, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
     return cpu_plan_by(&moon_ref_conv2d_grad_w, call, plan, may_create, fail);
   }
-  int64_t blocks = (s->packing->rows + PACKING_BLOCK - 1) / PACKING_BLOCK;
+  if (s->winograd) {
+    moon_cpu_winograd_plan_w(s, plan);
+    return MOON_OK;
+  }
+  const cpu_order *o = s->order;
   plan->parts[plan->phases++] = s->parts;
-  cpu_phase(plan, blocks, (double)(s->packing->numel * s->parts), 0.2);
+  cpu_phase(plan, o->units, (double)(o->numel * s->parts), 0.2);
   plan->cost_ns += s->ns;
-  plan->scratch = room_size(s, call).nbytes;
+  plan->scratch = room_size(s, call).nbytes + moon_cpu_conv_rooms(s);
   plan->state = s;
   return MOON_OK;
 }
@@ -119,6 +123,7 @@ static int sum_tiles(const moon_call *call, const moon_plan *plan,
     float *to = i == lo ? dw : r->tile_dw + part * r->numel;
     float *to_b = i == lo ? db : r->tile_db + part * r->filters;
     void *data[] = {(void *)(x + t->x), to, (void *)(dy + t->y), to_b};
+    moon_cpu_conv_round(s, t, r->factors, part, data);
     int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (i == lo) continue;
@@ -144,6 +149,9 @@ static int run_grad_w(const moon_call *call, const moon_plan *plan,
     return moon_ref_conv2d_grad_w.run(call, plan, scratch, phase, part, fail);
   }
   const conv_state *s = plan->state;
+  if (s->winograd) {
+    return moon_cpu_winograd_run_w(call, plan, scratch, phase, part, fail);
+  }
   room r = room_of(s, call, scratch);
   if (phase == 0) return sum_tiles(call, plan, &r, part, fail);
   const moon_operand *db = cpu_optional(call, W_DB);

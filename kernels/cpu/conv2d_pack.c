@@ -2,13 +2,10 @@
 #include "convolution.h"
 
 enum { W, P };
-static const double NS = 0.3;  /* per element */
 
 static int plan_conv2d_pack(const moon_call *call, moon_plan *plan,
                             int may_create, moon_fail *fail) {
-  const cpu_packing *p = call->params.pack.order;
-  int64_t blocks = (p->rows + PACKING_BLOCK - 1) / PACKING_BLOCK;
-  cpu_phase(plan, blocks, (double)p->numel, NS);
+  cpu_pack_phase(call->params.pack.order, plan);
   (void)may_create, (void)fail;
   return MOON_OK;
 }
@@ -16,11 +13,10 @@ static int plan_conv2d_pack(const moon_call *call, moon_plan *plan,
 static int run_conv2d_pack(const moon_call *call, const moon_plan *plan,
                            void *scratch, int phase, int part,
                            moon_fail *fail) {
-  const cpu_packing *p = call->params.pack.order;
+  const cpu_order *o = call->params.pack.order;
   int64_t lo, hi;
-  cpu_share(plan, phase, part, p->rows, PACKING_BLOCK, &lo, &hi);
-  moon_cpu_simd()->weights->pack(p, call->arg[W].data, call->arg[P].data, lo,
-                                 hi);
+  cpu_share(plan, phase, part, o->units, 1, &lo, &hi);
+  o->pack(o, call->arg[W].data, call->arg[P].data, lo, hi);
   (void)scratch, (void)fail;
   return MOON_OK;
 }
@@ -35,10 +31,9 @@ int moon_cpu_weight_order(const moon_call *call, moon_order *out) {
   const moon_operand *x = &call->arg[back ? 2 : 0];
   const moon_operand *b = back ? NULL : cpu_optional(call, 3);
   if (!moon_cpu_conv_fits(x, w, y, b)) return false;
-  conv_problem p = moon_cpu_conv_problem(x, w, y, &call->params);
-  conv_key key = moon_cpu_conv_key(call->kernel, &p, w, b != NULL);
+  conv_key key = moon_cpu_conv_key(call, x, w, y, b != NULL);
   const conv_state *s = moon_cpu_conv_state(&key, false);
   if (!s || s->by_ref) return false;
-  *out = (moon_order){s->packing, s->packing->numel};
+  *out = (moon_order){s->order, s->order->numel};
   return true;
 }

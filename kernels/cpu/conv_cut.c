@@ -42,6 +42,14 @@ double moon_cpu_conv_ns(const conv_problem *p, conv_way way) {
   return 600 + flops / 120 + (x + pixels * (double)p->k) / 5 + 4 * pixels;
 }
 
+bool moon_cpu_conv_rounds(const conv_problem *p, conv_way way) {
+  double x = (double)(p->n * p->h * p->w * p->c);
+  double y = (double)(p->n * p->oh * p->ow * p->k);
+  double factors = way == CONV_FORWARD ? x : way == CONV_BACKWARD_X ? y : x + y;
+  int64_t taps = p->c / p->groups * p->kh * p->kw;
+  return cpu_rounding_pays(y * (double)taps, factors);
+}
+
 /* The power of two at or below v, at least 1. */
 static int64_t power_below(double v) {
   int64_t n = 1;
@@ -98,6 +106,7 @@ bool moon_cpu_conv_piece(const conv_problem *p, const conv_range *r,
     piece->after[0] = last - bottom;
   }
   tile->x = (r->n * p->h + top) * p->w * p->c;
+  tile->numel_x = piece->n * piece->h * p->w * p->c;
   tile->y = (r->n * p->oh + r->i) * p->ow * p->k;
   tile->numel = piece->n * piece->oh * p->ow * p->k;
   return true;

@@ -2,7 +2,7 @@
  * each key. See convolution.h. */
 #include <stdlib.h>
 #include <string.h>
-#include "convolution.h"
+#include "winograd.h"
 
 enum { FORMS = 8 };  /* different tiles of one convolution */
 
@@ -23,8 +23,14 @@ typedef struct layouts {
 } layouts;
 
 /* As oneDNN writes it: dimensions always N, C, H, W; the order in memory is
- * channels-last; the weights' order is the first primitive's choice. */
-static layouts layouts_of(const builder *b, const conv_problem *p) {
+ * channels-last; the weights' order is the first primitive's choice. In bf16
+ * the two factors are, and the forward that a gradient names. */
+static layouts layouts_of(const builder *b, const conv_problem *p,
+                          conv_way way) {
+  bool bf16 = b->state->bf16;
+  dnnl_data_type_t dx = bf16 && way != CONV_BACKWARD_X ? dnnl_bf16 : dnnl_f32;
+  dnnl_data_type_t dw = bf16 && way != CONV_BACKWARD_W ? dnnl_bf16 : dnnl_f32;
+  dnnl_data_type_t dy = bf16 && way != CONV_FORWARD ? dnnl_bf16 : dnnl_f32;
   layouts l = {.stride = {p->stride[0], p->stride[1]},
                .dilation = {p->dilation[0] - 1, p->dilation[1] - 1},
                .before = {p->padding[0], p->padding[1]},
@@ -33,23 +39,24 @@ static layouts layouts_of(const builder *b, const conv_problem *p) {
   dnnl_dims_t w = {p->k, p->c, p->kh, p->kw}, bias = {p->k};
   dnnl_dims_t grouped = {p->groups, p->k / p->groups, p->c / p->groups, p->kh,
                          p->kw};
-  dnnl_memory_desc_init_by_tag(&l.x, 4, x, dnnl_f32, dnnl_nhwc);
-  dnnl_memory_desc_init_by_tag(&l.y, 4, y, dnnl_f32, dnnl_nhwc);
+  dnnl_memory_desc_init_by_tag(&l.x, 4, x, dx, dnnl_nhwc);
+  dnnl_memory_desc_init_by_tag(&l.y, 4, y, dy, dnnl_nhwc);
   dnnl_memory_desc_init_by_tag(&l.b, 1, bias, dnnl_f32, dnnl_a);
   bool groups = p->groups > 1;
   dnnl_memory_desc_init_by_tag(&l.w, groups ? 5 : 4, groups ? grouped : w,
-                               dnnl_f32, dnnl_format_tag_any);
-  if (b->n_forms > 0) l.w = b->weights;
+                               dw, dnnl_format_tag_any);
+  if (b->n_forms > 0 && b->weights.data_type == dw) l.w = b->weights;
   return l;
 }
 
 static dnn_primitive *new_primitive(const builder *b, const conv_problem *p) {
-  layouts l = layouts_of(b, p);
+  layouts f = layouts_of(b, p, CONV_FORWARD);
+  layouts l = layouts_of(b, p, b->state->way);
   const dnnl_memory_desc_t *bias = b->has_bias ? &l.b : NULL;
   dnnl_convolution_desc_t forward, backward;
   if (dnnl_dilated_convolution_forward_desc_init(
-          &forward, dnnl_forward_training, dnnl_convolution_direct, &l.x, &l.w,
-          bias, &l.y, l.stride, l.dilation, l.before, l.after)) {
+          &forward, dnnl_forward_training, dnnl_convolution_direct, &f.x, &f.w,
+          bias, &f.y, l.stride, l.dilation, l.before, l.after)) {
     return NULL;
   }
   int n = b->has_bias ? 4 : 3;
@@ -131,6 +138,28 @@ static cpu_weights weights_of(const conv_key *key, bool turned) {
 
 /* Where some tile has no primitive in the common order of the weights, the
  * whole problem is one tile. */
+static void build(builder *b, const conv_key *key, bool turned, bool bf16) {
+  conv_state *s = b->state;
+  s->bf16 = bf16;
+  s->ns = moon_cpu_conv_ns(&b->p, s->way);
+  b->n_forms = 0;
+  s->by_ref = !tile(b, moon_cpu_conv_cut(&b->p, s->way));
+  if (s->by_ref) {
+    b->n_forms = 0;
+    s->by_ref = !tile(b, (conv_cut){b->p.n, 1, 1});
+  }
+  if (s->by_ref) return;
+  cpu_weights w = weights_of(key, turned);
+  s->packing = moon_cpu_packing_of(&b->weights, &w);
+  s->by_ref = s->packing == NULL;
+  if (s->packing) s->order = &s->packing->order;
+  for (int i = 0; bf16 && i < s->n_tiles; i++) {
+    int64_t room = moon_cpu_conv_room(s, &s->tile[i]);
+    if (room > s->room) s->room = room;
+  }
+}
+
+/* Where oneDNN knows nothing fast in bf16, f32 it is. */
 static const void *make(const void *key_) {
   const conv_key *key = key_;
   conv_state *s = calloc(1, sizeof *s);
@@ -139,15 +168,14 @@ static const void *make(const void *key_) {
   s->way = moon_cpu_conv_choose(key);
   bool turned = key->kernel == MOON_K_conv2d_grad_x && s->way == CONV_FORWARD;
   if (turned) b.p = moon_cpu_conv_turned(&key->p);
-  s->ns = moon_cpu_conv_ns(&b.p, s->way);
-  if (!tile(&b, moon_cpu_conv_cut(&b.p, s->way))) {
-    b.n_forms = 0;
-    s->by_ref = !tile(&b, (conv_cut){b.p.n, 1, 1});
+  if (!key->strict && moon_cpu_winograd_suits(&b.p, s->way)) {
+    if (!moon_cpu_winograd_make(s, key, &b.p)) s->by_ref = true;
+    return s;
   }
-  if (s->by_ref) return s;
-  cpu_weights w = weights_of(key, turned);
-  s->packing = moon_cpu_packing_of(&b.weights, &w);
-  s->by_ref = s->packing == NULL;
+  s->by_ref = true;
+  bool rounds = key->bf16 && moon_cpu_conv_rounds(&b.p, s->way);
+  if (rounds) build(&b, key, turned, true);
+  if (s->by_ref) build(&b, key, turned, false);
   return s;
 }
 

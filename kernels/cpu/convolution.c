@@ -4,9 +4,8 @@
 
 /* What is behind the last window is not read, but oneDNN wants the symmetric
  * padding stated. */
-conv_problem moon_cpu_conv_problem(const moon_operand *x, const moon_operand *w,
-                                   const moon_operand *y,
-                                   const moon_params *q) {
+static conv_problem problem_of(const moon_operand *x, const moon_operand *w,
+                               const moon_operand *y, const moon_params *q) {
   conv_problem p = {
       .n = x->shape[0], .c = x->shape[1], .h = x->shape[2], .w = x->shape[3],
       .groups = q->conv.groups, .k = w->shape[0], .kh = w->shape[2],
@@ -35,9 +34,14 @@ bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
   return cpu_is_channels_last(x) && cpu_is_channels_last(y);
 }
 
-conv_key moon_cpu_conv_key(int kernel, const conv_problem *p,
-                           const moon_operand *w, bool has_bias) {
-  conv_key key = {.kernel = kernel, .p = *p, .has_bias = has_bias};
+conv_key moon_cpu_conv_key(const moon_call *call, const moon_operand *x,
+                           const moon_operand *w, const moon_operand *y,
+                           bool has_bias) {
+  conv_key key = {.kernel = call->kernel,
+                  .p = problem_of(x, w, y, &call->params),
+                  .has_bias = has_bias,
+                  .strict = call->params.conv.strict,
+                  .bf16 = call->params.conv.bf16 && moon_has_bf16()};
   memcpy(key.w_stride, w->stride, sizeof key.w_stride);
   return key;
 }

@@ -24,41 +24,48 @@ typedef struct conv_key {  /* whole words only */
   int64_t kernel;          /* MOON_K_* */
   conv_problem p;
   int64_t w_stride[4];
-  int64_t has_bias;
+  int64_t has_bias, strict, bf16;
 } conv_key;
 
 typedef struct conv_tile {
   dnn_primitive *primitive;
   int64_t x, y;            /* first elements */
-  int64_t numel;           /* of y */
+  int64_t numel_x, numel;  /* of x; of y */
 } conv_tile;
 
+struct winograd;  /* winograd.h */
 typedef struct conv_state {
   conv_way way;
   bool by_ref;             /* oneDNN has only plain loops: nothing below */
+  int parts;
+  double ns;               /* of all parts */
+  const cpu_order *order;  /* of the weights; of none in a weight gradient by
+                              Winograd */
+  const struct winograd *winograd;  /* or NULL, and then oneDNN's: */
   const cpu_packing *packing;
-  int parts, n_tiles;
+  bool bf16;               /* factors are rounded to bf16, those of a tile in */
+  int64_t room;            /* so many bf16 of each part's scratch */
+  int n_tiles;
   conv_tile *tile;
-  double ns;               /* of all tiles */
 } conv_state;
 
-/* The problem of a call: x and y of the forward's shape, w and its places. */
-conv_problem moon_cpu_conv_problem(const moon_operand *x, const moon_operand *w,
-                                   const moon_operand *y, const moon_params *q);
 /* Where the call is one for oneDNN: f32, nothing empty, channels-last. */
 bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
                         const moon_operand *y, const moon_operand *bias);
-conv_key moon_cpu_conv_key(int kernel, const conv_problem *p,
-                           const moon_operand *w, bool has_bias);
+/* x and y are of the forward's shape. */
+conv_key moon_cpu_conv_key(const moon_call *call, const moon_operand *x,
+                           const moon_operand *w, const moon_operand *y,
+                           bool has_bias);
 
 /* conv_choice.c: the algorithm, by shape alone. */
 conv_way moon_cpu_conv_choose(const conv_key *key);
 /* The input gradient of p as a forward convolution. */
 conv_problem moon_cpu_conv_turned(const conv_problem *p);
 
-/* conv_cut.c: nanoseconds on one core, roughly; images per tile, bands of rows
- * per image, parts. */
+/* conv_cut.c: whether rounding to bf16 pays, by shape alone; nanoseconds on one
+ * core, roughly; images per tile, bands of rows per image, parts. */
 typedef struct conv_cut { int64_t images, bands, parts; } conv_cut;
+bool moon_cpu_conv_rounds(const conv_problem *p, conv_way way);
 double moon_cpu_conv_ns(const conv_problem *p, conv_way way);
 conv_cut moon_cpu_conv_cut(const conv_problem *p, conv_way way);
 /* Images n to n_end, output rows i to i_end (not included) of p as a problem,
@@ -81,6 +88,14 @@ void moon_cpu_conv_plan_packed(const moon_call *call, int k,
 int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
                              void *scratch, int phase, int part,
                              moon_fail *fail);
+
+/* conv_round.c: bf16 that a tile's factors take; bytes of scratch for all
+ * parts (0: nothing is rounded). Where the state says so, rounds the factors
+ * among a tile's operands (x, w, y) into the part's room and points to them. */
+int64_t moon_cpu_conv_room(const conv_state *s, const conv_tile *t);
+size_t moon_cpu_conv_rooms(const conv_state *s);
+void moon_cpu_conv_round(const conv_state *s, const conv_tile *t, void *rooms,
+                         int part, void **data);
 
 /* conv2d_pack.c: see moon_kernel_table. */
 int moon_cpu_weight_order(const moon_call *call, moon_order *out);

@@ -119,11 +119,14 @@ static inline size_t cpu_align64(size_t nbytes) {
   return (nbytes + 63) / 64 * 64;
 }
 
-/* Every one of a range of labels or indices (i64) lies in [0, size), or
- * MOON_E_INDEX with the first that does not. */
-typedef struct cpu_range { int64_t lo, hi; } cpu_range;
-int moon_cpu_check_index(const moon_operand *index, cpu_range range,
-                         const char *what, int64_t size, moon_fail *fail);
+/* Every one of the n labels or indices (i64, `stride` apart) lies in
+ * [0, size), or MOON_E_INDEX with the first that does not. */
+int moon_cpu_check_index(const moon_operand *index, const char *what,
+                         int64_t size, moon_fail *fail);
+/* The same, but one other value is right, too. */
+int moon_cpu_check_index_but(const moon_operand *index, const char *what,
+                             int64_t size, const int64_t *but,
+                             moon_fail *fail);
 
 /* --- what simd/ gives ----------------------------------------------------- */
 struct cpu_packing;
@@ -135,13 +138,38 @@ typedef struct cpu_weights_simd {  /* simd/pack.c */
                  int64_t lo, int64_t hi);
   void (*add)(int64_t n, const float *x, float *y);  /* y += x */
   void (*relu)(int64_t n, float *y);                 /* NaN stays */
+  /* Lines of n, `stride` apart, to bf16 without gaps. */
+  void (*round)(int64_t lines, int64_t n, const float *x, int64_t stride,
+                uint16_t *y);
+  /* As pack, but packed elements are bf16. */
+  void (*pack_rounded)(const struct cpu_packing *p, const float *rows,
+                       float *packed, int64_t lo, int64_t hi);
 } cpu_weights_simd;
+
+struct cpu_winograd_simd;          /* winograd.h */
+struct cpu_winograd_product_simd;
+struct cpu_winograd_weights_simd;
 
 typedef struct cpu_simd {
   const moon_kernel *kernel[MOON_KERNEL_COUNT];
   const cpu_weights_simd *weights;
+  const struct cpu_winograd_simd *winograd;
+  const struct cpu_winograd_product_simd *winograd_product;
+  const struct cpu_winograd_weights_simd *winograd_weights;
 } cpu_simd;
 
 const cpu_simd *moon_cpu_simd(void);  /* the set in use */
+
+/* --- factors in bf16 ------------------------------------------------------ */
+/* Whether it pays to round that many factors for these multiplications: these
+ * are twice as fast, and rounding costs what some of them do. */
+static inline bool cpu_rounding_pays(double multiplications, double factors) {
+  return multiplications >= 24 * factors;
+}
+
+/* --- a thread's own memory ------------------------------------------------ */
+/* nbytes that the calling thread may use until it asks again; they stay warm
+ * in its cache and are freed when it ends. NULL: no memory. */
+void *moon_cpu_pad(size_t nbytes);
 
 #endif

@@ -21,16 +21,10 @@ struct dnn_primitive {
   binding *spare;  /* as many as have run at the same time */
 };
 
-/* A thread's scratchpad, as large as any primitive needed so far. */
-typedef struct pad { size_t nbytes; } pad;
-enum { PAD_ALIGN = 4096 };
-
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t engine;
-static pthread_key_t pad_key;
 
 static void open_engine(void) {
-  if (pthread_key_create(&pad_key, free)) return;
   if (dnnl_engine_create(&engine, dnnl_cpu, 0)) engine = NULL;
 }
 
@@ -147,28 +141,9 @@ static void give(dnn_primitive *p, binding *b) {
   pthread_mutex_unlock(&p->lock);
 }
 
-/* The calling thread's scratchpad, after its header; NULL: no memory. */
-static void *scratchpad(const dnn_primitive *p) {
-  size_t wanted = PAD_ALIGN + dnnl_memory_desc_get_size(&p->scratchpad);
-  pad *have = pthread_getspecific(pad_key);
-  if (!have || have->nbytes < wanted) {
-    size_t nbytes = (wanted + PAD_ALIGN - 1) / PAD_ALIGN * PAD_ALIGN;
-    pad *more = aligned_alloc(PAD_ALIGN, nbytes);
-    if (!more) return NULL;
-    more->nbytes = nbytes;
-    if (pthread_setspecific(pad_key, more)) {
-      free(more);
-      return NULL;
-    }
-    free(have);
-    have = more;
-  }
-  return (char *)have + PAD_ALIGN;
-}
-
 int moon_dnn_run(dnn_primitive *p, void *const *data, moon_fail *fail) {
   use_one_thread();
-  void *pad = scratchpad(p);
+  void *pad = moon_cpu_pad(dnnl_memory_desc_get_size(&p->scratchpad));
   binding *b = pad ? take(p) : NULL;
   int status = b ? 0 : dnnl_out_of_memory;
   for (int i = 0; i <= p->n && status == 0; i++) {

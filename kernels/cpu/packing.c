@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double PACK_NS = 0.3;  /* per element */
+
 /* Where index i of dimension d lies: the innermost blocks first, then the
  * stride between whole blocks. */
 static int64_t place(const dnnl_memory_desc_t *m, int d, int64_t i) {
@@ -99,8 +101,9 @@ static cpu_packing *sized(int64_t rows, int64_t columns) {
 
 static bool same(const cpu_packing *a, const cpu_packing *b) {
   return a->nbytes == b->nbytes && a->rows == b->rows &&
-         a->columns == b->columns && a->numel == b->numel &&
+         a->columns == b->columns && a->order.numel == b->order.numel &&
          a->strip == b->strip && a->extent == b->extent &&
+         a->order.pack == b->order.pack &&
          !memcmp(a + 1, b + 1, a->nbytes - sizeof *a);
 }
 
@@ -116,10 +119,27 @@ static const cpu_packing *kept(cpu_packing *p) {
   return known = p;
 }
 
+static void pack(const cpu_order *o, const float *w, float *packed,
+                 int64_t unit, int64_t unit_end) {
+  const cpu_packing *p = (const cpu_packing *)o;
+  int64_t end = unit_end * PACKING_BLOCK;
+  moon_cpu_simd()->weights->pack(p, w, packed, unit * PACKING_BLOCK,
+                                 end < p->rows ? end : p->rows);
+}
+
+static void pack_rounded(const cpu_order *o, const float *w, float *packed,
+                         int64_t unit, int64_t unit_end) {
+  const cpu_packing *p = (const cpu_packing *)o;
+  int64_t end = unit_end * PACKING_BLOCK;
+  moon_cpu_simd()->weights->pack_rounded(p, w, packed, unit * PACKING_BLOCK,
+                                         end < p->rows ? end : p->rows);
+}
+
 const cpu_packing *moon_cpu_packing_of(const dnnl_memory_desc_t *m,
                                        const cpu_weights *w) {
   if (m->format_kind != dnnl_blocked || m->extra.flags) return NULL;
-  int64_t numel = (int64_t)(dnnl_memory_desc_get_size(m) / sizeof(float));
+  size_t nbytes = dnnl_memory_desc_get_size(m), whole = sizeof(float);
+  int64_t numel = (int64_t)((nbytes + whole - 1) / whole);
   if (numel > INT32_MAX || extent(m, w) > INT32_MAX) return NULL;
   int grouped = m->ndims == 5, input = m->ndims - 3;
   int64_t rows = m->padded_dims[grouped] * (grouped ? m->padded_dims[0] : 1);
@@ -127,7 +147,8 @@ const cpu_packing *moon_cpu_packing_of(const dnnl_memory_desc_t *m,
                     m->dims[input + 2];
   cpu_packing *p = sized(rows, columns);
   if (!p) return NULL;
-  p->numel = numel;
+  p->order = (cpu_order){numel, blocks_in(rows), PACK_NS * (double)numel,
+                         m->data_type == dnnl_bf16 ? pack_rounded : pack};
   p->extent = extent(m, w);
   p->strip = strip_of(m, w);
   list_rows(p, m, w);

@@ -11,11 +11,26 @@
 
 enum { PACKING_BLOCK = 16 };
 
+/* An order of weights, the first member of what describes it; see moon_order
+ * of kernels/kernel.h. */
+typedef struct cpu_order {
+  int64_t numel;  /* floats of packed memory */
+  int64_t units;  /* that packing can be cut in */
+  double ns;      /* of packing, on one core */
+  void (*pack)(const struct cpu_order *o, const float *w, float *packed,
+               int64_t unit, int64_t unit_end);
+} cpu_order;
+
+/* A phase that packs. */
+static inline void cpu_pack_phase(const cpu_order *o, moon_plan *plan) {
+  cpu_phase(plan, o->units, (double)o->numel, o->ns / (double)o->numel);
+}
+
 typedef struct cpu_packing {
+  cpu_order order;           /* a unit: PACKING_BLOCK rows */
   struct cpu_packing *next;  /* the list of all, see packing.c */
   size_t nbytes;             /* of this and its lists */
   int64_t rows, columns;  /* with padding */
-  int64_t numel;          /* packed elements, padding included */
   int32_t *packed_row, *packed_column;
   int32_t *row, *column;  /* in the user's memory; -1: padding */
   /* Whether the 16 from 16 i on are neighbours: rows in packed memory, columns
@@ -34,7 +49,8 @@ typedef struct cpu_weights {
   bool flip;
 } cpu_weights;
 
-/* `layout` has four dimensions, or five with groups first. The same order is
+/* `layout` has four dimensions, or five with groups first; f32, or bf16, which
+ * packing rounds to. The same order is
  * the same packing, kept for good; one caller at a time. NULL when there is no
  * memory, the layout is none of the blocked ones, or a place is 2^31 or
  * more. */

@@ -71,6 +71,15 @@ const char *moon_isa(void) {
   return names[chosen];
 }
 
+int moon_has_bf16(void) {
+  pthread_once(&once, choose);
+#if defined(__x86_64__)
+  return chosen == AVX512 && __builtin_cpu_supports("avx512bf16");
+#else
+  return 0;
+#endif
+}
+
 const cpu_simd *moon_cpu_simd(void) {
   pthread_once(&once, choose);
   return sets[chosen];

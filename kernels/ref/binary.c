@@ -1,4 +1,5 @@
-/* y = a op b, elementwise; comparisons give bool. And y += alpha x.
+/* y = a op b, elementwise; comparisons and what combines conditions give bool.
+ * And y += alpha x.
  *
  * All operands have y's shape (broadcasting is stride 0); a and b have one
  * dtype. Integers are exact modulo 2^64 and have no division or power.
@@ -19,15 +20,31 @@ REF_PLAN(plan_binary) {
   return MOON_OK;
 }
 
+/* NaN wins. */
+static double extreme(double a, double b, bool is_max) {
+  if (isnan(a) || isnan(b)) return NAN;
+  return is_max ? (a > b ? a : b) : (a < b ? a : b);
+}
+
+/* The kinds from MOON_B_AND on. */
+static bool combine(int kind, bool a, bool b) {
+  if (kind == MOON_B_AND) return a && b;
+  return kind == MOON_B_OR ? a || b : a != b;
+}
+
 static double apply(int kind, double a, double b) {
   switch (kind) {
+    case MOON_B_MIN:
+    case MOON_B_MAX: return extreme(a, b, kind == MOON_B_MAX);
     case MOON_B_ADD: return a + b;
     case MOON_B_SUB: return a - b;
     case MOON_B_MUL: return a * b;
     case MOON_B_DIV: return a / b;
     case MOON_B_POW: return pow(a, b);
-    default: return ref_compare(kind - MOON_B_EQ, a, b);
+    default: break;
   }
+  if (kind >= MOON_B_AND) return combine(kind, a != 0, b != 0);
+  return ref_compare(kind - MOON_B_EQ, a, b);
 }
 
 static int64_t apply_int(int kind, int64_t a, int64_t b) {
@@ -36,8 +53,12 @@ static int64_t apply_int(int kind, int64_t a, int64_t b) {
     case MOON_B_ADD: return (int64_t)(p + q);
     case MOON_B_SUB: return (int64_t)(p - q);
     case MOON_B_MUL: return (int64_t)(p * q);
-    default: return ref_compare_int(kind - MOON_B_EQ, a, b);
+    case MOON_B_MIN: return a < b ? a : b;
+    case MOON_B_MAX: return a > b ? a : b;
+    default: break;
   }
+  if (kind >= MOON_B_AND) return combine(kind, a != 0, b != 0);
+  return ref_compare_int(kind - MOON_B_EQ, a, b);
 }
 
 REF_RUN(run_binary) {

@@ -5,7 +5,8 @@
  *
  * x [N,C,H,W], w [K,C/G,kH,kW], b [K], y [N,K,oH,oW]; G groups, k in group g;
  * s stride, p padding, d dilation (height, width); zero outside x. The
- * epilogue (ReLU) comes last. The gradients are in conv2d_grad.c.
+ * epilogue (ReLU) comes last. bf16: x and w are rounded to bf16, the sums are
+ * not. The gradients are in conv2d_grad.c.
  */
 #include "walk.h"
 
@@ -27,6 +28,7 @@ static double window(const moon_call *call, int64_t n, int64_t k, int64_t i,
   const int64_t *d = call->params.conv.dilation;
   int64_t per_group = w->shape[0] / call->params.conv.groups;
   int64_t first = k / per_group * w->shape[1];
+  int32_t bf16 = call->params.conv.bf16;
   double sum = 0;
   for (int64_t c = 0; c < w->shape[1]; c++) {
     for (int64_t u = 0; u < w->shape[2]; u++) {
@@ -35,8 +37,8 @@ static double window(const moon_call *call, int64_t n, int64_t k, int64_t i,
       for (int64_t v = 0; v < w->shape[3]; v++) {
         int64_t column = j * s[1] - p[1] + v * d[1];
         if (column < 0 || column >= x->shape[3]) continue;
-        sum += ref_load(x, ref_at4(x, n, first + c, row, column)) *
-               ref_load(w, ref_at4(w, k, c, u, v));
+        sum += ref_factor(x, ref_at4(x, n, first + c, row, column), bf16) *
+               ref_factor(w, ref_at4(w, k, c, u, v), bf16);
       }
     }
   }

@@ -6,7 +6,8 @@
  *                  dy[n,k,i,j] x[n, g C/G + c', i s0 - p0 + u d0, j s1 - ...]
  *   db[k]        = sum over n,i,j of dy[n,k,i,j]
  *
- * c' is c's place in its group g. accumulate: dw and db are added to.
+ * c' is c's place in its group g. accumulate: dw and db are added to. bf16: dy,
+ * w and x are rounded to bf16, the sums are not.
  */
 #include "walk.h"
 
@@ -37,6 +38,7 @@ static double pull_back(const moon_call *call, int64_t n, int64_t c, int64_t h,
   const moon_operand *dy = &call->arg[X_DY], *w = &call->arg[X_W];
   int64_t per_group = w->shape[0] / call->params.conv.groups;
   int64_t group = c / w->shape[1], in_group = c % w->shape[1];
+  int32_t bf16 = call->params.conv.bf16;
   double sum = 0;
   for (int64_t k = group * per_group; k < (group + 1) * per_group; k++) {
     for (int64_t u = 0; u < w->shape[2]; u++) {
@@ -45,8 +47,8 @@ static double pull_back(const moon_call *call, int64_t n, int64_t c, int64_t h,
       for (int64_t v = 0; v < w->shape[3]; v++) {
         int64_t j = meeting(&call->params, 1, w_at, v, dy->shape[3]);
         if (j < 0) continue;
-        sum += ref_load(dy, ref_at4(dy, n, k, i, j)) *
-               ref_load(w, ref_at4(w, k, in_group, u, v));
+        sum += ref_factor(dy, ref_at4(dy, n, k, i, j), bf16) *
+               ref_factor(w, ref_at4(w, k, in_group, u, v), bf16);
       }
     }
   }
@@ -86,6 +88,7 @@ static double correlate(const moon_call *call, int64_t k, int64_t in_group,
   const int64_t *d = call->params.conv.dilation;
   int64_t per_group = dw->shape[0] / call->params.conv.groups;
   int64_t c = k / per_group * dw->shape[1] + in_group;
+  int32_t bf16 = call->params.conv.bf16;
   double sum = 0;
   for (int64_t n = 0; n < dy->shape[0]; n++) {
     for (int64_t i = 0; i < dy->shape[2]; i++) {
@@ -94,20 +97,22 @@ static double correlate(const moon_call *call, int64_t k, int64_t in_group,
       for (int64_t j = 0; j < dy->shape[3]; j++) {
         int64_t column = j * s[1] - p[1] + v * d[1];
         if (column < 0 || column >= x->shape[3]) continue;
-        sum += ref_load(dy, ref_at4(dy, n, k, i, j)) *
-               ref_load(x, ref_at4(x, n, c, row, column));
+        sum += ref_factor(dy, ref_at4(dy, n, k, i, j), bf16) *
+               ref_factor(x, ref_at4(x, n, c, row, column), bf16);
       }
     }
   }
   return sum;
 }
 
-static double sum_dy(const moon_operand *dy, int64_t k) {
+static double sum_dy(const moon_call *call, int64_t k) {
+  const moon_operand *dy = &call->arg[W_DY];
+  int32_t bf16 = call->params.conv.bf16;
   double sum = 0;
   for (int64_t n = 0; n < dy->shape[0]; n++) {
     for (int64_t i = 0; i < dy->shape[2]; i++) {
       for (int64_t j = 0; j < dy->shape[3]; j++) {
-        sum += ref_load(dy, ref_at4(dy, n, k, i, j));
+        sum += ref_factor(dy, ref_at4(dy, n, k, i, j), bf16);
       }
     }
   }
@@ -115,14 +120,14 @@ static double sum_dy(const moon_operand *dy, int64_t k) {
 }
 
 REF_RUN(run_grad_w) {
-  const moon_operand *dy = &call->arg[W_DY], *dw = &call->arg[W_DW];
+  const moon_operand *dw = &call->arg[W_DW];
   const moon_operand *target = phase == 0 ? dw : &call->arg[W_DB];
   bool accumulate = call->params.conv.accumulate != 0;
   ref_walk w = ref_walk_part(&target, 1, plan, phase, part);
   for (; w.left > 0; ref_next(&w)) {
     const int64_t *at = w.index;
     double v = phase == 0 ? correlate(call, at[0], at[1], at[2], at[3])
-                          : sum_dy(dy, at[0]);
+                          : sum_dy(call, at[0]);
     if (accumulate) v += ref_load(target, w.at[0]);
     ref_store(target, w.at[0], v);
   }

@@ -8,6 +8,7 @@
  * in the padding gives minus infinity and index -1.
  */
 #include <math.h>
+#include "../windows.h"
 #include "walk.h"
 
 enum { X, Y, I };
@@ -71,24 +72,19 @@ REF_PLAN(plan_grad) {
   return MOON_OK;
 }
 
-/* The windows along one axis that hold place h: from *lo to *hi inclusive. */
-static void windows_over(const moon_pool2d_params *p, int axis, int64_t h,
-                         int64_t size, int64_t *lo, int64_t *hi) {
-  int64_t last = h + p->padding[axis], first = last - p->kernel[axis] + 1;
-  *lo = first > 0 ? (first + p->stride[axis] - 1) / p->stride[axis] : 0;
-  *hi = last / p->stride[axis];
-  if (*hi > size - 1) *hi = size - 1;
-}
-
 static double pull_back(const moon_call *call, const int64_t *at) {
   const moon_operand *dy = &call->arg[G_DY], *index = &call->arg[G_I];
-  int64_t place = at[2] * call->arg[G_DX].shape[3] + at[3];
-  int64_t i_lo, i_hi, j_lo, j_hi;
-  windows_over(&call->params.pool, 0, at[2], dy->shape[2], &i_lo, &i_hi);
-  windows_over(&call->params.pool, 1, at[3], dy->shape[3], &j_lo, &j_hi);
+  const moon_operand *dx = &call->arg[G_DX];
+  const moon_pool2d_params *p = &call->params.pool;
+  int64_t place = at[2] * dx->shape[3] + at[3], lo[2], hi[2];
+  for (int k = 0; k < 2; k++) {
+    moon_windows w = {dx->shape[2 + k], dy->shape[2 + k], p->kernel[k],
+                      p->stride[k], p->padding[k]};
+    moon_windows_over(&w, at[2 + k], &lo[k], &hi[k]);
+  }
   double sum = 0;
-  for (int64_t i = i_lo; i <= i_hi; i++) {
-    for (int64_t j = j_lo; j <= j_hi; j++) {
+  for (int64_t i = lo[0]; i < hi[0]; i++) {
+    for (int64_t j = lo[1]; j < hi[1]; j++) {
       int64_t best = ref_load_int(index, ref_at4(index, at[0], at[1], i, j));
       if (best != place) continue;
       sum += ref_load(dy, ref_at4(dy, at[0], at[1], i, j));

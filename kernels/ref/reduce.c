@@ -1,12 +1,15 @@
 /* Reductions over the dimensions in a bit set; y has them with size 1.
  *
- *   sum, mean           in double, or i64 modulo 2^64 for integers
+ *   sum, mean, prod     in double, or i64 modulo 2^64 for integers
  *   max, min            NaN wins; with their place: the first of equals (or
  *                       the first NaN), counted along the reduced dimensions
  *   norm                sqrt(sum x^2)
- *   var                 sum (x - mean)^2 / (n - 1), in two passes
+ *   var, std            sum (x - mean)^2 / (n - 1), in two passes; its root
+ *   logsumexp           m + log sum exp(x - m), m the maximum where it is
+ *                       finite, else 0
  *
- * Of no elements: sum and norm are 0, mean and var are NaN, max and min fail.
+ * Of no elements: sum and norm are 0, prod is 1, mean, var and std are NaN,
+ * logsumexp is minus infinity, max and min fail.
  */
 #include <math.h>
 #include "walk.h"
@@ -35,7 +38,8 @@ static int plan_blocks(const moon_call *call, const moon_operand *heads,
              kind == MOON_R_MAX ? "max" : "min");
     return MOON_E_SHAPE;
   }
-  int passes = kind == MOON_R_VAR ? 2 : 1;
+  bool twice = kind == MOON_R_VAR || kind == MOON_R_STD;
+  int passes = twice ? 2 : kind == MOON_R_LOGSUMEXP ? 6 : 1;
   ref_phase(plan, blocks, (double)blocks + passes * (double)n * (double)blocks);
   return MOON_OK;
 }
@@ -58,14 +62,38 @@ static double sum_of(const moon_operand *x, const moon_operand *block,
   return sum;
 }
 
-static int64_t sum_int(const moon_operand *x, const moon_operand *block,
-                       int64_t base) {
-  uint64_t sum = 0;  /* wraps instead of overflowing */
+static double product_of(const moon_operand *x, const moon_operand *block,
+                         int64_t base) {
+  double product = 1;
+  ref_walk w = ref_begin(&block, 1, 0, moon_operand_numel(block));
+  for (; w.left > 0; ref_next(&w)) product *= ref_load(x, base + w.at[0]);
+  return product;
+}
+
+static double logsumexp_of(const moon_operand *x, const moon_operand *block,
+                           int64_t base) {
+  double max = -INFINITY, sum = 0;
+  int64_t n = moon_operand_numel(block);
+  for (ref_walk w = ref_begin(&block, 1, 0, n); w.left > 0; ref_next(&w)) {
+    max = fmax(max, ref_load(x, base + w.at[0]));
+  }
+  if (!isfinite(max)) max = 0;
+  for (ref_walk w = ref_begin(&block, 1, 0, n); w.left > 0; ref_next(&w)) {
+    sum += exp(ref_load(x, base + w.at[0]) - max);
+  }
+  return max + log(sum);
+}
+
+/* sum or prod */
+static int64_t fold_int(int kind, const moon_operand *x,
+                        const moon_operand *block, int64_t base) {
+  uint64_t v = kind == MOON_R_SUM ? 0 : 1;  /* wraps instead of overflowing */
   ref_walk w = ref_begin(&block, 1, 0, moon_operand_numel(block));
   for (; w.left > 0; ref_next(&w)) {
-    sum += (uint64_t)ref_load_int(x, base + w.at[0]);
+    uint64_t element = (uint64_t)ref_load_int(x, base + w.at[0]);
+    v = kind == MOON_R_SUM ? v + element : v * element;
   }
-  return (int64_t)sum;
+  return (int64_t)v;
 }
 
 /* Whether element i comes before element j as the kind's extreme. */
@@ -100,11 +128,13 @@ static double moment(const moon_operand *x, const moon_operand *block,
     case MOON_R_SUM: return sum_of(x, block, base, 0, 1);
     case MOON_R_MEAN: return sum_of(x, block, base, 0, 1) / n;
     case MOON_R_NORM: return sqrt(sum_of(x, block, base, 0, 2));
-    default: {
-      double mean = sum_of(x, block, base, 0, 1) / n;
-      return n < 2 ? NAN : sum_of(x, block, base, mean, 2) / (n - 1);
-    }
+    case MOON_R_PROD: return product_of(x, block, base);
+    case MOON_R_LOGSUMEXP: return logsumexp_of(x, block, base);
+    default: break;
   }
+  double mean = sum_of(x, block, base, 0, 1) / n;
+  double var = n < 2 ? NAN : sum_of(x, block, base, mean, 2) / (n - 1);
+  return kind == MOON_R_STD ? sqrt(var) : var;
 }
 
 REF_RUN(run_reduce) {
@@ -118,8 +148,8 @@ REF_RUN(run_reduce) {
       int64_t at;
       extreme(x, &block, w.at[1], kind, &at);
       ref_move(x, at, y, w.at[0]);
-    } else if (kind == MOON_R_SUM && !ref_is_float(x)) {
-      ref_store_int(y, w.at[0], sum_int(x, &block, w.at[1]));
+    } else if (!ref_is_float(x)) {
+      ref_store_int(y, w.at[0], fold_int(kind, x, &block, w.at[1]));
     } else {
       ref_store(y, w.at[0], moment(x, &block, w.at[1], kind));
     }
@@ -142,6 +172,27 @@ REF_RUN(run_arg_reduce) {
   return MOON_OK;
 }
 
+/* --- any and all ------------------------------------------------------ */
+REF_PLAN(plan_any) { return plan_blocks(call, &call->arg[1], plan, fail); }
+
+REF_RUN(run_any) {
+  const moon_operand *x = &call->arg[0], *y = &call->arg[1];
+  bool is_any = call->params.reduce.kind == MOON_R_ANY;
+  moon_operand block = block_of(x, call->params.reduce.dims);
+  const moon_operand *o[] = {y, x}, *inside = &block;
+  ref_walk w = ref_walk_part(o, 2, plan, phase, part);
+  for (; w.left > 0; ref_next(&w)) {
+    bool v = !is_any;  /* of none */
+    ref_walk e = ref_begin(&inside, 1, 0, moon_operand_numel(&block));
+    for (; e.left > 0; ref_next(&e)) {
+      if ((ref_load_int(x, w.at[1] + e.at[0]) != 0) == is_any) v = is_any;
+    }
+    ref_store_int(y, w.at[0], v);
+  }
+  return MOON_OK;
+}
+
+const moon_kernel moon_ref_any = {"any", plan_any, run_any};
 const moon_kernel moon_ref_reduce = {"reduce", plan_reduce, run_reduce};
 const moon_kernel moon_ref_arg_reduce = {"arg_reduce", plan_arg_reduce,
                                          run_arg_reduce};

@@ -1,6 +1,7 @@
-/* y = exp(x) / sum exp(x) along one dimension, and its gradient
+/* y = exp(x) / sum exp(x) along one dimension, or its logarithm, and their
+ * gradients
  *
- *   dx = y (dy - sum y dy)
+ *   dx = y (dy - sum y dy)        dx = dy - exp(y) sum dy
  *
  * A line is the elements along that dimension.
  */
@@ -34,19 +35,53 @@ static void each_line(const moon_call *call, const moon_plan *plan, int part,
   }
 }
 
+/* The line's maximum and the sum of exp(x - maximum). */
+static double measure(const moon_call *call, int dim, int64_t n,
+                      const int64_t *at, double *max) {
+  const moon_operand *x = &call->arg[0];
+  int64_t xs = x->stride[dim];
+  double sum = 0;
+  *max = -INFINITY;
+  for (int64_t i = 0; i < n; i++) {
+    *max = fmax(*max, ref_load(x, at[0] + i * xs));
+  }
+  for (int64_t i = 0; i < n; i++) {
+    sum += exp(ref_load(x, at[0] + i * xs) - *max);
+  }
+  return sum;
+}
+
 static void softmax_line(const moon_call *call, int dim, int64_t n,
                          const int64_t *at) {
   const moon_operand *x = &call->arg[0], *y = &call->arg[1];
   int64_t xs = x->stride[dim], ys = y->stride[dim];
-  double max = -INFINITY, sum = 0;
-  for (int64_t i = 0; i < n; i++) {
-    max = fmax(max, ref_load(x, at[0] + i * xs));
-  }
-  for (int64_t i = 0; i < n; i++) {
-    sum += exp(ref_load(x, at[0] + i * xs) - max);
-  }
+  double max, sum = measure(call, dim, n, at, &max);
   for (int64_t i = 0; i < n; i++) {
     ref_store(y, at[1] + i * ys, exp(ref_load(x, at[0] + i * xs) - max) / sum);
+  }
+}
+
+static void log_line(const moon_call *call, int dim, int64_t n,
+                     const int64_t *at) {
+  const moon_operand *x = &call->arg[0], *y = &call->arg[1];
+  int64_t xs = x->stride[dim], ys = y->stride[dim];
+  double max, sum = log(measure(call, dim, n, at, &max));
+  for (int64_t i = 0; i < n; i++) {
+    ref_store(y, at[1] + i * ys, ref_load(x, at[0] + i * xs) - max - sum);
+  }
+}
+
+static void log_grad_line(const moon_call *call, int dim, int64_t n,
+                          const int64_t *at) {
+  const moon_operand *dy = &call->arg[0], *y = &call->arg[1];
+  const moon_operand *dx = &call->arg[2];
+  int64_t dys = dy->stride[dim], ys = y->stride[dim], dxs = dx->stride[dim];
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += ref_load(dy, at[0] + i * dys);
+  for (int64_t i = 0; i < n; i++) {
+    double share = exp(ref_load(y, at[1] + i * ys));
+    ref_store(dx, at[2] + i * dxs,
+              ref_load(dy, at[0] + i * dys) - share * sum);
   }
 }
 
@@ -75,6 +110,20 @@ REF_RUN(run_softmax_grad) {
   return MOON_OK;
 }
 
+REF_RUN(run_log) {
+  each_line(call, plan, part, log_line);
+  return MOON_OK;
+}
+
+REF_RUN(run_log_grad) {
+  each_line(call, plan, part, log_grad_line);
+  return MOON_OK;
+}
+
 const moon_kernel moon_ref_softmax = {"softmax", plan_softmax, run_softmax};
 const moon_kernel moon_ref_softmax_grad = {"softmax_grad", plan_softmax_grad,
                                            run_softmax_grad};
+const moon_kernel moon_ref_log_softmax = {"log_softmax", plan_softmax,
+                                          run_log};
+const moon_kernel moon_ref_log_softmax_grad = {"log_softmax_grad",
+                                               plan_softmax, run_log_grad};

@@ -11,6 +11,7 @@
 #define MOON_REF_WALK_H
 #include <stdbool.h>
 #include <stdio.h>
+#include "../half.h"
 #include "../kernel.h"
 
 /* --- the two functions of a kernel (see kernel.h) --------------------- */
@@ -38,7 +39,8 @@ static inline void ref_phase(moon_plan *plan, int64_t units, double work) {
 
 /* --- elements --------------------------------------------------------- */
 static inline bool ref_is_float(const moon_operand *o) {
-  return o->dtype == MOON_F32 || o->dtype == MOON_F64;
+  return o->dtype == MOON_F32 || o->dtype == MOON_F64 ||
+         moon_dtype_is_half(o->dtype);
 }
 
 /* An optional operand: number k of the call, or NULL. */
@@ -53,21 +55,48 @@ static inline int64_t ref_truncate(double v) {
   return v < -0x1p63 ? INT64_MIN : (int64_t)v;
 }
 
+static inline double ref_load_float(const moon_operand *o, int64_t at) {
+  switch (o->dtype) {
+    case MOON_F32: return (double)((const float *)o->data)[at];
+    case MOON_F64: return ((const double *)o->data)[at];
+    case MOON_BF16:
+      return (double)moon_bf16_to_f32(((const uint16_t *)o->data)[at]);
+    default: return (double)moon_f16_to_f32(((const uint16_t *)o->data)[at]);
+  }
+}
+
 static inline int64_t ref_load_int(const moon_operand *o, int64_t at) {
   switch (o->dtype) {
-    case MOON_F32: return ref_truncate((double)((const float *)o->data)[at]);
-    case MOON_F64: return ref_truncate(((const double *)o->data)[at]);
     case MOON_I64: return ((const int64_t *)o->data)[at];
     case MOON_I32: return ((const int32_t *)o->data)[at];
     case MOON_U8: return ((const uint8_t *)o->data)[at];
-    default: return ((const uint8_t *)o->data)[at] != 0;
+    case MOON_BOOL: return ((const uint8_t *)o->data)[at] != 0;
+    default: return ref_truncate(ref_load_float(o, at));
   }
 }
 
 static inline double ref_load(const moon_operand *o, int64_t at) {
-  if (o->dtype == MOON_F32) return (double)((const float *)o->data)[at];
-  if (o->dtype == MOON_F64) return ((const double *)o->data)[at];
-  return (double)ref_load_int(o, at);
+  return ref_is_float(o) ? ref_load_float(o, at)
+                         : (double)ref_load_int(o, at);
+}
+
+/* bf16 and f16 by way of f32, as PyTorch has it. */
+static inline void ref_store_float(const moon_operand *o, int64_t at,
+                                   double v) {
+  uint16_t *half = o->data;
+  switch (o->dtype) {
+    case MOON_F32: ((float *)o->data)[at] = (float)v; break;
+    case MOON_F64: ((double *)o->data)[at] = v; break;
+    case MOON_BF16: half[at] = moon_bf16_from_f32((float)v); break;
+    default: half[at] = moon_f16_from_f32((float)v);
+  }
+}
+
+/* A factor of a product: to the nearest bf16 where params say so. */
+static inline double ref_factor(const moon_operand *o, int64_t at,
+                                int32_t bf16) {
+  double v = ref_load(o, at);
+  return bf16 ? (double)moon_bf16_to_f32(moon_bf16_from_f32((float)v)) : v;
 }
 
 /* Integers keep their low bits, bool is v != 0, floats round once. */
@@ -75,28 +104,33 @@ static inline void ref_store_int(const moon_operand *o, int64_t at,
                                  int64_t v) {
   switch (o->dtype) {
     case MOON_F32: ((float *)o->data)[at] = (float)v; break;
-    case MOON_F64: ((double *)o->data)[at] = (double)v; break;
     case MOON_I64: ((int64_t *)o->data)[at] = v; break;
     case MOON_I32: ((int32_t *)o->data)[at] = (int32_t)v; break;
     case MOON_U8: ((uint8_t *)o->data)[at] = (uint8_t)v; break;
-    default: ((uint8_t *)o->data)[at] = v != 0;
+    case MOON_BOOL: ((uint8_t *)o->data)[at] = v != 0; break;
+    case MOON_F64: ((double *)o->data)[at] = (double)v; break;
+    default: ref_store_float(o, at, (double)(float)v);
   }
 }
 
 /* As a cast does it: to an integer toward zero, to bool v != 0. */
 static inline void ref_store(const moon_operand *o, int64_t at, double v) {
-  switch (o->dtype) {
-    case MOON_F32: ((float *)o->data)[at] = (float)v; break;
-    case MOON_F64: ((double *)o->data)[at] = v; break;
-    case MOON_BOOL: ((uint8_t *)o->data)[at] = v != 0; break;
-    default: ref_store_int(o, at, ref_truncate(v));
+  if (ref_is_float(o)) {
+    ref_store_float(o, at, v);
+  } else if (o->dtype == MOON_BOOL) {
+    ((uint8_t *)o->data)[at] = v != 0;
+  } else {
+    ref_store_int(o, at, ref_truncate(v));
   }
 }
 
-/* y[j] = x[i], cast; integers never go through double. */
+/* y[j] = x[i], cast; integers never go through double, and bf16 and f16 keep
+ * their bits. */
 static inline void ref_move(const moon_operand *x, int64_t i,
                             const moon_operand *y, int64_t j) {
-  if (ref_is_float(x)) {
+  if (x->dtype == y->dtype && moon_dtype_is_half(x->dtype)) {
+    ((uint16_t *)y->data)[j] = ((const uint16_t *)x->data)[i];
+  } else if (ref_is_float(x)) {
     ref_store(y, j, ref_load(x, i));
   } else {
     ref_store_int(y, j, ref_load_int(x, i));
@@ -188,20 +222,28 @@ static inline int64_t ref_at4(const moon_operand *o, int64_t n, int64_t c,
 }
 
 /* --- values that say a place ------------------------------------------ */
-/* Every element of `index` lies in [0, size), or MOON_E_INDEX with the first
- * that does not; `what` is what the text calls it. Writes nothing. */
-static inline int ref_check_index(const moon_operand *index, const char *what,
-                                  int64_t size, moon_fail *fail) {
+/* Every element of `index` lies in [0, size) or is *but (NULL: no other), or
+ * MOON_E_INDEX with the first that does not; `what` is what the text calls it.
+ * Writes nothing. */
+static inline int ref_check_index_but(const moon_operand *index,
+                                      const char *what, int64_t size,
+                                      const int64_t *but,
+                                      moon_fail *fail) {
   ref_walk w = ref_begin(&index, 1, 0, moon_operand_numel(index));
   for (int64_t i = 0; w.left > 0; ref_next(&w), i++) {
     int64_t v = ref_load_int(index, w.at[0]);
-    if (v >= 0 && v < size) continue;
+    if ((v >= 0 && v < size) || (but && v == *but)) continue;
     snprintf(fail->text, sizeof fail->text,
              "%s %lld at position %lld is outside [0, %lld)", what,
              (long long)v, (long long)i + 1, (long long)size);
     return MOON_E_INDEX;
   }
   return MOON_OK;
+}
+
+static inline int ref_check_index(const moon_operand *index, const char *what,
+                                  int64_t size, moon_fail *fail) {
+  return ref_check_index_but(index, what, size, NULL, fail);
 }
 
 #endif

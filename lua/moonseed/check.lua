@@ -204,15 +204,23 @@ function M.position(op, value, n)
 end
 
 local dtypes = { f32 = C.MOON_F32, f64 = C.MOON_F64, i64 = C.MOON_I64,
-                 i32 = C.MOON_I32, u8 = C.MOON_U8, bool = C.MOON_BOOL }
+                 i32 = C.MOON_I32, u8 = C.MOON_U8, bool = C.MOON_BOOL,
+                 bf16 = C.MOON_BF16, f16 = C.MOON_F16 }
 local dtype_names = {}
 for name, code in pairs(dtypes) do
   dtypes[name] = tonumber(code)
   dtype_names[tonumber(code)] = name
 end
 
---- Codes by name: `f32 f64 i64 i32 u8 bool`.
+--- Codes by name: `f32 f64 i64 i32 u8 bool bf16 f16`.
 M.dtypes = dtypes
+--- Bytes of an element, by name.
+M.dtype_sizes = { f32 = 4, f64 = 8, i64 = 8, i32 = 4, u8 = 1, bool = 1,
+                  bf16 = 2, f16 = 2 }
+--- Names of the floating ones.
+M.floating = { f32 = true, f64 = true, bf16 = true, f16 = true }
+--- Names of those that only a GPU computes with.
+M.halves = { bf16 = true, f16 = true }
 --- Names by code.
 M.dtype_names = dtype_names
 
@@ -223,7 +231,8 @@ M.dtype_names = dtype_names
 function M.dtype(op, name)
   local code = dtypes[name]
   if not code then
-    M.fail(op, "no dtype '%s' (f32, f64, i64, i32, u8, bool)", tostring(name))
+    M.fail(op, "no dtype '%s' (f32, f64, i64, i32, u8, bool, bf16, f16)",
+           tostring(name))
   end
   return code
 end

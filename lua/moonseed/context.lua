@@ -22,6 +22,7 @@ M.live = live
 ---   tidy        the innermost open moon.tidy, or nil
 ---   grad_scope  the innermost open moon.grad_scope, or nil
 ---   anchor      keeps live.task alive
+---   isolations  what isolated parts began with, see M.noting
 --- and, for all: op, what the user called last (errors of memory name it);
 --- sites, whether moon.debug wants the callers' lines.
 local state = { sites = false }
@@ -46,7 +47,8 @@ local fibers = setmetatable({}, { __mode = "k" })
 ---@return Fiber
 function M.fork(tidy)
   return { ctx = ffi.new("moon_ctx", live), anchor = state.anchor,
-           tidy = tidy and state.tidy or nil, grad_scope = state.grad_scope }
+           tidy = tidy and state.tidy or nil, grad_scope = state.grad_scope,
+           isolations = state.isolations }
 end
 
 --- Makes `fiber` the live context.
@@ -57,6 +59,7 @@ function M.enter(fiber)
   state.anchor = fiber.anchor
   state.tidy = fiber.tidy
   state.grad_scope = fiber.grad_scope
+  state.isolations = fiber.isolations
 end
 
 --- Keeps the live context in `fiber`.
@@ -66,6 +69,7 @@ function M.leave(fiber)
   fiber.anchor = state.anchor
   fiber.tidy = state.tidy
   fiber.grad_scope = state.grad_scope
+  fiber.isolations = state.isolations
 end
 
 --- The fiber whose contents are live.
@@ -238,6 +242,59 @@ function M.keep_generator(fn, ...)
   return restore_generator(M.save_generator(), xpcall(fn, M.note, ...))
 end
 
+-- --- a part that is computed again -----------------------------------------
+
+local function leave_notes(outer, again, ok, ...)
+  state.isolations, live.again = outer, again
+  if not ok then error((...), 0) end
+  return ...
+end
+
+local function with_notes(notes, again, fn, ...)
+  local before, outer = live.again, state.isolations
+  state.isolations, live.again = notes, again
+  return leave_notes(outer, before, xpcall(fn, M.note, ...))
+end
+
+--- Runs `fn(...)`, noting where the generators of isolated parts are.
+---@param notes table  empty
+---@param fn function
+---@param ... any      for `fn`
+---@return any ...  what `fn` returned
+function M.noting(notes, fn, ...)
+  notes.outer = state.isolations
+  return with_notes(notes, live.again, fn, ...)
+end
+
+--- Runs `fn(...)` once more, for the same values: with the same random numbers
+--- in isolated parts, whose generators stay as they are, and running statistics
+--- do not move again.
+---@param notes table  of M.noting
+---@param fn function
+---@param ... any      for `fn`
+---@return any ...  what `fn` returned
+function M.again(notes, fn, ...)
+  return with_notes({ noted = notes, used = {}, outer = state.isolations }, 1,
+                    fn, ...)
+end
+
+-- The generator to isolate with: the one given, or, computed again, a copy of
+-- what it was then.
+local function generator_for(notes, generator)
+  if not notes then return generator end
+  local list = (notes.noted or notes)[generator]
+  if notes.noted then
+    local n = (notes.used[generator] or 0) + 1
+    notes.used[generator] = n
+    return words(list and list[n] or generator)
+  end
+  local actual = generator_for(notes.outer, generator)
+  list = list or {}
+  list[#list + 1] = words(actual)
+  notes[generator] = list
+  return actual
+end
+
 local function leave_isolation(outer, anchor, generator, ok, ...)
   C.moon_task_generator(live.task, generator, 0)
   C.moon_task_end(live.task)
@@ -254,6 +311,7 @@ end
 ---@param ... any             for `fn`
 ---@return any ...  what `fn` returned
 function M.isolated(generator, fn, ...)
+  generator = generator_for(state.isolations, generator)
   local outer, anchor, before = live.task, state.anchor, M.save_generator()
   local task = ffi.gc(C.moon_task_new(live.rt, outer), C.moon_task_release)
   M.load_generator(before)

@@ -173,11 +173,22 @@ function M.randperm(n)
   return call(C.moon_randperm, check.count("randperm", "n", n), out)
 end
 
+--- Rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Weights are finite and not negative; they need not sum to 1.
+---@param weights userdata  the tensor [N], f32 or f64
+---@param n integer
+---@return userdata  the tensor [n]
+function M.multinomial(weights, n)
+  local w = tensor.pointer("multinomial", "weights", weights)
+  check.count("multinomial", "n", n)
+  return tensor.after(call(C.moon_multinomial, w, n, out), weights)
+end
+
 -- --- from Lua values -----------------------------------------------------
 
 local c_types = { f32 = "float[?]", f64 = "double[?]", i64 = "int64_t[?]",
-                  i32 = "int32_t[?]", u8 = "uint8_t[?]", bool = "uint8_t[?]" }
-local sizes = { f32 = 4, f64 = 8, i64 = 8, i32 = 4, u8 = 1, bool = 1 }
+                  i32 = "int32_t[?]", u8 = "uint8_t[?]", bool = "uint8_t[?]",
+                  bf16 = "float[?]", f16 = "float[?]" }
 local ranges = { i64 = { -2 ^ 53, 2 ^ 53 }, i32 = { -2 ^ 31, 2 ^ 31 - 1 },
                  u8 = { 0, 255 }, bool = { 0, 1 } }
 
@@ -253,6 +264,18 @@ local function fill(into, value, depth)
   into.n = at + extent
 end
 
+-- bf16 and f16 are rounded by the core, from f32.
+local from_host
+function from_host(dtype, ndim, shape, data, n)
+  local code = check.dtypes[dtype]
+  if check.halves[dtype] then
+    local t = from_host("f32", ndim, shape, data, n)
+    return tensor.after(call(C.moon_cast, t.p, code, out), t)
+  end
+  return call(C.moon_from_host, code, ndim, shape, data,
+              n * check.dtype_sizes[dtype], out)
+end
+
 --- A tensor of the values of a number, a boolean or nested tables.
 ---@param value number|boolean|table
 ---@param options table|nil  dtype: f32, or bool if the first value is one
@@ -272,8 +295,9 @@ function M.tensor(value, options)
     fill({ data = data, n = 0, shape = list, dtype = dtype,
            range = ranges[dtype] }, value, 1)
   end
-  return call_on(device, C.moon_from_host, code, ndim, shape, data,
-                 n * sizes[dtype], out)
+  if device == nil then return from_host(dtype, ndim, shape, data, n) end
+  return context.with_stream(live.stream, context.find_device(device),
+                             from_host, dtype, ndim, shape, data, n)
 end
 
 -- --- joining -------------------------------------------------------------

@@ -14,8 +14,10 @@ local ffi = core.ffi
 context.open()
 require("moonseed.generator").install()
 
+local autocast = require "moonseed.autocast"
 local create = require "moonseed.create"
 local grad = require "moonseed.grad"
+local loss = require "moonseed.loss"
 local neural = require "moonseed.neural"
 local ops = require "moonseed.ops"
 local print = require "moonseed.print"
@@ -25,9 +27,12 @@ local task = require "moonseed.task"
 local tensor = require "moonseed.tensor"
 local verbs = require "moonseed.verbs"
 local user_op = require "moonseed.user_op"
+require "moonseed.functions"
+require "moonseed.choose"
 require "moonseed.views"
 require "moonseed.reduce"
 require "moonseed.read"
+require "moonseed.map"
 local tidy = require "moonseed.tidy"
 local file = require "moonseed.file"
 local switches = require "moonseed.debug"
@@ -46,12 +51,16 @@ end
 for name, value in pairs{
   version = ffi.string(core.C.moon_version()),
   is_tensor = tensor.is, wrap = tensor.wrap, allclose = ops.allclose,
+  cross_entropy = loss.cross_entropy, nll = loss.nll,
   save = file.save, load = file.load, print = print.print,
+  set_printoptions = print.set_printoptions,
   device = context.device, set_device = context.set_device,
   manual_seed = context.manual_seed, no_grad = context.no_grad,
+  autocast = autocast.autocast,
   stats = runtime.stats, threads = runtime.threads,
   set_threads = runtime.set_threads,
   set_memory_limit = runtime.set_memory_limit,
+  set_precision = runtime.set_precision, precision = runtime.precision,
   on = stream.on, streams = stream.streams, stream = stream.current,
   synchronize = stream.synchronize,
   op = user_op.op, grad_scope = grad.grad_scope,
@@ -63,8 +72,8 @@ _G.print = print.print
 runtime.at_close(task.close)
 
 -- Parts that are loaded when first asked for.
-local parts = { nn = true, optim = true, data = true, seed = true,
-                train = true }
+local parts = { nn = true, models = true, optim = true, data = true,
+                metrics = true, seed = true, train = true }
 
 -- Not every part need be there. An error inside one that is, is raised as it
 -- is.

@@ -204,16 +204,6 @@ function M.dropout(x, p)
   return after(call(C.moon_dropout, px, p, out), x)
 end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
----@param logits userdata
----@param labels userdata
----@return userdata
-function M.cross_entropy(logits, labels)
-  local px = pointer("cross_entropy", "logits", logits)
-  local pl = pointer("cross_entropy", "labels", labels)
-  return after(call(C.moon_cross_entropy, px, pl, out), logits, labels)
-end
-
 -- --- growth --------------------------------------------------------------
 
 local blend_type = ffi.typeof "moon_blend_inputs"
@@ -250,6 +240,11 @@ function M.blend(h, s, alpha, options)
     inputs.x = pointer("blend", "x", o.x)
   end
   return after(call(C.moon_blend, kind, inputs, out), h, s, alpha, o.x)
+end
+
+-- Parts with files of their own.
+for _, part in ipairs{ "arrange", "attention", "norms", "pick", "pools" } do
+  for name, fn in pairs(require("moonseed." .. part)) do M[name] = fn end
 end
 
 -- Also methods, where the tensor comes first.

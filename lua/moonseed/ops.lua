@@ -1,52 +1,22 @@
---- Elementwise operations and the products: methods, functions, operators.
---
--- Each is one call of the core. Compiled, such a call costs little more than
--- the core's own work, so nothing here makes tables or closures.
+--- Arithmetic, comparisons and the products, copies and casts: methods,
+-- functions, operators. Nothing here makes tables or closures, so that all of
+-- it compiles; functions of one tensor are in functions.lua.
 
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local elementwise = require "moonseed.elementwise"
 local retry = require "moonseed.retry"
 local tensor = require "moonseed.tensor"
-local C, ffi = core.C, core.ffi
+local C = core.C
 
 local live, state = context.live, context.state
 local out, wrap, pointer = tensor.out, tensor.wrap, tensor.pointer
 local after, call, methods = tensor.after, tensor.call, tensor.methods
+local unary, binary = elementwise.unary, elementwise.binary
+local scalar_like, as_number = elementwise.scalar_like, elementwise.as_number
 
 local M = {}
-
-local function unary(op, kind, x, s)
-  local p = pointer(op, "x", x)
-  if state.sites then tensor.trace_site() end
-  local status = C.moon_unary(live, kind, p, s, out)
-  if status < 0 then
-    retry.call(status, C.moon_unary, live, kind, p, s, out)
-  end
-  return after(wrap(out[0]), x)
-end
-
-local function binary(op, kind, a, b)
-  local pa, pb = pointer(op, "a", a), pointer(op, "b", b)
-  if state.sites then tensor.trace_site() end
-  local status = C.moon_binary(live, kind, pa, pb, out)
-  if status < 0 then
-    retry.call(status, C.moon_binary, live, kind, pa, pb, out)
-  end
-  return after(wrap(out[0]), a, b)
-end
-
-local one = ffi.new("int64_t[1]")
-
--- A scalar of x's dtype, where x is.
-local function scalar_like(x, s)
-  local dtype, device = C.moon_tensor_dtype(x.p), C.moon_tensor_device(x.p)
-  if device == live.device then
-    return call(C.moon_full, dtype, 0, one, s, out)
-  end
-  return context.with_stream(live.stream, device, call, C.moon_full, dtype, 0,
-                             one, s, out)
-end
 
 -- Powers of two and their inverses: to divide by one is to multiply by the
 -- other, exactly.
@@ -116,45 +86,7 @@ methods.pow, methods.neg = pow, neg
 M.operators = { __add = add, __sub = sub, __mul = mul, __div = div,
                 __pow = pow, __unm = neg }
 
--- --- functions of one tensor ---------------------------------------------
-
---- max(x, 0), element by element.
----@return userdata
-function methods.relu(x) return unary("relu", C.MOON_U_RELU, x, 0) end
-
---- e to the power of each element.
----@return userdata
-function methods.exp(x) return unary("exp", C.MOON_U_EXP, x, 0) end
-
---- The natural logarithm of each element.
----@return userdata
-function methods.log(x) return unary("log", C.MOON_U_LOG, x, 0) end
-
---- The square root of each element.
----@return userdata
-function methods.sqrt(x) return unary("sqrt", C.MOON_U_SQRT, x, 0) end
-
---- The absolute value of each element.
----@return userdata
-function methods.abs(x) return unary("abs", C.MOON_U_ABS, x, 0) end
-
---- 1 / (1 + e^-x) of each element.
----@return userdata
-function methods.sigmoid(x)
-  return unary("sigmoid", C.MOON_U_SIGMOID, x, 0)
-end
-
---- The hyperbolic tangent of each element.
----@return userdata
-function methods.tanh(x) return unary("tanh", C.MOON_U_TANH, x, 0) end
-
 -- --- comparisons with a tensor, a number or a boolean, to bool -----------
-
--- Elements that are booleans are numbers to the core.
-local function as_number(value)
-  if type(value) == "boolean" then return value and 1 or 0 end
-  return value
-end
 
 local function compare(op, unary_kind, binary_kind)
   unary_kind, binary_kind = tonumber(unary_kind), tonumber(binary_kind)
@@ -174,7 +106,9 @@ compare("ge", C.MOON_U_GE, C.MOON_B_GE)
 
 -- --- products, softmax ---------------------------------------------------
 
---- a [M, K] times b [K, N] -> [M, N].
+--- The product of matrices a [..., M, K] and b [..., K, N] -> [..., M, N];
+--- the dimensions in front broadcast. A vector is a row on the left, a column
+--- on the right, and leaves no dimension behind.
 ---@param b userdata
 ---@return userdata
 function methods.matmul(a, b)
@@ -185,6 +119,14 @@ function methods.matmul(a, b)
   return after(wrap(out[0]), a, b)
 end
 
+--- The products of as many pairs: a [B, M, K], b [B, K, N] -> [B, M, N].
+---@param b userdata
+---@return userdata
+function methods.bmm(a, b)
+  local pa, pb = pointer("bmm", "a", a), pointer("bmm", "b", b)
+  return after(call(C.moon_bmm, pa, pb, out), a, b)
+end
+
 --- exp(x) over its sum along `dim` (the last unless given).
 ---@param dim integer|nil
 ---@return userdata  of the same shape
@@ -192,6 +134,15 @@ function methods.softmax(x, dim)
   local p = pointer("softmax", "x", x)
   dim = check.dim("softmax", dim or -1, C.moon_tensor_ndim(p))
   return after(call(C.moon_softmax, p, dim, out), x)
+end
+
+--- The logarithm of the softmax along `dim` (the last unless given).
+---@param dim integer|nil
+---@return userdata  of the same shape
+function methods.log_softmax(x, dim)
+  local p = pointer("log_softmax", "x", x)
+  dim = check.dim("log_softmax", dim or -1, C.moon_tensor_ndim(p))
+  return after(call(C.moon_log_softmax, p, dim, out), x)
 end
 
 -- --- copies and casts ----------------------------------------------------
@@ -304,6 +255,9 @@ local function comparable(x)
 end
 
 local function is_close(a, b, o)
+  if check.halves[methods.dtype(a)] then
+    a, b = methods.to(a, "f32"), methods.to(b, "f32")
+  end
   local same = a:eq(b)
   if methods.numel(same) == 0 then return true end
   a, b = comparable(a), comparable(b)

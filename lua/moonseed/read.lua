@@ -11,9 +11,17 @@ local methods, pointer = tensor.methods, tensor.pointer
 local M = {}
 
 local number = ffi.new "double[1]"
-local c_types = { f32 = "const float *", f64 = "const double *",
-                  i64 = "const int64_t *", i32 = "const int32_t *",
-                  u8 = "const uint8_t *", bool = "const uint8_t *" }
+local c_types = { f32 = "float", f64 = "double", i64 = "int64_t",
+                  i32 = "int32_t", u8 = "uint8_t", bool = "uint8_t",
+                  bf16 = "uint16_t", f16 = "uint16_t" }  -- their bits
+
+--- The C type of a pointer to a tensor's elements.
+---@param dtype string
+---@param writes boolean  not const
+---@return string
+function M.pointer_type(dtype, writes)
+  return (writes and "" or "const ") .. c_types[dtype] .. " *"
+end
 
 --- Suspends until the value is there; raises the error it carries.
 ---@return userdata  the tensor
@@ -23,8 +31,10 @@ function methods.await(t)
   return t
 end
 
--- The tensor where the host can read it.
-local function on_host(t)
+--- The tensor where the host can read it.
+---@param t userdata
+---@return userdata
+function M.on_host(t)
   local device = methods.device(t)
   return device:sub(1, 4) == "cuda" and methods.to(t, "cpu") or t
 end
@@ -46,22 +56,23 @@ function methods.item(t)
     check.fail("item", "the tensor is %s; it takes one element",
                tensor.shape_text(t))
   end
-  local host = on_host(t)
+  local host = M.on_host(t)
   wait.tensor(host)
   local value = M.element(host, 0)
   if C.moon_tensor_dtype(p) == C.MOON_BOOL then return value ~= 0 end
   return value
 end
 
---- The elements in logical order, once they are there. Valid until anything
---- else of moonseed is called.
+--- The elements in logical order, once they are there; those of bf16 and f16 as
+--- f32. Valid until anything else of moonseed is called.
 ---@param t userdata  a tensor
 ---@return userdata  typed pointer to the first element
 function M.values(t)
-  local host = methods.contiguous(on_host(t:detach()))
+  local host = methods.contiguous(M.on_host(t:detach()))
+  if check.halves[methods.dtype(host)] then host = methods.to(host, "f32") end
   wait.tensor(host)
   local data = C.moon_tensor_data(host.p)
-  return ffi.cast(c_types[methods.dtype(t)], data)
+  return ffi.cast(M.pointer_type(methods.dtype(host), false), data)
 end
 
 -- What a Lua table holds for an element.

@@ -1,6 +1,7 @@
 --- moon.recompute: a part of the forward that keeps no activations; they are
 -- computed again in the backward.
 
+local autocast = require "moonseed.autocast"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local create = require "moonseed.create"
@@ -33,13 +34,15 @@ end
 
 local function forward_again(ctx, list)
   context.load_generator(ctx.generator)
-  return context.with_grad_mode(1, ctx.fn, unpack(list, 1, ctx.list.n))
+  return autocast.with_rounding(ctx.bf16, context.with_grad_mode, 1, ctx.fn,
+                               unpack(list, 1, ctx.list.n))
 end
 
 -- The forward again, this time recorded, then its backward.
 local function run_again(ctx, dy)
   local leaves, list = fresh_leaves(ctx:saved())
-  local y = context.keep_generator(forward_again, ctx, list)
+  local y = context.keep_generator(context.again, ctx.notes, forward_again, ctx,
+                                   list)
   if y.needs_grad then methods.backward(y, dy) end
   return nil, gradients_of(leaves)
 end
@@ -47,16 +50,19 @@ end
 -- `anchor` is a leaf that gets no gradient: parameters that `fn` uses want
 -- theirs even when no argument does.
 local function run_once(ctx, fn, _anchor, ...)
-  ctx.fn, ctx.generator = fn, context.save_generator()
+  ctx.fn, ctx.generator, ctx.notes = fn, context.save_generator(), {}
+  ctx.bf16 = context.live.bf16
   ctx:save(...)
-  return fn(...)
+  return context.noting(ctx.notes, fn, ...)
 end
 
 local recomputed = user_op.op{ name = "recompute", forward = run_once,
                                backward = run_again }
 
 --- fn(...), one tensor, without keeping activations: they are computed again
---- in the backward, with the same random numbers.
+--- in the backward, with the same random numbers, and running statistics move
+--- once. `fn` may wait. What it changes by itself it changes twice; tensors
+--- that were computed outside belong among the arguments.
 ---@param fn function
 ---@param ... any     for `fn`
 ---@return userdata  what `fn` returned

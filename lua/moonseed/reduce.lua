@@ -68,6 +68,22 @@ methods.mean = reduction("mean", C.MOON_R_MEAN)
 methods.norm = reduction("norm", C.MOON_R_NORM)
 --- Unbiased.
 methods.var = reduction("var", C.MOON_R_VAR)
+methods.std = reduction("std", C.MOON_R_STD)
+methods.prod = reduction("prod", C.MOON_R_PROD)
+methods.logsumexp = reduction("logsumexp", C.MOON_R_LOGSUMEXP)
+--- To bool.
+methods.any = reduction("any", C.MOON_R_ANY)
+methods.all = reduction("all", C.MOON_R_ALL)
+
+--- The sums of the elements up to each one along a dimension; of integers and
+--- bool in i64.
+---@param dim integer
+---@return userdata  of the same shape
+function methods.cumsum(x, dim)
+  local p = pointer("cumsum", "x", x)
+  dim = check.dim("cumsum", dim, C.moon_tensor_ndim(p))
+  return after(call(C.moon_cumsum, p, dim, out), x)
+end
 
 local function along(kind, x, dim, keepdim)
   local p = x.p

@@ -28,6 +28,33 @@ local pending, n_pending = {}, 0  -- candidates by module name
 local attended, attendant         -- loop time of the last boundary; whose
 local watches = {}                -- by module name
 local sources = {}                -- texts served or refused, by module name
+local listeners = {}
+
+-- --- who is told -------------------------------------------------------------
+
+--- Calls fn(event) in the loop for every reload from now on, whoever asked for
+--- it: { kind = "reloaded" or "reload_failed", ... } as M.reload says.
+---@param fn fun(event: table)  must not wait; what it raises is printed
+---@return fun()  ends that
+function M.listen(fn)
+  local listener = loop.guard(fn)
+  listeners[#listeners + 1] = listener
+  return function()
+    for i, other in ipairs(listeners) do
+      if other == listener then return table.remove(listeners, i) end
+    end
+  end
+end
+
+local function announce(event)
+  for _, listener in ipairs{ unpack(listeners) } do listener(event) end
+  return event
+end
+
+local function failure(module, path, why)
+  return announce{ kind = "reload_failed", module = module, path = path,
+                   why = why }
+end
 
 -- --- which module ----------------------------------------------------------
 
@@ -114,9 +141,10 @@ local function serve(candidate)
   end
   candidate.publish()
   sources[candidate.module] = candidate.text
-  candidate.served = { kind = "reloaded", module = candidate.module,
-                       path = candidate.path, changed = changes.changed,
-                       added = changes.added, removed = changes.removed }
+  candidate.served = announce{
+    kind = "reloaded", module = candidate.module, path = candidate.path,
+    changed = changes.changed, added = changes.added,
+    removed = changes.removed }
   if candidate.bell then alarm.cancel(candidate.bell) end
   if candidate.waiter then loop.wake(candidate.waiter) end
   if candidate.done then candidate.done(candidate.served) end
@@ -151,8 +179,7 @@ local function serve_soon(candidate)
   local older = pending[candidate.module]
   if older then
     drop(older)
-    older.served = { kind = "reload_failed", module = older.module,
-                     path = older.path, why = "a newer text has come" }
+    older.served = failure(older.module, older.path, "a newer text has come")
     alarm.cancel(older.bell)
     if older.waiter then loop.wake(older.waiter) end
   end
@@ -195,7 +222,7 @@ local function on_change(module, path, on_event, text, why)
       return serve_soon(candidate)
     end
   end
-  on_event{ kind = "reload_failed", module = module, path = path, why = why }
+  on_event(failure(module, path, why))
 end
 
 local function start_watch(module, path, on_event)
@@ -241,6 +268,7 @@ function M.reload(name, options)
   sources[module] = text
   local candidate, why = try(module, path, text)
   if not candidate then
+    failure(module, path, why)
     check.fail("reload", "%s (the old one stays)", why)
   end
   serve_soon(candidate)

@@ -26,7 +26,7 @@ local function wait_idle()
 end
 
 -- Functions of the core that serve several of the user's.
-local shared = { full = true, random = true, tensor = true }
+local shared = { full = true, random = true, sort = true, tensor = true }
 
 -- The core's text, with the name that the user knows.
 local function name_op(text, status)

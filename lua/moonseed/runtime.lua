@@ -69,6 +69,27 @@ function M.set_memory_limit(nbytes)
   check.status(C.moon_set_memory_limit(M.handle, nbytes))
 end
 
+local PRECISIONS = { fast = 0, strict = 1 }
+
+--- How convolutions submitted from now on are computed, and their gradients:
+--- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their
+--- shapes suit it, with an error of some 1e-6 of the largest value; or
+--- "strict", all the direct way, with 1e-6 and less.
+---@param name "fast"|"strict"
+function M.set_precision(name)
+  if not PRECISIONS[name] then
+    check.fail("set_precision", "%s is neither fast nor strict",
+               tostring(name))
+  end
+  C.moon_set_strict(M.handle, PRECISIONS[name])
+end
+
+--- What set_precision said last.
+---@return "fast"|"strict"
+function M.precision()
+  return C.moon_strict(M.handle) ~= 0 and "strict" or "fast"
+end
+
 --- How many CPU cores the workers use.
 ---@return integer
 function M.threads()

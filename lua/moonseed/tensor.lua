@@ -122,7 +122,7 @@ function methods.numel(t)
   return tonumber(C.moon_tensor_numel(pointer("numel", "t", t)))
 end
 
----@return string  f32, f64, i64, i32, u8 or bool
+---@return string  f32, f64, i64, i32, u8, bool, bf16 or f16
 function methods.dtype(t)
   return check.dtype_names[C.moon_tensor_dtype(pointer("dtype", "t", t))]
 end

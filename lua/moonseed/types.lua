@@ -65,6 +65,13 @@ function moon.randint(low, high, ...) end
 ---@return Tensor  # the tensor [n]
 function moon.randperm(n) end
 
+--- Rows drawn with replacement, each as often as its weight says; i64, from 0.
+--- Weights are finite and not negative; they need not sum to 1.
+---@param weights Tensor  the tensor [N], f32 or f64
+---@param n integer
+---@return Tensor  # the tensor [n]
+function moon.multinomial(weights, n) end
+
 --- A tensor of the values of a number, a boolean or nested tables.
 ---@param value number|boolean|table
 ---@param options table|nil  dtype: f32, or bool if the first value is one
@@ -137,11 +144,22 @@ function moon.max_pool2d_params(options) end
 ---@return Tensor  # of the same shape
 function moon.batch_norm(x, options) end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+--- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
+--- of logits [C] or [N, C, ...]; labels have their shape without C.
 ---@param logits Tensor
 ---@param labels Tensor
+---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
 ---@return Tensor
-function moon.cross_entropy(logits, labels) end
+function moon.cross_entropy(logits, labels, options) end
+
+--- The negative log-likelihood of labels i64 [N] from 0, given logarithms of
+--- probabilities [N, C], as log_softmax makes them: a scalar. Also of [C] or
+--- [N, C, ...].
+---@param logs Tensor
+---@param labels Tensor
+---@param options table|nil  weight, ignore_index, reduction; see cross_entropy
+---@return Tensor
+function moon.nll(logs, labels, options) end
 
 --- Runs `fn`; returns once every gradient of its backward passes is complete.
 --- Raises if a task that it started has not ended.
@@ -150,7 +168,9 @@ function moon.cross_entropy(logits, labels) end
 function moon.grad_scope(fn) end
 
 --- fn(...), one tensor, without keeping activations: they are computed again
---- in the backward, with the same random numbers.
+--- in the backward, with the same random numbers, and running statistics move
+--- once. `fn` may wait. What it changes by itself it changes twice; tensors
+--- that were computed outside belong among the arguments.
 ---@param fn function
 ---@param ... any  for `fn`
 ---@return Tensor  # what `fn` returned
@@ -219,19 +239,22 @@ function moon.streams(device) end
 ---@return any ...  # what `fn` returned
 function moon.tidy(fn) end
 
---- Writes tensors by name, in the order of their names, and waits until the
---- file is there. Until then there is the old file or none.
+--- Writes tensors by name, in the order of their names, or (npy) one tensor,
+--- and waits until the file is there. Until then there is the old file or none.
 ---@param path string
----@param tensors table<string, Tensor>
----@param options table|nil  format: "safetensors", else by extension
+---@param tensors table<string, Tensor>|Tensor
+---@param options table|nil  format: "safetensors", "npy" or "npz", else by extension
 ---@return integer  # bytes written
 function moon.save(path, tensors, options) end
 
---- Reads the tensors of a file. One that was altered since moon.save wrote it
---- is an error: it states its checksum.
+--- Reads the tensors of a file: safetensors or npz by name; npy, idx, png or
+--- jpeg the one that is there, a picture as u8 [C, H, W]. A safetensors file
+--- that was altered since moon.save wrote it is an error: it states its
+--- checksum. Of npy, arrays in Fortran's order become views; i1, i2 and u2
+--- become i32, u4 i64, f2 f32.
 ---@param path string
----@param options table|nil  format: "safetensors", else by extension
----@return table<string, Tensor>  # by name
+---@param options table|nil  format: "safetensors", "npy", "npz", "idx", "png" or "jpeg", else by extension
+---@return table<string, Tensor>|Tensor  # by name, or the one
 function moon.load(path, options) end
 
 --- Runs `fn` without recording a graph.
@@ -251,6 +274,18 @@ function moon.set_device(name) end
 ---@param rng_seed integer
 function moon.manual_seed(rng_seed) end
 
+--- Runs `fn`, inside which convolutions, linear and matmul, and their gradients
+--- whenever these are computed, may multiply in `dtype`: "bf16", where that is
+--- faster, or "f32", as outside. Factors are rounded to bf16 (8 bits of
+--- precision) inside the kernels and their products added in f32; tensors stay
+--- f32, so weights, gradients and the optimiser's state lose nothing. Shapes
+--- alone say what is faster: small and depthwise products and convolutions
+--- that Winograd's method suits are not rounded; nor are factors of f64.
+---@param dtype "bf16"|"f32"
+---@param fn function
+---@return any ...  # what `fn` returned
+function moon.autocast(dtype, fn) end
+
 --- Counts of the runtime, see moon_stats in core/moonseed.h.
 ---@return table<string, number>
 function moon.stats() end
@@ -258,6 +293,17 @@ function moon.stats() end
 --- Sets the limit on tensor memory.
 ---@param nbytes number
 function moon.set_memory_limit(nbytes) end
+
+--- How convolutions submitted from now on are computed, and their gradients:
+--- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their
+--- shapes suit it, with an error of some 1e-6 of the largest value; or
+--- "strict", all the direct way, with 1e-6 and less.
+---@param name "fast"|"strict"
+function moon.set_precision(name) end
+
+--- What set_precision said last.
+---@return "fast"|"strict"
+function moon.precision() end
 
 --- How many CPU cores the workers use.
 ---@return integer
@@ -273,9 +319,58 @@ function moon.set_threads(n) end
 ---@param options table|nil
 function moon.debug(options) end
 
+--- How tensors are printed from now on; what is not given stays.
+---@param given table|nil  precision (4), digits after the point; threshold (1000), the most elements that are shown in full; edge (3), how many of a dimension's first and last are shown of more; width, columns, at least 20 (0: 78, in a session the terminal's)
+---@return table  # the options as they were, for another call
+function moon.set_printoptions(given) end
+
 --- As Lua's print, but waits for tensors without blocking the loop.
 ---@param ... any
 function moon.print(...) end
+
+--- Scaled dot-product attention, softmax(scale q k^T + mask) v along the keys:
+--- q [..., L, E], k [..., S, E], v [..., S, V] -> [..., L, V]; the dimensions
+--- in front broadcast. Memory is linear in L and S.
+---@param q Tensor
+---@param k Tensor
+---@param v Tensor
+---@param options table|nil  causal (false): query i meets keys 1 to i alone; mask, a tensor that repeats to [..., L, S]: bool, true where a key takes part, or of q's dtype, added to the scores; scale (1 / sqrt(E))
+---@return Tensor  # 0 for a query that meets no key
+function moon.attention(q, k, v, options) end
+
+--- Rows of a table by their numbers: index i64 [...], weight [V, D]
+--- -> [..., D].
+---@param index Tensor
+---@param weight Tensor
+---@param options table|nil  padding: the number, from 0, of a row that gets no gradient
+---@return Tensor
+function moon.embedding(index, weight, options) end
+
+--- A 1 in the place that each number names: i64 [...] -> [..., classes].
+---@param index Tensor
+---@param classes integer
+---@param options table|nil  dtype (i64)
+---@return Tensor
+function moon.one_hot(index, classes, options) end
+
+--- The options of avg_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; count_padding (true): padding counts, as zeros
+---@return userdata  # moon_avg_pool2d_params
+function moon.avg_pool2d_params(options) end
+
+--- The options of conv_transpose2d as the core takes them.
+---@param options table|nil  stride, padding, output_padding, dilation (a number, or { height, width }), groups
+---@return userdata  # moon_conv_transpose2d_params
+function moon.conv_transpose2d_params(options) end
+
+--- Transposed convolution, the gradient of conv2d as a function:
+--- x [N, C, H, W], w [C, K / groups, kH, kW], b [K] or nil -> [N, K, oH, oW].
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param options table|Tensor|nil  see conv_transpose2d_params
+---@return Tensor
+function moon.conv_transpose2d(x, w, b, options) end
 
 --- Reads a module again. Raises, and changes nothing, if the new text does not
 --- compile, fails when it runs, or returns something of another type.
@@ -316,7 +411,7 @@ function Tensor:ndim() end
 function Tensor:numel() end
 
 --- The type of the elements.
----@return string  # f32, f64, i64, i32, u8 or bool
+---@return string  # f32, f64, i64, i32, u8, bool, bf16 or f16
 function Tensor:dtype() end
 
 --- Where the memory is.
@@ -406,43 +501,27 @@ function Tensor:pow(other) end
 ---@return Tensor
 function Tensor:neg() end
 
---- max(x, 0), element by element.
----@return Tensor
-function Tensor:relu() end
-
---- e to the power of each element.
----@return Tensor
-function Tensor:exp() end
-
---- The natural logarithm of each element.
----@return Tensor
-function Tensor:log() end
-
---- The square root of each element.
----@return Tensor
-function Tensor:sqrt() end
-
---- The absolute value of each element.
----@return Tensor
-function Tensor:abs() end
-
---- 1 / (1 + e^-x) of each element.
----@return Tensor
-function Tensor:sigmoid() end
-
---- The hyperbolic tangent of each element.
----@return Tensor
-function Tensor:tanh() end
-
---- a [M, K] times b [K, N] -> [M, N].
+--- The product of matrices a [..., M, K] and b [..., K, N] -> [..., M, N];
+--- the dimensions in front broadcast. A vector is a row on the left, a column
+--- on the right, and leaves no dimension behind.
 ---@param b Tensor
 ---@return Tensor
 function Tensor:matmul(b) end
+
+--- The products of as many pairs: a [B, M, K], b [B, K, N] -> [B, M, N].
+---@param b Tensor
+---@return Tensor
+function Tensor:bmm(b) end
 
 --- exp(x) over its sum along `dim` (the last unless given).
 ---@param dim integer|nil
 ---@return Tensor  # of the same shape
 function Tensor:softmax(dim) end
+
+--- The logarithm of the softmax along `dim` (the last unless given).
+---@param dim integer|nil
+---@return Tensor  # of the same shape
+function Tensor:log_softmax(dim) end
 
 --- The tensor as another dtype, on another device, or both; itself if it is
 --- that.
@@ -489,6 +568,155 @@ function Tensor:statistics() end
 ---@return Tensor|nil  # f32 [3]
 function Tensor:grad_stats() end
 
+--- The absolute value of each element.
+---@return Tensor
+function Tensor:abs() end
+
+--- -1, 0 or 1 as each element is below, at or above 0; of NaN, 0.
+---@return Tensor
+function Tensor:sign() end
+
+--- The nearest whole number below each element; its gradient is 0.
+---@return Tensor
+function Tensor:floor() end
+
+--- The nearest whole number above each element; its gradient is 0.
+---@return Tensor
+function Tensor:ceil() end
+
+--- The nearest whole number, of two the even one; its gradient is 0.
+---@return Tensor
+function Tensor:round() end
+
+--- Each element, but at least `min` and at most `max`. Outside, and where x is
+--- NaN, which stays, the gradient is 0.
+---@param min number|nil  none unless given
+---@param max number|nil  none unless given
+---@return Tensor
+function Tensor:clamp(min, max) end
+
+--- e to the power of each element.
+---@return Tensor
+function Tensor:exp() end
+
+--- The natural logarithm of each element.
+---@return Tensor
+function Tensor:log() end
+
+--- The square root of each element.
+---@return Tensor
+function Tensor:sqrt() end
+
+--- The sine of each element.
+---@return Tensor
+function Tensor:sin() end
+
+--- The cosine of each element.
+---@return Tensor
+function Tensor:cos() end
+
+--- The error function of each element.
+---@return Tensor
+function Tensor:erf() end
+
+--- max(x, 0), element by element.
+---@return Tensor
+function Tensor:relu() end
+
+--- 1 / (1 + e^-x) of each element.
+---@return Tensor
+function Tensor:sigmoid() end
+
+--- The hyperbolic tangent of each element.
+---@return Tensor
+function Tensor:tanh() end
+
+--- x times its sigmoid, also called swish.
+---@return Tensor
+function Tensor:silu() end
+
+--- x times the normal distribution's P(X <= x): Hendrycks and Gimpel 2016.
+---@param options table|nil  approximate: "none", or "tanh" for their formula with a tanh
+---@return Tensor
+function Tensor:gelu(options) end
+
+--- x above 0, slope x below.
+---@param slope number|nil  0.01 unless given
+---@return Tensor
+function Tensor:leaky_relu(slope) end
+
+--- x above 0, alpha (e^x - 1) below: Clevert et al. 2016.
+---@param alpha number|nil  1 unless given
+---@return Tensor
+function Tensor:elu(alpha) end
+
+--- log(1 + e^(beta x)) / beta; x itself where beta x is above the threshold.
+---@param options table|nil  beta (1), threshold (20)
+---@return Tensor
+function Tensor:softplus(options) end
+
+--- Whether each element is NaN.
+---@return Tensor  # bool
+function Tensor:isnan() end
+
+--- Whether each element is infinite.
+---@return Tensor  # bool
+function Tensor:isinf() end
+
+--- Whether each element is neither NaN nor infinite.
+---@return Tensor  # bool
+function Tensor:isfinite() end
+
+--- The smaller of two tensors, element by element; NaN where one is. Equals
+--- share the gradient.
+---@param b Tensor|number
+---@return Tensor
+function Tensor:minimum(b) end
+
+--- The larger of two tensors, element by element; NaN where one is. Equals
+--- share the gradient.
+---@param b Tensor|number
+---@return Tensor
+function Tensor:maximum(b) end
+
+--- Of a where the condition holds, of b elsewhere: moon.where(c, a, b), or
+--- c:where(a, b). All broadcast; a and b are of one dtype.
+---@param a Tensor|number
+---@param b Tensor|number  both numbers: f32
+---@return Tensor
+function Tensor:where(a, b) end
+
+--- Whether each element is false, or 0.
+---@return Tensor  # bool
+function Tensor:logical_not() end
+
+--- Whether both are true, or not 0, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_and(b) end
+
+--- Whether one is true, or not 0, or both are, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_or(b) end
+
+--- Whether just one is true, or not 0, element by element.
+---@param b Tensor  of a's dtype
+---@return Tensor  # bool
+function Tensor:logical_xor(b) end
+
+--- Whether all elements are true, or not 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # bool
+function Tensor:all(over, options) end
+
+--- Whether any element is true, or not 0.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor  # bool
+function Tensor:any(over, options) end
+
 --- Places of the first largest along a dimension, along
 --- those of a list as if they were one (the last named runs fastest), or among all;
 --- i64, from 0.
@@ -504,6 +732,12 @@ function Tensor:argmax(over, options) end
 ---@param options table|nil  keepdim (false)
 ---@return Tensor
 function Tensor:argmin(over, options) end
+
+--- The logarithm of the sum of e^t.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:logsumexp(over, options) end
 
 --- The largest values.
 ---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
@@ -531,6 +765,18 @@ function Tensor:min(over, options) end
 ---@return Tensor
 function Tensor:norm(over, options) end
 
+--- The product, of integers in i64.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:prod(over, options) end
+
+--- The root of the unbiased variance.
+---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
+---@param options table|nil  keepdim (false)
+---@return Tensor
+function Tensor:std(over, options) end
+
 --- The sum.
 ---@param over integer|table|nil  a dimension, or a list of them, which may hold keepdim; all unless given
 ---@param options table|nil  keepdim (false)
@@ -542,6 +788,12 @@ function Tensor:sum(over, options) end
 ---@param options table|nil  keepdim (false)
 ---@return Tensor
 function Tensor:var(over, options) end
+
+--- The sums of the elements up to each one along a dimension; of integers and
+--- bool in i64.
+---@param dim integer
+---@return Tensor  # of the same shape
+function Tensor:cumsum(dim) end
 
 --- The same elements under another shape; copies when it must. One extent may
 --- be -1: what is left.
@@ -573,6 +825,29 @@ function Tensor:permute(...) end
 ---@return Tensor  # shares the memory
 function Tensor:t() end
 
+--- Two dimensions exchanged.
+---@param a integer
+---@param b integer
+---@return Tensor  # shares the memory
+function Tensor:transpose(a, b) end
+
+--- A new dimension of size 1.
+---@param dim integer  where it is afterwards
+---@return Tensor  # shares the memory
+function Tensor:unsqueeze(dim) end
+
+--- Without dimensions of size 1: all of them, or one, which stays if it has
+--- another size.
+---@param dim integer|nil
+---@return Tensor  # shares the memory
+function Tensor:squeeze(dim) end
+
+--- A run of dimensions as one; copies when it must.
+---@param first integer|nil  1 unless given
+---@param last integer|nil  the last unless given
+---@return Tensor
+function Tensor:flatten(first, last) end
+
 --- `length` positions along `dim` from `start` on.
 ---@param dim integer
 ---@param start integer
@@ -585,6 +860,24 @@ function Tensor:narrow(dim, start, length) end
 ---@param position integer
 ---@return Tensor  # shares the memory
 function Tensor:select(dim, position) end
+
+--- Views of parts along a dimension (the first unless given).
+---@param size integer|integer[]  of each but the last, which has what is left; or of each
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:split(size, dim) end
+
+--- Views of at most `n` parts of one size, but for a smaller last one.
+---@param n integer
+---@param dim integer|nil  the first unless given
+---@return Tensor[]  # they share the memory
+function Tensor:chunk(n, dim) end
+
+--- Views of all positions along a dimension (the first unless given), without
+--- it.
+---@param dim integer|nil
+---@return Tensor[]  # they share the memory
+function Tensor:unbind(dim) end
 
 --- The parts along `dim` that an i64 [n] tensor names.
 ---@param dim integer
@@ -610,6 +903,18 @@ function Tensor:item() end
 --- The values as nested tables; a number or boolean for a scalar.
 ---@return table|number|boolean
 function Tensor:totable() end
+
+--- Calls fn(pointer, n) with a pointer to the first of n elements, row by row,
+--- of the tensor's dtype (uint8_t for bool, uint16_t for bf16 and f16), once
+--- the values are there. With write = true it waits until nobody else uses the
+--- memory, too, and the pointer is not const. The pointer is good until fn
+--- ends; before that, ops that would write the tensor (with write: touch it)
+--- are refused. A tensor that does not lie row by row is an error: map
+--- t:contiguous().
+---@param fn function
+---@param options table|nil  write (false)
+---@return any ...  # what `fn` returned
+function Tensor:map(fn, options) end
 
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---@param options table|integer  see max_pool2d_params; a number is the kernel
@@ -658,9 +963,125 @@ function Tensor:keep() end
 --- from here on.
 function Tensor:dispose() end
 
+--- Some dimensions backwards.
+---@param ... integer|integer[]  dimensions, or one list of them
+---@return Tensor  # a copy
+function Tensor:flip(...) end
+
+--- Elements move on by `shifts` places along `dims`; those that leave at the
+--- end come in at the front.
+---@param shifts integer|integer[]
+---@param dims integer|integer[]|nil  as many; nil: along the flattened tensor
+---@return Tensor  # a copy
+function Tensor:roll(shifts, dims) end
+
+--- Each of the last dimensions repeated as a whole: PyTorch's `repeat`, a word
+--- that Lua keeps for itself, and NumPy's `tile`.
+---@param ... integer|integer[]  how often; more than x has: new ones in front
+---@return Tensor  # a copy
+function Tensor:tile(...) end
+
+--- Of each matrix of the last two dimensions what lies on and below a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
+---@return Tensor  # of the same shape
+function Tensor:tril(diagonal) end
+
+--- Of each matrix of the last two dimensions what lies on and above a diagonal,
+--- zeros elsewhere.
+---@param diagonal integer|nil  0, the main one, unless given; 1: the one above
+---@return Tensor  # of the same shape
+function Tensor:triu(diagonal) end
+
+--- Places before and behind the last dimensions, height before width:
+--- x:pad({ { top, bottom }, { left, right } }).
+---@param pairs_of integer[][]  a pair { before, behind } for each of the last dimensions; less than 0 crops (constant alone)
+---@param options table|nil  mode: "constant" (unless given), "reflect", "replicate" or "circular"; value (0), for constant
+---@return Tensor  # a copy
+function Tensor:pad(pairs_of, options) end
+
+--- Normalises each run of x's last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---@param shape integer|integer[]  of the dimensions that are normalised
+---@param weight Tensor|nil  of that shape; 1 unless given
+---@param bias Tensor|nil  of that shape; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:layer_norm(shape, weight, bias, options) end
+
+--- Normalises each channel of each image by itself: x [N, C, ...].
+---@param weight Tensor|nil  [C]; 1 unless given
+---@param bias Tensor|nil  [C]; 0 unless given
+---@param options table|nil  eps (1e-5)
+---@return Tensor  # of the same shape
+function Tensor:instance_norm(weight, bias, options) end
+
+--- The elements of `from` added where an i64 tensor of its shape says, along
+--- `dim`.
+---@param dim integer
+---@param index Tensor  of as many dimensions as x, places from 0
+---@param from Tensor  of the index's shape
+---@return Tensor  # of x's shape
+function Tensor:scatter_add(dim, index, from) end
+
+--- Each line along `dim` in order; equals keep theirs, NaN is the largest.
+---@param dim integer|nil  the last unless given
+---@param options table|nil  descending (false)
+---@return Tensor  # values
+---@return Tensor  # i64, where they were, from 0
+function Tensor:sort(dim, options) end
+
+--- Where the elements of each line along `dim` are in order: of sort the second
+--- result.
+---@param dim integer|nil  the last unless given
+---@param options table|nil  descending (false)
+---@return Tensor  # i64, from 0
+function Tensor:argsort(dim, options) end
+
+--- The k largest of each line along `dim`, the largest first.
+---@param k integer
+---@param dim integer|nil  the last unless given
+---@param options table|nil  largest (true); false: the smallest, the smallest first
+---@return Tensor  # values
+---@return Tensor  # i64, where they were, from 0
+function Tensor:topk(k, dim, options) end
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param options table|Tensor|integer  see avg_pool2d_params; a number is the kernel
+---@return Tensor
+function Tensor:avg_pool2d(options) end
+
+--- Means of windows that cover x, so many that the output has the size asked
+--- for: x [N, C, H, W] -> [N, C, size].
+---@param size integer|integer[]  height and width, or { height, width }
+---@return Tensor
+function Tensor:adaptive_avg_pool2d(size) end
+
+--- The windows that a convolution sees, as columns: x [N, C, H, W]
+--- -> [N, C kH kW, places].
+---@param options table|integer  kernel (or first), stride, padding, dilation; a number is the kernel
+---@return Tensor
+function Tensor:unfold(options) end
+
+--- Columns summed back into images, the gradient of unfold as a function:
+--- x [N, C kH kW, places] -> [N, C, size].
+---@param options table  size and kernel (or first and second), stride, padding, dilation
+---@return Tensor
+function Tensor:fold(options) end
+
 --- `moon.nn`: layers, each read from its own file when first asked for.
 ---@class nn
 local nn = {}
+
+--- Binary cross-entropy of logits, told from the side that keeps its digits.
+---
+--- For each logit x and target y in [0, 1] the cross-entropy of y and the
+--- sigmoid of x, and their mean.
+---@param logits Tensor
+---@param target Tensor  of their shape
+---@param options table|nil  pos_weight, a tensor that broadcasts to their shape: what y's own share counts; weight, likewise, what an element counts; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.bce_with_logits(logits, target, options) end
 
 --- nn.copy(module): the same module again, with tensors of its own.
 ---
@@ -669,19 +1090,95 @@ local nn = {}
 --- in them replaced by their copies; objects of other classes and functions are
 --- taken over as they are. A class for which that is not enough has a method
 --- `copied(original, copy)`, called on the copy at the end, where copy(value)
---- gives what became of a module, tensor or plain table. Gradients are left
---- behind, and so is memory that two tensors share as views.
+--- gives what became of a module, tensor or plain table. Gradients and hooks are
+--- left behind, and so is memory that two tensors share as views.
 ---
 --- A copy of a module that shares no memory with it. Enqueues.
 ---@param module Module
 ---@return Module
 function nn.copy(module) end
 
---- The mean cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar.
+--- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
+--- of logits [C] or [N, C, ...]; labels have their shape without C.
 ---@param logits Tensor
 ---@param labels Tensor
+---@param options table|nil  weight, of each class [C]; label_smoothing (0); ignore_index (-100), a label whose rows do not count; reduction: "mean", over the weights of the labels that count, "sum" or "none"
 ---@return Tensor
-function nn.cross_entropy(logits, labels) end
+function nn.cross_entropy(logits, labels, options) end
+
+--- Huber's loss (1964): squared near 0, straight beyond delta.
+---
+--- d^2 / 2 of each difference d up to delta, delta (|d| - delta / 2) beyond,
+--- and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  delta (1), above 0; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.huber(input, target, options) end
+
+--- The Kullback-Leibler divergence of a distribution from its logarithms.
+---
+--- target (log target - input) of each element, and their mean; 0 where the
+--- target is.
+---@param input Tensor  logarithms of probabilities
+---@param target Tensor  probabilities, of its shape
+---@param options table|nil  log_target (false): the target is logarithms, too; reduction: "mean", "batchmean" (the sum over the first extent), "sum" or "none"
+---@return Tensor
+function nn.kl_div(input, target, options) end
+
+--- The mean absolute error.
+---
+--- |input - target| of each element, and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.l1(input, target, options) end
+
+--- The mean squared error.
+---
+--- (input - target)^2 of each element, and their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.mse(input, target, options) end
+
+--- The negative log-likelihood of labels i64 [N] from 0, given logarithms of
+--- probabilities [N, C], as log_softmax makes them: a scalar. Also of [C] or
+--- [N, C, ...].
+---@param logs Tensor
+---@param labels Tensor
+---@param options table|nil  weight, ignore_index, reduction; see cross_entropy
+---@return Tensor
+function nn.nll(logs, labels, options) end
+
+--- The smooth L1 loss: Huber's loss over beta (Girshick 2015).
+---
+--- d^2 / (2 beta) of each difference d up to beta, |d| - beta / 2 beyond, and
+--- their mean.
+---@param input Tensor
+---@param target Tensor  of its shape
+---@param options table|nil  beta (1); of beta 0 it is nn.l1; reduction: "mean", "sum" or "none"
+---@return Tensor
+function nn.smooth_l1(input, target, options) end
+
+--- Means of windows that cover x, whatever its size: x [N, C, H, W]
+--- -> [N, C, size].
+---
+--- nn.AdaptiveAvgPool2d{ size }
+--- size: a number, or { height, width }.
+---@class AdaptiveAvgPool2d: Module
+---@overload fun(options: table): AdaptiveAvgPool2d
+local AdaptiveAvgPool2d = {}
+
+--- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---
+--- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, count_padding = true }
+--- kernel, stride, padding: a number, or { height, width }.
+---@class AvgPool2d: Module
+---@overload fun(options: table): AvgPool2d
+local AvgPool2d = {}
 
 --- Normalises each channel of x [N, C, H, W] to mean 0 and variance 1, then
 --- scales by weight [C] and shifts by bias [C] (Ioffe and Szegedy 2015). In
@@ -703,10 +1200,29 @@ function BatchNorm2d:forward_relu(x) end
 --- -> [N, K, oH, oW].
 ---
 --- nn.Conv2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }
---- kernel, stride, padding, dilation: a number, or { height, width }.
+--- kernel, stride, padding, dilation: a number, or { height, width }; padding
+--- "same": the output is as large as the input, at stride 1.
 ---@class Conv2d: Module
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
+
+--- Transposed convolution: x [N, C, H, W], weight [C, K / groups, kH, kW],
+--- bias [K] -> [N, K, oH, oW].
+---
+--- nn.ConvTranspose2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, output_padding = 0, dilation = 1, groups = 1, bias = true }
+--- kernel, stride, paddings, dilation: a number, or { height, width }.
+---@class ConvTranspose2d: Module
+---@overload fun(options: table): ConvTranspose2d
+local ConvTranspose2d = {}
+
+--- In training, zeroes all of an image's values with probability p and scales
+--- the others' by 1 / (1 - p); in evaluation, the identity. As the last layer
+--- of an nn.Residual it is stochastic depth (Huang et al. 2016).
+---
+--- nn.DropPath{ p }
+---@class DropPath: Module
+---@overload fun(options: table): DropPath
+local DropPath = {}
 
 --- In training, zeroes each value with probability p and scales the others by
 --- 1 / (1 - p); in evaluation, the identity.
@@ -716,12 +1232,35 @@ local Conv2d = {}
 ---@overload fun(options: table): Dropout
 local Dropout = {}
 
+--- y = x above 0, alpha (e^x - 1) below: Clevert et al. 2016.
+---
+--- nn.ELU{ alpha = 1 }
+---@class ELU: Module
+---@overload fun(options: table): ELU
+local ELU = {}
+
+--- A row of features for each number: i64 [...] from 0 -> [..., features].
+---
+--- nn.Embedding{ count, features, padding = nil }
+--- padding: a number, from 0, whose features are zeros and stay so.
+---@class Embedding: Module
+---@overload fun(options: table): Embedding
+local Embedding = {}
+
 --- x [N, ...] -> [N, the rest].
 ---
 --- nn.Flatten{}
 ---@class Flatten: Module
 ---@overload fun(): Flatten
 local Flatten = {}
+
+--- y = x P(X <= x) of the normal distribution: Hendrycks and Gimpel 2016.
+---
+--- nn.GELU{ approximate = "none" }
+--- : "tanh" for their formula with a tanh.
+---@class GELU: Module
+---@overload fun(options: table): GELU
+local GELU = {}
 
 --- The mean of each channel: x [N, C, H, W] -> [N, C].
 ---
@@ -739,12 +1278,51 @@ local GlobalAvgPool2d = {}
 ---@overload fun(options: table): GroupNorm
 local GroupNorm = {}
 
+--- y = x.
+---
+--- nn.Identity{}
+---@class Identity: Module
+---@overload fun(): Identity
+local Identity = {}
+
+--- Normalises each channel of each image by itself (Ulyanov et al. 2016). It
+--- knows no batch: training and evaluation are the same.
+---
+--- nn.InstanceNorm2d{ channels, eps = 1e-5, affine = false }
+---@class InstanceNorm2d: Module
+---@overload fun(options: table): InstanceNorm2d
+local InstanceNorm2d = {}
+
+--- Normalises each run of the last dimensions to mean 0 and variance 1, then
+--- scales by weight and shifts by bias (Ba et al. 2016).
+---
+--- nn.LayerNorm{ shape, eps = 1e-5, affine = true }
+--- shape: of the dimensions that are normalised, a number or a list.
+---@class LayerNorm: Module
+---@overload fun(options: table): LayerNorm
+local LayerNorm = {}
+
+--- y = x above 0, slope x below.
+---
+--- nn.LeakyReLU{ slope = 0.01 }
+---@class LeakyReLU: Module
+---@overload fun(options: table): LeakyReLU
+local LeakyReLU = {}
+
 --- y = x w^T + b: x [..., inputs] -> [..., outputs].
 ---
 --- nn.Linear{ inputs, outputs, bias = true }
 ---@class Linear: Module
 ---@overload fun(options: table): Linear
 local Linear = {}
+
+--- y = x - log(sum of e^x along a dimension).
+---
+--- nn.LogSoftmax{ dim = -1 }
+--- The last.
+---@class LogSoftmax: Module
+---@overload fun(options: table): LogSoftmax
+local LogSoftmax = {}
 
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---
@@ -753,6 +1331,14 @@ local Linear = {}
 ---@class MaxPool2d: Module
 ---@overload fun(options: table): MaxPool2d
 local MaxPool2d = {}
+
+--- The mean over a dimension, or several: of tokens [N, T, C] over 2 -> [N, C].
+---
+--- nn.Mean{ dim, keepdim = false }
+--- dim: a number, or a list of them.
+---@class Mean: Module
+---@overload fun(options: table): Mean
+local Mean = {}
 
 --- Modules: parameters, buffers and child modules under names, and a forward.
 ---
@@ -777,6 +1363,24 @@ local MaxPool2d = {}
 ---@field [string|integer] any  children, parameters, buffers and plain fields
 ---@operator call(any): Tensor
 local Module = {}
+
+--- After each forward of this module, calls fn(module, y, x, ...) with what it
+--- gave and what it was given. What `fn` returns, unless nil, takes y's place,
+--- for hooks that came later, too. Copies of the module have no hooks.
+---@param fn function
+---@return fun()  # remove  takes it away again
+function Module:on_forward(fn) end
+
+--- In each backward through this module, calls fn(module, dy) with the gradient
+--- of its output. What `fn` returns, unless nil, takes dy's place. The forward
+--- makes a copy of its output for it.
+---@param fn function
+---@return fun()  # remove  takes it away again
+function Module:on_backward(fn) end
+
+--- Says that something is to be planned again: what a module holds, or its
+--- forward.
+function Module.changed() end
 
 --- Whether `value` is a module.
 ---@param value any
@@ -834,6 +1438,38 @@ function Module:train(on) end
 ---@return Module  # self
 function Module:eval() end
 
+--- What each module below gives and costs, for one image (or whatever the first
+--- dimension counts): print(model:summary{ 1, 3, 32, 32 }) prints a table. Runs
+--- the forward, in evaluation; leaves no trace in the module.
+---@param shape integer[]  of the input, batch first
+---@param options table|nil  dtype of the input; that of the first parameter unless given; depth: how far down the table goes
+---@return Summary
+function Module:summary(shape, options) end
+
+--- A module, parameter or buffer by its path, as `parameters`, `buffers` and
+--- `modules` name them: model:get "2.conv.weight". "" is the module itself.
+---@param path string|integer
+---@return table|Tensor
+function Module:get(path) end
+
+--- Calls fn(module, path) for every module below this one and for this one,
+--- whose path is "", children first. They are those that there were before.
+---@param fn function
+---@return Module  # self
+function Module:apply(fn) end
+
+--- Freezes parameters: they want no gradient, so no optimiser moves them. They
+--- are parameters still, in `parameters` and `state`. Running statistics of
+--- norms go on; model:get "norm":eval() stops them until the next train().
+---@param pattern string|nil  a Lua pattern for the names of those; all without
+---@return Module  # self
+function Module:freeze(pattern) end
+
+--- Undoes `freeze`.
+---@param pattern string|nil  a Lua pattern for the names of those; all without
+---@return Module  # self
+function Module:unfreeze(pattern) end
+
 --- Parameters and buffers by name: the tensors themselves, not copies.
 ---@return table<string, Tensor>
 function Module:state() end
@@ -845,11 +1481,33 @@ function Module:state() end
 function Module:load_state(given) end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
---- floating dtype ("f32", "f64"). They become new tensors without gradients:
---- make the optimiser afterwards.
+--- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
+--- without gradients: make the optimiser afterwards.
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end
+
+--- Attention of several heads (Vaswani et al. 2017): queries, keys and values
+--- are linear in what is given, each head attends with its share of their
+--- features, and one more linear layer joins the heads.
+---
+--- Parameters have the names and shapes of PyTorch's layer.
+---
+--- nn.MultiheadAttention{ features, heads, bias = true }
+---@class MultiheadAttention: Module
+---@overload fun(options: table): MultiheadAttention
+local MultiheadAttention = {}
+
+--- Images as tokens: x [N, inputs, H, W] -> [N, T, width], one token for each
+--- patch, row by row; and what its place is, learnt, is added (Dosovitskiy et
+--- al. 2021).
+---
+--- nn.PatchEmbedding{ inputs, width, size = 32, patch = 4 }
+--- size: of the images, patch: of the pieces, which fill them; each a number,
+--- or { height, width }.
+---@class PatchEmbedding: Module
+---@overload fun(options: table): PatchEmbedding
+local PatchEmbedding = {}
 
 --- y = max(x, 0). After a Conv2d or Linear, Sequential computes it with them.
 ---
@@ -857,6 +1515,26 @@ function Module:to(target) end
 ---@class ReLU: Module
 ---@overload fun(): ReLU
 local ReLU = {}
+
+--- y = s(x) + f(x), where s is the identity unless given (He et al. 2016).
+---
+--- nn.Residual{ layer, ..., shortcut = nil, zero = false }
+--- f: these layers one after another, as nn.Sequential takes them. shortcut: a
+--- module for s. zero: the last layer's parameters start at zero.
+---@class Residual: Module
+---@overload fun(options: table): Residual
+local Residual = {}
+
+--- See describe.lua.
+---@param describe function
+---@return table
+function Residual:describe(describe) end
+
+--- See describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function Residual.rebuild(options, rebuild) end
 
 --- Modules one after another, numbered from 1 or under given names:
 ---
@@ -881,6 +1559,13 @@ function Sequential:describe(describe) end
 ---@return table
 function Sequential.rebuild(options, rebuild) end
 
+--- y = x / (1 + e^-x), also called swish.
+---
+--- nn.SiLU{}
+---@class SiLU: Module
+---@overload fun(): SiLU
+local SiLU = {}
+
 --- y = 1 / (1 + e^-x).
 ---
 --- nn.Sigmoid{}
@@ -888,12 +1573,63 @@ function Sequential.rebuild(options, rebuild) end
 ---@overload fun(): Sigmoid
 local Sigmoid = {}
 
+--- y = e^x over its sum along a dimension.
+---
+--- nn.Softmax{ dim = -1 }
+--- The last.
+---@class Softmax: Module
+---@overload fun(options: table): Softmax
+local Softmax = {}
+
+--- y = log(1 + e^(beta x)) / beta; x where beta x is above the threshold.
+---
+--- nn.Softplus{ beta = 1, threshold = 20 }
+---@class Softplus: Module
+---@overload fun(options: table): Softplus
+local Softplus = {}
+
+--- Squeeze and excitation (Hu et al. 2018): y = x gate for x [N, C, H, W], one
+--- gate per image and channel, made of the means of all channels:
+--- gate = scale sigmoid(W2 relu(W1 mean + b1) + b2).
+---
+--- nn.SqueezeExcite{ channels, reduction = 16, hidden = channels / reduction, scale = 1 }
+--- hidden: units between the two linear layers, at least one.
+---@class SqueezeExcite: Module
+---@overload fun(options: table): SqueezeExcite
+local SqueezeExcite = {}
+
 --- y = tanh(x), the hyperbolic tangent.
 ---
 --- nn.Tanh{}
 ---@class Tanh: Module
 ---@overload fun(): Tanh
 local Tanh = {}
+
+--- A layer whose weight is w = magnitude direction / |direction|, one norm per
+--- output channel (Salimans and Kingma 2016). Both are learnt in w's place; at
+--- birth w is the layer's own.
+---
+--- nn.WeightNorm{ layer, dim = 1 }
+--- layer: a module with a parameter `weight`, which it loses. dim: of the
+--- weight [outputs, ...], the one whose slices have a norm each.
+---@class WeightNorm: Module
+---@overload fun(options: table): WeightNorm
+local WeightNorm = {}
+
+--- See describe.lua.
+---@param describe function
+---@return table
+function WeightNorm:describe(describe) end
+
+--- See describe.lua.
+---@param options table
+---@param rebuild function
+---@return table
+function WeightNorm.rebuild(options, rebuild) end
+
+--- The layer's weight as it is now.
+---@return Tensor
+function WeightNorm:weight() end
 
 --- A module as a plain table from which it can be made again, without its
 --- tensors: { class = "Conv2d", options = { 1, 32, kernel = 3 } }.
@@ -916,9 +1652,379 @@ function describe.describe(module) end
 ---@return Module  # module
 function describe.rebuild(description) end
 
---- `moon.optim`: optimisers, each read from its own file when first asked for.
+--- `moon.nn.init`: first values of weights, written in place:
+---
+---   model:apply(function(module)
+---     if module.class_name == "Conv2d" then
+---       nn.init.kaiming_normal_(module.weight, { mode = "fan_out" })
+---     end
+---   end)
+---
+--- Each returns its tensor. Random numbers are the task's. Weights are
+--- [outputs, inputs, ...]; the rest is what each pair of them has in common: a
+--- fan is that many times the inputs, or the outputs.
+---@class init
+local init = {}
+
+--- One value everywhere.
+---@param t Tensor
+---@param value number
+---@return Tensor  # t
+function init.constant_(t, value) end
+
+--- Zeros.
+---@param t Tensor
+---@return Tensor  # t
+function init.zeros_(t) end
+
+--- Ones.
+---@param t Tensor
+---@return Tensor  # t
+function init.ones_(t) end
+
+--- Uniform in [low, high).
+---@param t Tensor
+---@param low number|nil  0 unless given
+---@param high number|nil  1 unless given
+---@return Tensor  # t
+function init.uniform_(t, low, high) end
+
+--- Normal.
+---@param t Tensor
+---@param mean number|nil  0 unless given
+---@param std number|nil  1 unless given
+---@return Tensor  # t
+function init.normal_(t, mean, std) end
+
+--- By how much what follows a layer shrinks its values, to be made up for in
+--- its weights: as PyTorch's calculate_gain.
+---@param nonlinearity string  linear, relu, leaky_relu, selu, sigmoid or tanh
+---@param slope number|nil  of leaky_relu, 0.01 unless given
+---@return number
+function init.gain(nonlinearity, slope) end
+
+--- He et al. 2015, uniform: the values keep their size from layer to layer.
+---@param t Tensor
+---@param options table|nil  mode: "fan_in" (forward) or "fan_out" (backward); nonlinearity ("relu"), slope: see gain
+---@return Tensor  # t
+function init.kaiming_uniform_(t, options) end
+
+--- He et al. 2015, normal.
+---@param t Tensor
+---@param options table|nil  as kaiming_uniform_ takes them
+---@return Tensor  # t
+function init.kaiming_normal_(t, options) end
+
+--- Glorot and Bengio 2010, uniform.
+---@param t Tensor
+---@param options table|nil  gain (1)
+---@return Tensor  # t
+function init.xavier_uniform_(t, options) end
+
+--- Glorot and Bengio 2010, normal.
+---@param t Tensor
+---@param options table|nil  gain (1)
+---@return Tensor  # t
+function init.xavier_normal_(t, options) end
+
+--- Rows [outputs, the rest] at right angles, or columns where there are more
+--- rows than those, of length `gain` (Saxe et al. 2014).
+---@param t Tensor
+---@param options table|nil  gain (1)
+---@return Tensor  # t
+function init.orthogonal_(t, options) end
+
+--- `moon.models`: networks that are known by name, each a function in its own
+--- file, read when first asked for:
+---
+---   local model = moon.models.resnet18{ 10 }
+---@class models
+local models = {}
+
+--- models.lenet{ classes, inputs = 1 }
+--- LeNet-5 (LeCun et al. 1998) as it is built today, with ReLU and max pooling:
+--- images [N, inputs, 28, 28] -> [N, classes].
+---
+--- inputs: channels of the images. 61,706 parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.lenet(options) end
+
+--- models.resnet18{ classes, inputs = 3, width = 64 }
+--- ResNet-18 (He et al. 2016) in the form for small images, whose first layer
+--- is 3x3 and does not shrink them: [N, inputs, H, W] -> [N, classes]. Four
+--- stages of two blocks, each stage but the first at half the size of the one
+--- before and twice its channels.
+---
+--- inputs: channels of the images; width: of the first stage. 11,173,962
+--- parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.resnet18(options) end
+
+--- models.resnet9{ classes, inputs = 3, width = 64 }
+--- ResNet-9, the small fast network of DAWNBench's CIFAR-10 entries (Page
+--- 2018): images [N, inputs, H, W] -> [N, classes]. Three times the size is
+--- halved; the last pooling is over all places, so H and W may be any from 8.
+---
+--- inputs: channels of the images; width: of the first layer. 6,573,120
+--- parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.resnet9(options) end
+
+--- models.vit{ classes, inputs = 3, size = 32, patch = 4, width = 192, depth = 6, heads = 3, drop_path = 0 }
+--- A small vision transformer (Dosovitskiy et al. 2021), with the mean of all
+--- tokens instead of a class token (Beyer et al. 2022): images
+--- [N, inputs, size, size] -> [N, classes].
+---
+--- inputs: channels of the images; patch: the side of those that become a
+--- token, of width features; drop_path: of the last block, the first has 0
+--- (Touvron et al. 2021). 2,693,194 parameters with ten classes.
+---@param options table
+---@return Sequential
+function models.vit(options) end
+
+--- `moon.optim`: optimisers, schedules of their rate, averages of weights; each
+--- read from its own file when first asked for.
 ---@class optim
 local optim = {}
+
+--- Another optimiser from what `describe` gave, or from such a table of your
+--- own: optim.rebuild({ "SGD", lr = 0.1 }, model).
+---@param description table
+---@param model Module  a module, or a list of tensors
+---@return Optimiser
+function optim.rebuild(description, model) end
+
+--- Adam (Kingma and Ba 2015), in the form of PyTorch's:
+---
+---   g = gradient + weight_decay * p
+---   m = beta1 * m + (1 - beta1) * g       s = beta2 * s + (1 - beta2) * g^2
+---   p = p - lr * m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps)
+---
+--- where t counts the steps of this parameter; m, s and t start at zero. With
+--- weights to decay, AdamW is what you want.
+---
+--- optim.Adam{ model, lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class Adam: Optimiser
+---@overload fun(options: table): Adam
+local Adam = {}
+
+--- AdamW (Loshchilov and Hutter 2019): Adam whose weight decay goes past the
+--- moments, in the form of PyTorch's:
+---
+---   p = p * (1 - lr * weight_decay)
+---   m = beta1 * m + (1 - beta1) * g       s = beta2 * s + (1 - beta2) * g^2
+---   p = p - lr * m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps)
+---
+--- where t counts the steps of this parameter; m, s and t start at zero.
+---
+--- optim.AdamW{ model, lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0.01 }
+--- model: a module, or a list of tensors.
+---@class AdamW: Optimiser
+---@overload fun(options: table): AdamW
+local AdamW = {}
+
+--- A moving average of a model's weights (Polyak and Juditsky 1992; Tarvainen
+--- and Valpola 2017), for evaluation:
+---
+---   local ema = optim.EMA{ model, decay = 0.999 }
+---   ... opt:step() ema:update()
+---   local accuracy = ema:swapped(function() return evaluate(model) end)
+---
+--- An update is one op over all averages, all or nothing:
+---
+---   average = average + (1 - decay) * (weight - average)
+---
+--- An average begins as its weight, at the first update that sees it: a model
+--- may gain and lose parameters. So it is in PyTorch's AveragedModel.
+---
+--- optim.EMA{ model, decay = 0.999, buffers = false }
+--- model: a module, or a list of tensors. buffers: floating ones (the
+--- statistics of a batch norm) are averaged, too; else they stay the model's.
+---@class EMA
+---@overload fun(options: table): EMA
+local EMA = {}
+
+--- After a step of the optimiser; enqueues.
+---@return EMA  # self
+function EMA:update() end
+
+--- Weights and averages change places; again: back. What has no average yet
+--- stays. Enqueues.
+---@return EMA  # self
+function EMA:swap() end
+
+--- Calls fn(...) while the model has the averages for weights; back afterwards,
+--- also on error.
+---@param fn function
+---@param ... any  for `fn`
+---@return any ...  # what `fn` returned
+function EMA:swapped(fn, ...) end
+
+--- What a checkpoint needs: the averages under names like "average.2.weight",
+--- the tensors themselves.
+---@return table<string, Tensor>
+function EMA:state() end
+
+--- Takes a table as `state` gives it. Names that the model has not, and other
+--- shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function EMA:load_state(given) end
+
+--- What it is made of, as plain values.
+---@return table
+function EMA:describe() end
+
+--- Whether `value` is one.
+---@param value any
+---@return boolean
+function EMA.is(value) end
+
+--- Lion, "evolved sign momentum" (Chen et al. 2023):
+---
+---   p = p * (1 - lr * weight_decay) - lr * sign(beta1 * m + (1 - beta1) * g)
+---   m = beta2 * m + (1 - beta2) * g       (m starts at zero)
+---
+--- Every element moves by lr: a tenth to a third of AdamW's rate, and three to
+--- ten times its weight decay, are where to begin.
+---
+--- optim.Lion{ model, lr = 1e-4, betas = { 0.9, 0.99 }, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class Lion: Optimiser
+---@overload fun(options: table): Lion
+local Lion = {}
+
+--- Muon, "momentum orthogonalised by Newton-Schulz" (Jordan 2024):
+---
+---   v = momentum * v + g                  (v starts at zero)
+---   u = nesterov and g + momentum * v or v
+---   p = p * (1 - lr * weight_decay) - lr * sqrt(max(1, rows / columns)) * O(u)
+---
+--- where O(u) is near the closest matrix to u whose singular values are all 1.
+--- It is found by a few steps of a polynomial in u, products of matrices alone.
+--- A weight with more than two dimensions (a convolution's) is the matrix of its
+--- first dimension against the others. Parameters with fewer than two dimensions
+--- are stepped by AdamW, with adam_lr, betas, eps and weight_decay; so are those
+--- in a group with adam = true: embeddings, and the last layer, which Jordan
+--- leaves to AdamW:
+---
+---   optim.Muon{ model, lr = 0.02,
+---               groups = { { match = "^head", adam = true } } }
+---
+--- adam_lr moves in proportion to lr.
+---
+--- optim.Muon{ model, lr = 0.02, momentum = 0.95, nesterov = true, steps = 5, weight_decay = 0, adam_lr = 3e-4, betas = { 0.9, 0.95 }, eps = 1e-10 }
+--- model: a module, or a list of tensors. steps: of the polynomial.
+---@class Muon: Optimiser
+---@overload fun(options: table): Muon
+local Muon = {}
+
+--- What optimisers have in common.
+---
+--- A step is one op over all parameters that have a gradient, all or nothing.
+--- Those of a module with a field `apart`, a function(fn, ...) that calls and
+--- returns fn(...), are a step of their own inside it (a seed has one): whether
+--- it fails is none of the others' business, and max_norm clips it by itself.
+--- fn gives the norm of their gradients, whether or not they are clipped.
+--- State belongs to parameters, not to positions: when the model gains or loses
+--- parameters, new ones start without and the others keep theirs.
+---
+--- The options of an optimiser are fields that may be assigned between steps.
+--- All have max_value (if positive, every element of a gradient is first cut to
+--- at most this, either way), max_norm (if positive, all gradients together are
+--- then scaled to at most this norm) and groups, which set options by the name
+--- of the parameter (match, a Lua pattern) or the class of its module (kind,
+--- likewise); decay = false is weight_decay = 0:
+---
+---   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
+---                groups = { { kind = "Norm", decay = false },
+---                           { match = "^head", lr = 1e-2 } } }
+---
+--- Gradients add up until zero_grad: for a step over four batches,
+---
+---   opt:zero_grad()
+---   for _ = 1, 4 do
+---     local x, y = next_batch();
+---     (nn.cross_entropy(model(x), y) / 4):backward()
+---   end
+---   opt:step()
+---
+--- An optimiser of your own is a rule of the core's step with other options, or
+--- others in front of it: look at lion.lua and muon.lua.
+---@class Optimiser
+local Optimiser = {}
+
+--- What a checkpoint needs: the parameters' states under names like
+--- "velocity.2.weight" (the tensors themselves), and `lr`.
+---@return table<string, Tensor>
+function Optimiser:state() end
+
+--- Takes a table as `state` gives it. Names of parameters that there are not,
+--- and other shapes, are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Optimiser:load_state(given) end
+
+--- A class of optimisers. Its definition:
+---
+---   name     as users call it
+---   known    its options with their defaults, beside those that all have
+---   rule     what happens to a parameter, see below
+---   rule_of  function(p, o) -> rule, instead; main: the one that names the op
+---   check    function(op, o), beyond each option by itself
+---   prepare  function(self, frame, n): before a step is submitted
+---
+--- A rule:
+---
+---   name     of the op
+---   code     MOON_STEP_...
+---   states   their names, in the order of the core's
+---   scalars  names of those that are one f64 number
+---   uses     function(o, state): whether it is needed; always, unless given
+---   set      function(rates, o): fills a moon_step_rates
+---
+---@param def table
+---@return table  # class
+function Optimiser.class(def) end
+
+--- An optimiser of a class: options as { model, lr = ..., ... }, where model is
+--- a module or a list of tensors.
+---@param class table  see Optimiser.class
+---@param options table
+---@return Optimiser
+function Optimiser.new(class, options) end
+
+--- One step along the gradients there are; enqueues and returns. Suspends the
+--- task while it is too far ahead of the device.
+---@return Tensor|nil  # norm  of the gradients before clipping, with max_norm
+function Optimiser:step() end
+
+--- Clears the gradients of all parameters: they become nil.
+function Optimiser:zero_grad() end
+
+--- What it is made of, as plain values: { "SGD", lr = 0.1, ... }, from which
+--- optim.rebuild makes another one. lr is the first one; how far it has come is
+--- in `state`.
+---@return table
+function Optimiser:describe() end
+
+--- RMSprop (Hinton 2012; centered: Graves 2013), in the form of PyTorch's:
+---
+---   g = gradient + weight_decay * p
+---   s = alpha * s + (1 - alpha) * g^2
+---   m = alpha * m + (1 - alpha) * g                  (centered)
+---   v = momentum * v + g / (sqrt(s - m^2) + eps)     (m = 0 unless centered)
+---   p = p - lr * v
+---
+--- All states start at zero.
+---
+--- optim.RMSprop{ model, lr = 0.01, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false }
+--- model: a module, or a list of tensors.
+---@class RMSprop: Optimiser
+---@overload fun(options: table): RMSprop
+local RMSprop = {}
 
 --- Stochastic gradient descent with momentum (Sutskever et al. 2013, in the
 --- form of PyTorch's SGD):
@@ -927,54 +2033,131 @@ local optim = {}
 ---   v = momentum * v + g           (v starts at zero)
 ---   p = p - lr * (nesterov and g + momentum * v or v)
 ---
---- A step is one op over all parameters that have a gradient, all or nothing.
---- Those of a module with a field `apart`, a function(fn, ...) that calls and
---- returns fn(...), are a step of their own inside it (a seed has one): whether
---- it fails is none of the others' business, and max_norm clips it by itself.
---- fn gives the norm of their gradients, whether or not they are clipped.
---- Velocities belong to parameters, not to positions: when the model gains or
---- loses parameters, new ones start without and the others keep theirs.
----
---- optim.SGD{ model, lr =, momentum = 0, nesterov = false, weight_decay = 0, max_norm = 0 }
---- model: a module, or a list of tensors. max_norm: if positive, all gradients
---- together are first scaled to at most this norm. The options are fields that
---- may be assigned between steps.
----@class SGD
+--- optim.SGD{ model, lr =, momentum = 0, nesterov = false, weight_decay = 0 }
+--- model: a module, or a list of tensors.
+---@class SGD: Optimiser
 ---@overload fun(options: table): SGD
 local SGD = {}
 
---- One step along the gradients there are; enqueues and returns. Suspends the
---- task while it is too far ahead of the device.
----@return Tensor|nil  # norm of the gradients before clipping, with max_norm
-function SGD:step() end
+--- How an optimiser's rate goes over a run, as shares of its first rate: for
+--- moon.train.fit, or by hand.
+---
+---   local rate = optim.schedule.cosine{ opt, steps = 1000, warmup = 50 }
+---   for x, y in batches do
+---     ...
+---     opt:step()
+---     rate:step()                       -- opt.lr is now that of the next step
+---   end
+---   fit{ model, optim = opt, schedule = { "cosine", warmup = 50 }, ... }
+---
+--- Options that all have: the optimiser (fit gives its own), steps, how many
+--- there are in all (fit knows), and warmup: so many steps the rate rises along
+--- a line, (k + 1) / warmup, before what follows begins. Numbers of steps below
+--- 1 are shares of the run.
+---@class schedule
+local schedule = {}
 
---- Clears the gradients of all parameters: they become nil.
-function SGD:zero_grad() end
+--- optim.schedule.constant{ opt, warmup = 0 }
+--- The first rate.
+---@param options table|nil
+---@return Rate
+function schedule.constant(options) end
 
---- What a checkpoint needs: velocities by the names of their parameters (the
---- tensors themselves) and `lr`.
----@return table<string, Tensor>
-function SGD:state() end
+--- optim.schedule.step{ opt, at = { 300, 600 }, factor = 0.1, warmup = 0 }
+--- The
+--- rate times `factor` at each of these steps; or every = n: at every n-th.
+---@param options table|nil
+---@return Rate
+function schedule.step(options) end
 
---- Takes a table as `state` gives it. Names of parameters that there are not,
---- and other shapes, are an error, and nothing changes then.
----@param given table<string, Tensor>
-function SGD:load_state(given) end
+--- optim.schedule.linear{ opt, steps =, floor = 0, warmup = 0 }
+--- Down along a
+--- line, to `floor` of the first rate.
+---@param options table|nil
+---@return Rate
+function schedule.linear(options) end
+
+--- optim.schedule.cosine{ opt, steps =, floor = 0, warmup = 0 }
+--- Down along
+--- half a cosine (Loshchilov and Hutter 2017), to `floor` of the first rate.
+---@param options table|nil
+---@return Rate
+function schedule.cosine(options) end
+
+--- optim.schedule.one_cycle{ opt, steps =, rise = 0.25, start = 0, floor = 0 }
+--- Up along a line from `start` for the share `rise` of the run, then down
+--- along half a cosine to `floor` (Smith and Topin 2018).
+---@param options table|nil
+---@return Rate
+function schedule.one_cycle(options) end
+
+--- optim.schedule.plateau{ opt, factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, floor = 0, warmup = 0 }
+--- The rate times `factor`, but not below `floor` of the first, once more than
+--- `patience` losses in a row were not below the best by the share `threshold`;
+--- then `cooldown` losses do not count. It is told them: rate:tell(loss), after
+--- an epoch; fit tells it the validation loss. PyTorch's ReduceLROnPlateau.
+---@param options table|nil
+---@return Rate
+function schedule.plateau(options) end
 
 --- `moon.data`: data sets, each reader from its own file when first asked for.
 ---@class data
 local data = {}
 
---- data.csv{ path, label = column, header = nil, separator = "," }
---- Reads tables of numbers as text, one example a line.
+--- data.cifar10{ folder, "train" or "test" }
+--- CIFAR-10 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
+--- 3 x 32 x 32 in [0, 1], in ten classes.
 ---
---- A data set with x f32 [N, columns]; with a label column (its name, or its
---- position from 1) also y i64 [N]. header: whether the first line names the
---- columns; found out unless given. The file is read on the loop thread, in
---- pieces between which other tasks run.
+--- A data set; `classes` names
+--- its labels. The folder is the unpacked archive, or the one that it is in.
+--- Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.cifar10(options) end
+
+--- data.cifar100{ folder, "train" or "test", label = "fine" or "coarse" }
+--- CIFAR-100 (Krizhevsky 2009), the binary version: 50,000 and 10,000 pictures,
+--- 3 x 32 x 32 in [0, 1], in 100 classes, or in 20 of five of these.
+---
+--- A data set. The folder is the unpacked archive, or the one that it is in.
+--- Suspends the task until the files are open.
+---@param options table
+---@return Dataset  # dataset
+function data.cifar100(options) end
+
+--- data.csv{ path, label = column, types = {}, missing = "error", header = nil, separator = ",", dtype = "f32", empty = { "", "NA", ... } }
+--- Reads tables as text, one example a line, plain or gzip, off the loop
+--- thread.
+---
+--- A data set with x [N, columns]; with a label column also y [N].
+---
+--- A column is called by its name, or by its position from 1. Columns are
+--- numbers unless types says otherwise: "bool" (true, yes, 1, ...), "category"
+--- (numbered from 0 as the texts come), a list of texts (a category that is one
+--- of these), "skip". The label is a category, i64: whole numbers are their own
+--- classes; "number" makes y one. missing says what becomes of empty cells:
+--- "error", "nan", "drop" (the row) or a number. header: whether the first row
+--- names the columns; found out unless given.
+---
+--- The data set has `columns`, the names of x's columns, `categories`, the
+--- texts of each by name or position, which another file can be read with
+--- (types = train.categories), and `classes`, those of the label. Fields in
+--- double quotes may hold separators, lines and doubled quotes. An error names
+--- the line.
 ---@param options table
 ---@return Dataset  # dataset
 function data.csv(options) end
+
+--- data.digits{ folder = ... }
+--- The 8x8 digits (Alpaydin and Kaynak 1998; the test part of UCI's optical
+--- recognition of handwritten digits, as scikit-learn has it): 1,797 images,
+--- 1 x 8 x 8 in [0, 1], in ten classes.
+---
+--- A data set. Suspends the task until the
+--- file is read.
+---@param options table|nil
+---@return Dataset  # dataset
+function data.digits(options) end
 
 --- data.fashion_mnist{ "train" or "test", folder = ... }
 --- Fashion-MNIST (Xiao et al. 2017): 60,000 and 10,000 images of clothes,
@@ -986,6 +2169,19 @@ function data.csv(options) end
 ---@return Dataset  # dataset
 function data.fashion_mnist(options) end
 
+--- data.from{ n, fn, y = "i64", classes = nil }
+--- Data sets whose examples a Lua function makes.
+---
+--- : `n` examples; fn(i), from
+--- 1, gives x and y of one. x is a tensor, or a number or table that becomes
+--- one; y a tensor, or a number of dtype y: "i64" (class ids), "f32", "f64";
+--- "none" where there are no targets. fn is called when a batch is made, may
+--- wait, and draws random numbers that the epoch tells; `cache` calls it once
+--- for each example.
+---@param options table
+---@return Dataset  # dataset
+function data.from(options) end
+
 --- Reads an idx file (LeCun's format of MNIST), plain or compressed, off the
 --- loop thread.
 ---
@@ -995,12 +2191,109 @@ function data.fashion_mnist(options) end
 ---@return Tensor  # tensor
 function data.idx(path) end
 
+--- data.images{ folder, size =, channels = 3, fit = "stretch", classes = nil }
+--- Folders of pictures, PNG or JPEG, a folder a class.
+---
+--- A data set of the pictures (PNG, JPEG) in the folders of a folder, at
+--- any depth; each folder is a class, in the order of their names, or of
+--- `classes`. Pictures that lie in the folder itself are a data set only where
+--- it has no folders, and then without targets.
+---
+--- size: a number or { height, width }; fit: "stretch", or "cover", the largest
+--- middle part of these proportions; channels: 3, or 1 for luma. Pictures are
+--- decoded by the workers when a batch is made; `cache` keeps them in memory,
+--- in u8. One that cannot be read is named in the error of its batch. Suspends
+--- the task until the folders are listed.
+---@param options table
+---@return Dataset  # dataset
+function data.images(options) end
+
+--- Pictures in files as one tensor.
+---
+--- moon.data.pictures({ path, ... }, { size, channels = 3, fit = "stretch" }):
+--- PNG and JPEG files of any size as one tensor. size: a number or { height,
+--- width }; channels: 1 (luma) or 3; fit: "stretch", or "cover", the largest
+--- middle part of the new proportions. Bilinear, with the pixels of Pillow's
+--- resize. A file that cannot be read is named in the error that the tensor
+--- carries. Waits for nothing.
+---@param paths string[]
+---@param options table
+---@return Tensor  # u8 [n, channels, height, width], channels-last
+function data.pictures(paths, options) end
+
 --- data.tensors{ x, y }
 --- A data set of tensors that are there: x [N, ...] and, if there are targets,
 --- y [N, ...]. Images in u8 (x [N, C, H, W]) are given as f32 in [0, 1].
 ---@param options table
 ---@return Dataset  # dataset
 function data.tensors(options) end
+
+--- Images varied at random, as options of `batches` and as functions of tensors
+--- x [B, C, H, W].
+---
+--- Image j of a batch is varied as its place in the epoch tells: `position` + j,
+--- under the key of a generator. So neither the size of a batch nor threads nor
+--- the order in which batches are made change a bit.
+---@class augment
+local augment = {}
+
+--- Turned, sheared, scaled and moved, each at random, about the middle;
+--- bilinear between pixels. rotate and shear in degrees: a number r for [-r,
+--- r], or { from, to }, clockwise; scale { from, to }; translate: up to this
+--- share of height and width, or { height, width }; fill: what lies beyond the
+--- edge. `rng_seed` (with `epoch`) and `position`, the first image's, from 1,
+--- say which random numbers; without a seed the task's generator does.
+---@param x Tensor  [B, C, H, W], f32 or f64
+---@param options table
+---@return Tensor
+function augment.affine(x, options) end
+
+--- Brightness, contrast and saturation by a random factor (a number b for
+--- [1 - b, 1 + b], or { from, to }), hue by random turns (h for [-h, h]), in
+--- random order, as torchvision's ColorJitter. Also rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W] in [0, 1], C 1 or 3
+---@param options table
+---@return Tensor
+function augment.jitter(x, options) end
+
+--- A box of each image filled (DeVries and Taylor 2017): { size, fill = 0 },
+--- size a number or { height, width }, about a random pixel. Also rng_seed,
+--- epoch, position.
+---@param x Tensor  [B, C, H, W]
+---@param options table
+---@return Tensor
+function augment.cutout(x, options) end
+
+--- Each image with the next, by a random share from Beta(alpha, alpha) (Zhang
+--- et al. 2018), and the targets likewise: { alpha, classes }. Class ids become
+--- rows of shares, f32 [B, classes]. Also rng_seed, epoch, position.
+---@param x Tensor  [B, ...]
+---@param y Tensor|nil  i64 [B], or floats [B, ...]
+---@param options table
+---@return Tensor
+---@return Tensor|nil
+function augment.mixup(x, y, options) end
+
+--- (x - mean) / std, per channel: { mean = { ... }, std = { ... } }.
+---@param x Tensor  [B, C, H, W]
+---@param options table
+---@return Tensor
+function augment.normalise(x, options) end
+
+--- Each image mirrored with probability 1/2. Options: rng_seed, epoch,
+--- position.
+---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
+---@param options table|nil
+---@return Tensor  # f32
+function augment.flip(x, options) end
+
+--- Each image shifted by up to `most` pixels both ways, zeros beyond the edge.
+--- Options: rng_seed, epoch, position.
+---@param x Tensor  [B, C, H, W], f32 or u8 (then in [0, 1])
+---@param most integer
+---@param options table|nil
+---@return Tensor  # f32
+function augment.crop(x, most, options) end
 
 --- Where a data set's files are: $MOONSEED_DATA, which may be the folder of
 --- all data sets or of this one, else where Debian's packages put them.
@@ -1012,6 +2305,12 @@ local folder = {}
 ---@return string[]
 function folder.places(name) end
 
+--- The path of a file; nil when it is in none of the places.
+---@param places string[]
+---@param name string
+---@return string|nil
+function folder.plain(places, name) end
+
 --- The path of a file of a data set, compressed or not; nil when it is in none
 --- of the places.
 ---@param places string[]
@@ -1019,9 +2318,179 @@ function folder.places(name) end
 ---@return string|nil
 function folder.find(places, file) end
 
+--- `moon.metrics`: how good a model is, added up on the device and read once;
+--- each from its own file when first asked for.
+---@class metrics
+local metrics = {}
+
+--- Another metric from what `describe` gave, or from such a table of your own:
+--- metrics.rebuild{ "TopK", k = 5 }.
+---@param description table
+---@return Metric
+function metrics.rebuild(description) end
+
+--- The area under the receiver operating characteristic: how often an example
+--- of the class has a larger score than one that is not of it; equal scores
+--- count half (Mann and Whitney 1947). Exact: the scores are kept, on the
+--- device, and sorted when the value is read. With more than two classes it is
+--- the mean over the classes, each against the rest, that have examples of both
+--- kinds.
+---
+--- metrics.AUC{}
+--- Takes scores [N] of class 1, or logits [N, C]; labels from 0.
+---@class AUC: Metric
+---@overload fun(options: table|nil): AUC
+local AUC = {}
+
+--- The share of examples whose largest logit is that of their class.
+---
+--- metrics.Accuracy{}
+--- Takes logits [N, C] or classes i64 [N].
+---@class Accuracy: Metric
+---@overload fun(options: table|nil): Accuracy
+local Accuracy = {}
+
+--- Expected calibration error (Guo et al. 2017): how far the model's
+--- confidence, its largest probability, is from how often it is right. The
+--- examples are put into bins of confidence of equal width, (a, b]; the error
+--- is the mean over examples of their bin's |confidence - accuracy|.
+---
+--- metrics.CalibrationError{ bins = 15 }
+--- Takes logits [N, C].
+---@class CalibrationError: Metric
+---@overload fun(options: table|nil): CalibrationError
+local CalibrationError = {}
+
+--- The confusion matrix: how many examples of each class were taken for each.
+---
+--- metrics.Confusion{ 10 }
+--- Takes logits [N, C] or classes i64 [N]. Its value
+--- is a list of rows: value[1 + true class][1 + predicted class].
+---@class Confusion: Metric
+---@overload fun(options: table): Confusion
+local Confusion = {}
+
+--- The harmonic mean of precision and recall; see scores.lua.
+---
+--- metrics.F1{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class F1: Metric
+---@overload fun(options: table): F1
+local F1 = {}
+
+--- The mean of values, one per example: losses, distances.
+---
+--- metrics.Mean{}
+--- Update(loss, y) takes the mean of a batch with its labels,
+--- or one value per example.
+---@class Mean: Metric
+---@overload fun(options: table|nil): Mean
+local Mean = {}
+
+--- What metrics have in common.
+---
+---   local right = moon.metrics.Accuracy{}
+---   for x, y in valid:batches{ 256 } do right:update(model(x), y) end
+---   print(right:value())
+---
+--- `update` adds up on the device and waits for nothing; `value` is the one
+--- place where a metric is read, and suspends. What was not measured is nil.
+---@class Metric
+local Metric = {}
+
+--- A class of metrics. Its definition:
+---
+---   name     as users call it
+---   names    of the leading options, known: of the named ones
+---   check    function(op, o) or nil
+---   takes_one  x may be one value for the whole batch
+---   begin    function(self, x) -> tensors by name, on x's device, that are
+---            added up in; or lists that grow
+---   add      function(self, sums, x, y): one batch, without gradients
+---   result   function(self, sums): suspends
+---
+---@param def table
+---@return table  # class
+function Metric.class(def) end
+
+--- A metric of a class.
+---@param class table
+---@param options table|nil
+---@return Metric
+function Metric.new(class, options) end
+
+--- Adds a batch: what the model gives, and the true labels, i64 [N]. Enqueues.
+---@param x Tensor  logits [N, C], or what the metric says
+---@param y Tensor
+---@return Metric  # self
+function Metric:update(x, y) end
+
+--- What was measured since the beginning or the last reset; nil before any
+--- update. Suspends until it is there.
+---@return number|table|nil
+function Metric:value() end
+
+--- Begins again.
+---@return Metric  # self
+function Metric:reset() end
+
+--- What it is made of, as plain values: { "TopK", k = 5 }, from which
+--- moon.metrics.rebuild makes another one.
+---@return table
+function Metric:describe() end
+
+--- The predicted classes, i64 [N]: of logits [N, C], or given as they are.
+---@param op string
+---@param x Tensor
+---@return Tensor
+function Metric.predicted(op, x) end
+
+--- Logits [N, C], or an error.
+---@param op string
+---@param x Tensor
+---@param classes integer|nil  how many there must be
+---@return Tensor
+function Metric.logits(op, x, classes) end
+
+--- Zeros to add up in, on x's device.
+---@param x Tensor
+---@param dtype string
+---@param ... integer  the shape
+---@return Tensor
+function Metric.zeros(x, dtype, ...) end
+
+--- The share of what was taken for a class that is of it; see scores.lua.
+---
+--- metrics.Precision{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class Precision: Metric
+---@overload fun(options: table): Precision
+local Precision = {}
+
+--- The share of a class that was taken for it; see scores.lua.
+---
+--- metrics.Recall{ 10, average = "macro" }
+--- Of so many classes; takes logits
+--- [N, C] or classes i64 [N]. average: macro, weighted, micro, or none: a list.
+---@class Recall: Metric
+---@overload fun(options: table): Recall
+local Recall = {}
+
+--- The share of examples whose class is among the k largest logits; of equal
+--- ones the first counts as larger.
+---
+--- metrics.TopK{ 5 }
+--- Takes logits [N, C].
+---@class TopK: Metric
+---@overload fun(options: table): TopK
+local TopK = {}
+
 --- Growth: slots, seeds, and those who decide about them.
 ---
---- A name is its file here: seed.Slot is seed/slot.lua. Reading a name loads it.
+--- A name is its file here: seed.Slot is seed/slot.lua; but seed.cost is
+--- nn/cost.lua. Reading a name loads it.
 ---@class seed
 local seed = {}
 
@@ -1106,7 +2575,8 @@ function seed.tournament(options) end
 ---   gates       "strict", "permissive" or a table of thresholds (gate.lua)
 ---   blending    { kind = "add", curve = "cosine", steps = 200,
 ---                 steepness = 10 }
----   incubation  { lr = 0.05, momentum = 0.9, max_norm = 1, through = false }
+---   incubation  { optim = { "SGD", lr = 0.05, momentum = 0.9 },
+---                 max_norm = 1, through = false }; see Incubator.options
 ---   lag         steps from a snapshot to what was decided upon it; one epoch
 ---               unless given. free = true: when the decision comes
 ---   cooldown    steps after a plan in which no other is applied
@@ -1133,6 +2603,12 @@ function Garden:seeds() end
 --- The options it was made with that are plain values.
 ---@return table
 function Garden:plain_options() end
+
+--- Calls fn(event) for everything that happens from now on, before `on_event`,
+--- which is the user's.
+---@param fn fun(event: table)
+---@return fun()  # ends that
+function Garden:listen(fn) end
 
 --- Runs fn(), which cannot fail; what it notes is told afterwards, so that a
 --- listener finds it done, and cannot stop it half way.
@@ -1261,6 +2737,10 @@ function Slot:describe(describe) end
 ---@return table
 function Slot.rebuild(options, rebuild) end
 
+--- One line of what it holds: "Slot early: TRAINING conv_light, DORMANT".
+---@return string
+function Slot:headline() end
+
 --- The slot's seeds, by position.
 ---@return Seed[]
 function Slot:seeds() end
@@ -1328,7 +2808,7 @@ function Slot:fossilize(options) end
 ---
 --- The contract, checked by `build` for everyone's blueprints alike: the module
 --- keeps the features' shape (or gives the declared one) and dtype, and is the
---- identity at birth. What it costs is counted (moonseed.seed.cost), not stated.
+--- identity at birth. What it costs is counted (moonseed.nn.cost), not stated.
 --- Those of the folder blueprints/ are read when first asked for.
 --- Adds a blueprint; a later one of the same name
 --- takes its place, for seeds planted from then on.
@@ -1402,16 +2882,32 @@ function contribution.measure(options) end
 
 --- What a module costs: parameters, their bytes, and FLOPs per image.
 ---
---- The FLOPs are those of its convolutions, linear layers and matrix products
---- in one forward, counted as it runs on a single image: a multiply-add is 2, a
---- bias none, a product with padding as any other. Everything else (norms,
---- activations, pooling, sums) is some per cent of that and is not counted, as
---- is usual; a module of nothing but such has 0.
+--- The FLOPs are those of its convolutions, linear layers, matrix products and
+--- attention in one forward, counted as it runs on a single image: a
+--- multiply-add is 2, a bias none, a product with padding or a mask as any
+--- other. Everything else (norms, activations, pooling, sums) is some per cent
+--- of that and is not counted, as is usual; a module of nothing but such has 0.
 ---
---- To see the calls, the three functions are replaced while a count is open.
+--- To see the calls, these functions are replaced while a count is open.
 --- One that user code took earlier into a local of its own goes unseen.
 ---@class cost
 local cost = {}
+
+--- The FLOPs of what fn(...) calls, in this task and those that it starts; a
+--- count that is open already does not see them.
+---@param fn function
+---@param ... any  for `fn`
+---@return number  # flops
+---@return any ...  # what `fn` returned
+function cost.count(fn, ...) end
+
+--- As `count`, for a part of what a count that is open sees. Without one, the
+--- FLOPs are nil.
+---@param fn function
+---@param ... any  for `fn`
+---@return number|nil  # flops
+---@return any ...  # what `fn` returned
+function cost.count_part(fn, ...) end
 
 --- What a module costs on features of a shape. Nothing of the module, and no
 --- random number of the task, is different afterwards.
@@ -1438,8 +2934,9 @@ function evaluate.measure(garden, data) end
 --- random numbers are as before.
 ---@param model Module
 ---@param data Dataset
+---@param metrics table<string, table>|nil  moon.metrics that are shown every batch, too
 ---@return table  # loss, accuracy
-function evaluate.accuracy(model, data) end
+function evaluate.accuracy(model, data, metrics) end
 
 --- Gates: what has to be measured, and how large, before a seed may advance.
 --- A quantity that was not measured is nil, and its check fails.
@@ -1640,8 +3137,8 @@ function train.import(path) end
 ---   local run = moon.train.resume{ "runs/first", model = build() }
 ---
 --- moon.train.resume(folder), or { folder, model =, optim =, train =, valid =,
---- schedule =, loss =, ... } for what a checkpoint cannot hold: classes,
---- functions and data of your own. Suspends while it reads.
+--- schedule =, loss =, metrics =, ... } for what a checkpoint cannot hold:
+--- classes, functions and data of your own. Suspends while it reads.
 ---@param options string|table
 ---@return Run  # run  that trains on from now
 function train.resume(options) end
@@ -1697,8 +3194,13 @@ function Record:garden(garden) end
 ---@param since number|nil  uv.hrtime() at the start of the step; ops that began before are left out, those of earlier steps that ran since are not
 function Record:streams(step, spans, since) end
 
---- Has everything written, and suspends until it is. Gives up, and says so,
---- when a write fails or nothing moves for `patience`. Again: does nothing.
+--- Suspends until the disk keeps what was recorded so far, through a loss of
+--- power too. Gives up when a write fails or nothing moves for `patience`.
+function Record:sync() end
+
+--- Has everything written, and suspends until the disk keeps it. Gives up, and
+--- says so, when a write fails or nothing moves for `patience`. Again: does
+--- nothing.
 function Record:close() end
 
 --- moon.train.fit: trains a model in the background.
@@ -1709,8 +3211,13 @@ function Record:close() end
 ---
 --- train.fit{ model, optim =, train =, valid =, epochs = 1, ... }
 ---   batch      128; augment: { flip = true, crop = 2 } of data:batches
----   schedule   "constant", "cosine", "one_cycle", or function(part) -> factor
----              of optim.lr; part of the run in [0, 1)
+---   schedule   of optim.lr: a name of optim.schedule, { name, warmup = 100,
+---              ... }, or function(part of the run) -> share of the first rate
+---   accumulate  batches whose gradients a step adds up, weighted by their size
+---   ema        an optim.EMA of the model, moved after every step; without a
+---              garden it is what is validated
+---   metrics    { name = metric }: moon.metrics, or { "TopK", k = 5 }, of
+---              validation; in run.metrics under valid_name
 ---   loss       function(model, x, y) -> loss; cross-entropy unless given
 ---   garden     a seed.Garden of the model
 ---   out        a folder: checkpoints and the record
@@ -1855,19 +3362,69 @@ function Streams:stats() end
 ---@return table[]
 function Streams:recent(n) end
 
+--- What modules give and cost; as text, a table.
+---@class Summary
+---@field depth number  how far down the text goes
+---@field parameters integer  values
+---@field trainable integer  those that are not frozen
+---@field bytes integer  of parameters and buffers
+---@field flops number  of a forward
+---@field output_bytes integer  of what the innermost modules give: about what a training step keeps
+---@field rows table[]  of each module: path ("" for the model), class, depth, shape (of its output; nil if it was not called), parameters, trainable, bytes, flops, output_bytes
+local Summary = {}
+
+--- A rate that moves; optim.schedule makes them.
+---@class Rate
+---@field at integer  steps that were taken
+---@field first number  the optimiser's rate at the beginning
+local Rate = {}
+
+--- Sets the optimiser's rate to that after k steps.
+---@param k integer
+---@return Rate  # self
+function Rate:seek(k) end
+
+--- After an optimiser's step: sets the rate of the next one.
+---@return Rate  # self
+function Rate:step() end
+
+--- Tells a loss, a number; a plateau looks at it, others do not.
+---@param loss number
+---@return Rate  # self
+function Rate:tell(loss) end
+
+--- Whether it goes by the losses that it is told.
+---@return boolean
+function Rate:listens() end
+
+--- What a checkpoint needs: where it is, as tensors.
+---@return table<string, Tensor>
+function Rate:state() end
+
+--- Takes a table as `state` gives it, and sets the optimiser's rate. Other
+--- names are an error, and nothing changes then.
+---@param given table<string, Tensor>
+function Rate:load_state(given) end
+
+--- What it is made of, as plain values: { "cosine", warmup = 50 }. Nil for a
+--- function of one's own.
+---@return table|nil
+function Rate:describe() end
+
 --- A data set: examples x with their targets y, counted by `#`.
 ---
---- It keeps the tensors it was made of (`source_x`, `source_y`) and, once it is
---- a part of another, which of their rows are its own (`index`, i64, from 0).
---- Parts share the tensors. Images in u8 stay u8 here, a quarter of the memory,
---- and become f32 in [0, 1] whenever they are handed out.
+--- It has a source, which it shares with its parts, and, once it is a part,
+--- which of the source's rows are its own (`index`, i64, from 0).
 ---
 --- Lua 5.1 has no `#` for tables, so a data set is a userdata.
 ---@class Dataset
 ---@field x Tensor  all examples, made anew at each access
 ---@field y Tensor|nil  their targets
 ---@field n integer  how many, also `#dataset`
+---@field labelled boolean  whether there are targets
 ---@field classes string[]|nil  names of the labels
+---@field columns string[]|nil  names of x's columns, of a table as text
+---@field categories table<string, string[]>|nil  the texts that a column's numbers stand for, by its name
 ---@operator len: integer
 local Dataset = {}
 
@@ -1883,7 +3440,7 @@ function Dataset:get(i) end
 ---@return Dataset  # dataset
 function Dataset:narrow(start, length) end
 
---- The examples at the given positions.
+--- The examples at the given positions; one may come several times.
 ---@param positions integer[]  from 1
 ---@return Dataset  # dataset
 function Dataset:subset(positions) end
@@ -1901,15 +3458,40 @@ function Dataset:rows(index) end
 ---@return Dataset  # picked
 function Dataset:split(options) end
 
---- Dataset:batches{ size, shuffle = false, flip = false, crop = 0, drop_last = false, rng_seed = nil, epoch = nil, ahead = 2 }
+--- What fn(x, y) makes of every batch, with as many examples: x [B, ...] as
+--- users see it, y [B, ...] or nil. It may use any op and draw random numbers,
+--- which the epoch tells; flip, crop and the like come after it.
+---@param fn fun(x: Tensor, y: Tensor?): Tensor, Tensor?
+---@return Dataset  # dataset
+function Dataset:map(fn) end
+
+--- The examples of this one, then those of the others.
+---@param ... Dataset  data sets
+---@return Dataset  # dataset
+function Dataset:concat(...) end
+
+--- The same examples in memory, images as they are kept (u8 where they were
+--- files): what a function makes or a file holds is made or read once. Waits.
+---@return Dataset  # dataset
+function Dataset:cache() end
+
+--- Dataset:batches{ size, shuffle = false, weights = nil, samples = nil, flip = false, crop = 0, affine = nil, jitter = nil, normalise = nil, cutout = nil, mixup = nil, drop_last = false, rng_seed = nil, epoch = nil, ahead = 2 }
 --- The batches of one epoch, assembled ahead of time on a stream of their own: an
 --- iterator over x and y.
 ---
---- flip: mirror each image with probability 1/2; crop: shift each image by up to so
---- many pixels; drop_last: leave out a last batch that is not full; ahead: batches
+--- weights: a list or tensor, how often each example is drawn, with replacement, or
+--- "balanced", each class as often as the others; samples: how many are drawn, as
+--- many as there are unless given. flip: mirror each image with probability 1/2;
+--- crop: shift each image by up to so many pixels; then, in this order, what
+--- moon.data.augment does with these options: affine { rotate, shear, scale,
+--- translate, fill }, jitter { brightness, contrast, saturation, hue }, normalise
+--- { mean, std }, cutout a size or { size, fill }, mixup alpha or { alpha,
+--- classes }. drop_last: leave out a last batch that is not full; ahead: batches
 --- under way beyond the one handed out. Each call is a new epoch, in another order:
 --- the task's generator says in which; with rng_seed, that number and how many
---- epochs of this data set used it before, or `epoch`, from 1.
+--- epochs of this data set used it before, or `epoch`, from 1. How an image is
+--- varied is told by the epoch and its place in it alone (with which it is mixed,
+--- by the batch).
 ---@param options table
 ---@return fun(): Tensor?, Tensor?
 function Dataset:batches(options) end
@@ -1928,6 +3510,10 @@ local Seed = {}
 ---@param t table  stage, alpha, kind, blueprint, shape
 ---@param generator userdata  words, as moon_task_generator gives them
 function Seed:carry(t, generator) end
+
+--- "BLENDING conv_light, alpha 0.25".
+---@return string
+function Seed:describe() end
 
 --- The stage, DORMANT without a garden.
 ---@return string
@@ -2036,15 +3622,10 @@ moon.mul = Tensor.mul
 moon.div = Tensor.div
 moon.pow = Tensor.pow
 moon.neg = Tensor.neg
-moon.relu = Tensor.relu
-moon.exp = Tensor.exp
-moon.log = Tensor.log
-moon.sqrt = Tensor.sqrt
-moon.abs = Tensor.abs
-moon.sigmoid = Tensor.sigmoid
-moon.tanh = Tensor.tanh
 moon.matmul = Tensor.matmul
+moon.bmm = Tensor.bmm
 moon.softmax = Tensor.softmax
+moon.log_softmax = Tensor.log_softmax
 moon.to = Tensor.to
 moon.clone = Tensor.clone
 moon.detach = Tensor.detach
@@ -2054,26 +3635,70 @@ moon.fill_ = Tensor.fill_
 moon.add_ = Tensor.add_
 moon.statistics = Tensor.statistics
 moon.grad_stats = Tensor.grad_stats
+moon.abs = Tensor.abs
+moon.sign = Tensor.sign
+moon.floor = Tensor.floor
+moon.ceil = Tensor.ceil
+moon.round = Tensor.round
+moon.clamp = Tensor.clamp
+moon.exp = Tensor.exp
+moon.log = Tensor.log
+moon.sqrt = Tensor.sqrt
+moon.sin = Tensor.sin
+moon.cos = Tensor.cos
+moon.erf = Tensor.erf
+moon.relu = Tensor.relu
+moon.sigmoid = Tensor.sigmoid
+moon.tanh = Tensor.tanh
+moon.silu = Tensor.silu
+moon.gelu = Tensor.gelu
+moon.leaky_relu = Tensor.leaky_relu
+moon.elu = Tensor.elu
+moon.softplus = Tensor.softplus
+moon.isnan = Tensor.isnan
+moon.isinf = Tensor.isinf
+moon.isfinite = Tensor.isfinite
+moon.minimum = Tensor.minimum
+moon.maximum = Tensor.maximum
+moon.where = Tensor.where
+moon.logical_not = Tensor.logical_not
+moon.logical_and = Tensor.logical_and
+moon.logical_or = Tensor.logical_or
+moon.logical_xor = Tensor.logical_xor
+moon.all = Tensor.all
+moon.any = Tensor.any
 moon.argmax = Tensor.argmax
 moon.argmin = Tensor.argmin
+moon.logsumexp = Tensor.logsumexp
 moon.max = Tensor.max
 moon.mean = Tensor.mean
 moon.min = Tensor.min
 moon.norm = Tensor.norm
+moon.prod = Tensor.prod
+moon.std = Tensor.std
 moon.sum = Tensor.sum
 moon.var = Tensor.var
+moon.cumsum = Tensor.cumsum
 moon.reshape = Tensor.reshape
 moon.view = Tensor.view
 moon.shield = Tensor.shield
 moon.expand = Tensor.expand
 moon.permute = Tensor.permute
 moon.t = Tensor.t
+moon.transpose = Tensor.transpose
+moon.unsqueeze = Tensor.unsqueeze
+moon.squeeze = Tensor.squeeze
+moon.flatten = Tensor.flatten
 moon.narrow = Tensor.narrow
 moon.select = Tensor.select
+moon.split = Tensor.split
+moon.chunk = Tensor.chunk
+moon.unbind = Tensor.unbind
 moon.index_select = Tensor.index_select
 moon.await = Tensor.await
 moon.item = Tensor.item
 moon.totable = Tensor.totable
+moon.map = Tensor.map
 moon.max_pool2d = Tensor.max_pool2d
 moon.global_avg_pool2d = Tensor.global_avg_pool2d
 moon.group_norm = Tensor.group_norm
@@ -2082,25 +3707,84 @@ moon.blend = Tensor.blend
 moon.backward = Tensor.backward
 moon.keep = Tensor.keep
 moon.dispose = Tensor.dispose
+moon.flip = Tensor.flip
+moon.roll = Tensor.roll
+moon.tile = Tensor.tile
+moon.tril = Tensor.tril
+moon.triu = Tensor.triu
+moon.pad = Tensor.pad
+moon.layer_norm = Tensor.layer_norm
+moon.instance_norm = Tensor.instance_norm
+moon.scatter_add = Tensor.scatter_add
+moon.sort = Tensor.sort
+moon.argsort = Tensor.argsort
+moon.topk = Tensor.topk
+moon.avg_pool2d = Tensor.avg_pool2d
+moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
+moon.unfold = Tensor.unfold
+moon.fold = Tensor.fold
 moon.nn = nn
+nn.AdaptiveAvgPool2d = AdaptiveAvgPool2d
+nn.AvgPool2d = AvgPool2d
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d
+nn.ConvTranspose2d = ConvTranspose2d
+nn.DropPath = DropPath
 nn.Dropout = Dropout
+nn.ELU = ELU
+nn.Embedding = Embedding
 nn.Flatten = Flatten
+nn.GELU = GELU
 nn.GlobalAvgPool2d = GlobalAvgPool2d
 nn.GroupNorm = GroupNorm
+nn.Identity = Identity
+nn.InstanceNorm2d = InstanceNorm2d
+nn.LayerNorm = LayerNorm
+nn.LeakyReLU = LeakyReLU
 nn.Linear = Linear
+nn.LogSoftmax = LogSoftmax
 nn.MaxPool2d = MaxPool2d
+nn.Mean = Mean
 nn.Module = Module
+nn.MultiheadAttention = MultiheadAttention
+nn.PatchEmbedding = PatchEmbedding
 nn.ReLU = ReLU
+nn.Residual = Residual
 nn.Sequential = Sequential
+nn.SiLU = SiLU
 nn.Sigmoid = Sigmoid
+nn.Softmax = Softmax
+nn.Softplus = Softplus
+nn.SqueezeExcite = SqueezeExcite
 nn.Tanh = Tanh
+nn.WeightNorm = WeightNorm
 nn.describe = describe
+nn.init = init
+moon.models = models
 moon.optim = optim
+optim.Adam = Adam
+optim.AdamW = AdamW
+optim.EMA = EMA
+optim.Lion = Lion
+optim.Muon = Muon
+optim.Optimiser = Optimiser
+optim.RMSprop = RMSprop
 optim.SGD = SGD
+optim.schedule = schedule
 moon.data = data
+data.augment = augment
 data.folder = folder
+moon.metrics = metrics
+metrics.AUC = AUC
+metrics.Accuracy = Accuracy
+metrics.CalibrationError = CalibrationError
+metrics.Confusion = Confusion
+metrics.F1 = F1
+metrics.Mean = Mean
+metrics.Metric = Metric
+metrics.Precision = Precision
+metrics.Recall = Recall
+metrics.TopK = TopK
 moon.seed = seed
 seed.Garden = Garden
 seed.Governor = Governor

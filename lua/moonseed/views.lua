@@ -93,6 +93,67 @@ function methods.t(x)
   return methods.permute(x, 2, 1)
 end
 
+--- Two dimensions exchanged.
+---@param a integer
+---@param b integer
+---@return userdata  shares the memory
+function methods.transpose(x, a, b)
+  local ndim = C.moon_tensor_ndim(pointer("transpose", "x", x))
+  local order = {}
+  for d = 1, ndim do order[d] = d end
+  a = check.dim("transpose", a, ndim) + 1
+  b = check.dim("transpose", b, ndim) + 1
+  order[a], order[b] = b, a
+  return methods.permute(x, order)
+end
+
+--- A new dimension of size 1.
+---@param dim integer  where it is afterwards
+---@return userdata  shares the memory
+function methods.unsqueeze(x, dim)
+  pointer("unsqueeze", "x", x)
+  local shape = methods.shape(x)
+  table.insert(shape, check.dim("unsqueeze", dim, #shape + 1) + 1, 1)
+  return methods.reshape(x, shape)
+end
+
+--- Without dimensions of size 1: all of them, or one, which stays if it has
+--- another size.
+---@param dim integer|nil
+---@return userdata  shares the memory
+function methods.squeeze(x, dim)
+  pointer("squeeze", "x", x)
+  local shape, kept = methods.shape(x), {}
+  local only = dim and check.dim("squeeze", dim, #shape) + 1
+  for d = 1, #shape do
+    if shape[d] ~= 1 or (only and d ~= only) then kept[#kept + 1] = shape[d] end
+  end
+  return methods.reshape(x, kept)
+end
+
+--- A run of dimensions as one; copies when it must.
+---@param first integer|nil  1 unless given
+---@param last integer|nil   the last unless given
+---@return userdata
+function methods.flatten(x, first, last)
+  pointer("flatten", "x", x)
+  local shape, kept = methods.shape(x), {}
+  if #shape == 0 then return methods.reshape(x, 1) end
+  first = check.dim("flatten", first or 1, #shape) + 1
+  last = check.dim("flatten", last or -1, #shape) + 1
+  if first > last then
+    check.fail("flatten", "from dimension %d to %d", first, last)
+  end
+  for d = 1, #shape do
+    if d > first and d <= last then
+      kept[first] = kept[first] * shape[d]
+    else
+      kept[#kept + 1] = shape[d]
+    end
+  end
+  return methods.reshape(x, kept)
+end
+
 local function extent_of(p, dim)
   return tonumber(C.moon_tensor_shape(p)[dim])
 end
@@ -124,6 +185,74 @@ function methods.select(x, dim, position)
   local at = check.dim("select", dim, C.moon_tensor_ndim(p))
   local index = check.position("select", position, extent_of(p, at))
   return after(call(C.moon_select, p, at, index, out), x)
+end
+
+-- Views of these many positions one after the other.
+local function cut(x, dim, sizes)
+  local parts, start = {}, 1
+  for i, size in ipairs(sizes) do
+    parts[i] = methods.narrow(x, dim, start, size)
+    start = start + size
+  end
+  return parts
+end
+
+-- Pieces of `size` and a smaller last one.
+local function even_sizes(n, size)
+  local sizes = {}
+  for start = 0, math.max(n, 1) - 1, size do
+    sizes[#sizes + 1] = math.min(size, n - start)
+  end
+  return sizes
+end
+
+--- Views of parts along a dimension (the first unless given).
+---@param size integer|integer[]  of each but the last, which has what is left;
+---                               or of each
+---@param dim integer|nil
+---@return userdata[]  they share the memory
+function methods.split(x, size, dim)
+  local p = pointer("split", "x", x)
+  local at = check.dim("split", dim or 1, C.moon_tensor_ndim(p))
+  local n, sum = extent_of(p, at), 0
+  if type(size) == "number" then
+    check.count("split", "the size", size, 1)
+    return cut(x, at + 1, even_sizes(n, size))
+  end
+  for i, one in ipairs(check.table("split", "the sizes", size)) do
+    sum = sum + check.count("split", "size " .. i, one)
+  end
+  if sum ~= n then
+    check.fail("split", "the sizes are %d together, dimension %d has %d (x %s)",
+               sum, at + 1, n, tensor.shape_text(x))
+  end
+  return cut(x, at + 1, size)
+end
+
+--- Views of at most `n` parts of one size, but for a smaller last one.
+---@param n integer
+---@param dim integer|nil  the first unless given
+---@return userdata[]  they share the memory
+function methods.chunk(x, n, dim)
+  local p = pointer("chunk", "x", x)
+  local at = check.dim("chunk", dim or 1, C.moon_tensor_ndim(p))
+  check.count("chunk", "the number of parts", n, 1)
+  local size = math.max(1, math.ceil(extent_of(p, at) / n))
+  return cut(x, at + 1, even_sizes(extent_of(p, at), size))
+end
+
+--- Views of all positions along a dimension (the first unless given), without
+--- it.
+---@param dim integer|nil
+---@return userdata[]  they share the memory
+function methods.unbind(x, dim)
+  local p = pointer("unbind", "x", x)
+  local at = check.dim("unbind", dim or 1, C.moon_tensor_ndim(p))
+  local parts = {}
+  for i = 1, extent_of(p, at) do
+    parts[i] = methods.select(x, at + 1, i)
+  end
+  return parts
 end
 
 --- The parts along `dim` that an i64 [n] tensor names.

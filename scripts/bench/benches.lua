@@ -25,39 +25,67 @@ local function named(name, participant)
   return participant
 end
 
--- Adds PyTorch, if it is there.
-local function add_torch(at, list, name, env, script, ...)
-  if not at.torch then return end
-  list[#list + 1] = { "PyTorch " .. name, { at.torch, here .. script, ... },
-                      env }
+-- Adds PyTorch in the modes given, with glibc's malloc as it is and told to
+-- keep memory, in channels_last with jemalloc, too. A script's last argument is
+-- the mode.
+local function add_torch(at, list, modes, ...)
+  local command = { at.torch, ... }
+  local function add(mode, malloc, env)
+    local own = { unpack(command) }
+    own[1], own[2] = command[1], here .. command[2]
+    own[#own + 1] = mode
+    list[#list + 1] = { ("PyTorch %s%s"):format(mode, malloc), own, env }
+  end
+  for _, mode in ipairs(at.torch and modes or {}) do
+    if mode ~= "compile" or at.compiler then
+      add(mode, "", nil)
+      add(mode, ", malloc keeps", KEEP)
+    end
+    if mode == "channels_last" and at.jemalloc then
+      add(mode, ", jemalloc", { LD_PRELOAD = at.jemalloc })
+    end
+  end
+  return list
 end
 
--- Adds PyTorch in channels_last with each malloc that is there.
-local function add_torches(at, list, script, ...)
-  local name = "channels_last"
-  add_torch(at, list, name, nil, script, ...)
-  add_torch(at, list, name .. ", malloc keeps", KEEP, script, ...)
-  if at.jemalloc then
-    add_torch(at, list, name .. ", jemalloc", { LD_PRELOAD = at.jemalloc },
-              script, ...)
-  end
-end
+local ALL = { "contiguous", "channels_last", "compile" }
 
 local make = {}
 
+local function step(at, name, steps, list)
+  add_torch(at, list, ALL, "torch_step.py", at.threads, steps, name)
+  return { rounds = 7, peers = list, higher = "images_per_s$" }
+end
+
 function make.step(at)
   local n = at.threads
-  local list = { ours("step.lua", n, 4), bare(at, "step_onednn", n, 4) }
-  add_torches(at, list, "torch_step.py", n, 4, "channels_last")
-  add_torch(at, list, "contiguous", nil, "torch_step.py", n, 4, "contiguous")
-  return { rounds = 7, peers = list, higher = "images_per_s$" }
+  return step(at, "cnn", 4, { ours("step.lua", n, 4, "cnn"),
+                              bare(at, "step_onednn", n, 4) })
+end
+
+function make.resnet9(at)
+  return step(at, "resnet9", 1, { ours("step.lua", at.threads, 1, "resnet9") })
+end
+
+function make.resnet18(at)
+  return step(at, "resnet18", 1,
+              { ours("step.lua", at.threads, 1, "resnet18") })
 end
 
 function make.conv(at)
   local n = at.threads
   local list = { ours("conv.lua", n, shapes),
                  bare(at, "conv_onednn", n, "shapes", shapes) }
-  add_torches(at, list, "torch_conv.py", n, shapes, "channels_last")
+  add_torch(at, list, ALL, "torch_conv.py", n, shapes)
+  return { rounds = 5, peers = list }
+end
+
+-- Compiled, an operation alone is the same: what torch.compile gains is in what
+-- it fuses.
+function make.ops(at)
+  local list = { ours("ops.lua", at.threads) }
+  add_torch(at, list, { "contiguous", "channels_last" }, "torch_ops.py",
+            at.threads)
   return { rounds = 5, peers = list }
 end
 
@@ -69,14 +97,14 @@ function make.branches(at)
     bare(at, "conv_onednn", n, "branches"),
     named("bare oneDNN, one thread", bare(at, "conv_onednn", 1, "branches")),
   }
-  add_torch(at, list, "channels_last", nil, "torch_conv.py", n, "branches",
-            "channels_last")
+  add_torch(at, list, { "channels_last" }, "torch_conv.py", n, "branches")
   return { rounds = 9, peers = list }
 end
 
 function make.dispatch(at)
   local list = { ours("dispatch.lua", at.threads) }
-  add_torch(at, list, "eager", nil, "torch_dispatch.py", at.threads)
+  add_torch(at, list, { "channels_last", "compile" }, "torch_dispatch.py",
+            at.threads)
   return { rounds = 7, peers = list }
 end
 
@@ -87,9 +115,16 @@ function make.slots(at)
 end
 
 function make.live(at)
-  return { rounds = 10, higher = "images_per_s$", peers = {
-    named("left alone", ours("live.lua", at.threads, "quiet")),
-    named("lived beside", ours("live.lua", at.threads, "busy")) } }
+  return { rounds = 10, peers = {
+    named("lived beside", ours("live.lua", at.threads, "busy")),
+    named("both left alone", ours("live.lua", at.threads, "quiet")) } }
+end
+
+-- On a CPU without bf16, ours says so and ends.
+function make.autocast(at)
+  return { rounds = 5, peers = {
+    ours("autocast.lua", at.threads, "bf16"),
+    named("moonseed, f32", ours("autocast.lua", at.threads, "f32")) } }
 end
 
 function make.startup(at)
@@ -110,15 +145,37 @@ function make.loop(at)
     { "bare busy threads", { "luajit", here .. "busy.lua", at.threads } } } }
 end
 
---- All benchmarks: name, rounds, peers, and `higher`, a pattern of the metrics
---- where more is better.
----@param at table  build (folder), threads, torch (a Python, or nil),
----                 jemalloc (its library, or nil)
+-- A round is a whole training, in a process of its own.
+function make.fashion(at)
+  local target = at.until_accuracy
+  local function whole(...)
+    return { "luajit", here .. "whole.lua", ... }
+  end
+  local list = { { "moonseed", whole("scripts/moonseed",
+                                     "scripts/train_fashion.lua", "--until",
+                                     target, "--threads", at.threads) } }
+  local peers = add_torch(at, {}, { "channels_last" }, "torch_fashion.py",
+                          at.threads, target)
+  for _, peer in ipairs(peers) do
+    list[#list + 1] = { peer[1], whole(unpack(peer[2])), peer[3] }
+  end
+  return { rounds = 3, peers = list, cold = true }
+end
+
+--- The names of all benchmarks, in the order in which they run.
+local names = { "step", "resnet9", "resnet18", "conv", "ops", "branches",
+                "dispatch", "startup", "slots", "autocast", "live", "loop",
+                "fashion" }
+
+--- All benchmarks: name, rounds, peers, `higher`, a pattern of the metrics
+--- where more is better, and `cold`: there is no round to warm up.
+---@param at table  build (folder), threads, torch (a Python, or nil), compiler
+---                 (whether there is one for C++), jemalloc (its library, or
+---                 nil), until_accuracy (of fashion, in percent)
 ---@return table[]
 return function(at)
   local list = {}
-  for _, name in ipairs{ "step", "conv", "branches", "dispatch", "slots",
-                         "live", "startup", "loop" } do
+  for _, name in ipairs(names) do
     local bench = make[name](at)
     bench.name = name
     list[#list + 1] = bench

@@ -41,38 +41,15 @@ local function leaves(conv, dx, dw)
   return x, w
 end
 
--- The median time of one turn(i), in ms. Turns are queued, as many as take 2 ms
--- and 16 at most, and the last is waited for: turn gives a result, which may go
--- at once (bare oneDNN's buffers are used again, PyTorch's results go when they
--- are overwritten; ours would when the collector comes by). ready(count) is not
--- timed.
-local function median_ms(turn, ready)
-  local function row(count)
-    for i = 1, count do
-      local y = turn(i)
-      if i == count then y:await() end
-      y:dispose()
-    end
-  end
-  local count = 1
-  local function before()
-    if ready then ready(count) end
-    moon.synchronize()
-  end
-  local once = rounds.median_ms(function() row(1) end, before, 5)
-  count = math.min(16, math.floor(2 / once) + 1)
-  return rounds.median_ms(function() row(count) end, before) / count
-end
-
 local function forward(conv)
-  return median_ms(function() return moon.no_grad(conv.y) end)
+  return rounds.queued_ms(function() return moon.no_grad(conv.y) end)
 end
 
 -- The forwards before a row of gradients each keep a y, bare oneDNN's write
 -- one and the same: dy is read once so that it is in the caches here too.
 local function gradient(conv, which)
   local ys, leaf = {}, {}
-  return median_ms(function(i)
+  return rounds.queued_ms(function(i)
     ys[i]:backward(conv.dy)
     ys[i]:dispose()
     return leaf[i].grad
@@ -87,7 +64,7 @@ local function gradient(conv, which)
 end
 
 local function all(conv)
-  return median_ms(function()
+  return rounds.queued_ms(function()
     local x, w = leaves(conv, true, true)
     local y = moon.conv2d(x, w, nil, conv.options)
     y:backward(conv.dy)

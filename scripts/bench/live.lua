@@ -1,38 +1,34 @@
---- What it costs to live beside a training: images/s of a growing run in a
---- session on a pipe, left alone, or with ten lines a second typed (values,
---- plots, help), a policy that decides every epoch, and its file saved anew
---- every second.
+--- What it costs to live beside a training: two that compute the same take
+-- turns in a session on a pipe (live_session.lua); during the turns of one, ten
+-- lines a second are typed (values, plots, help, reloads), its policy decides,
+-- and the files of the policy and of its layers are saved anew every second.
+-- A round is a session: one pair.
 --
---   moonseed live.lua THREADS quiet|busy
+--   moonseed live.lua THREADS busy|quiet
+--
+-- quiet: nothing is typed, for what the measurement itself is worth.
 
-local uv = require "luv"
+local moon = require "moonseed"
 local rounds = require "rounds"
+local uv = require "luv"
 
-local threads, how = tonumber(arg[1]), arg[2]
+local threads, how = arg[1], arg[2]
 
-local LINES_PER_S = 10
+local LINE_MS, SAVE_MS = 100, 1000
 local POLICY = "scripts/policies/plateau.lua"
-
-local setup = [[
-moon.set_threads(%d) moon.manual_seed(1)
-all = moon.data.fashion_mnist{ "train" }
-train, valid = all:split{ 1000, rng_seed = 1 }
-train = train:narrow(1, 9600)
-model = nn.Sequential{
-  nn.Conv2d{ 1, 16, kernel = 3, padding = 1 }, nn.MaxPool2d{ 2 }, nn.ReLU{},
-  seed.Slot{ "early" }, nn.Conv2d{ 16, 16, kernel = 3, padding = 1 },
-  nn.ReLU{}, nn.GlobalAvgPool2d{}, nn.Linear{ 16, 10 } }
-opt = optim.SGD{ model, lr = 0.05, momentum = 0.9 }
-garden = seed.Garden{ model, valid = valid, optim = opt, policy = %q }
-run = moon.train.fit{ model, optim = opt, train = train, valid = valid,
-  epochs = 12, batch = 96, garden = garden, quiet = true }
+local LAYERS = [[
+local nn = require("moonseed").nn
+local M = {}
+function M.loss(model, x, y) return nn.cross_entropy(model(x), y) end
+return M
 ]]
 
 -- A line of each kind in turn; nothing of them is left in the run.
 local typed = {
-  "run.metrics.step", "plot(run, 'loss')", "moon.randn(64, 64):sum():item()",
-  "help(moon.conv2d)", "garden:slot('early'):stage()",
-  "for i = 1, 1000 do local x = i * i end",
+  "plot(run, 'loss')", "run.metrics.step", "moon.randn(64, 64):sum():item()",
+  "help(moon.conv2d)", "run.garden:slot('early'):stage()", "runs()",
+  "for i = 1, 1000 do local x = i * i end", "run.garden.events[1]",
+  "plot{ 1, 4, 2, 8, 5, 7 }", "reload 'layers'",
 }
 
 local function read_file(path)
@@ -42,52 +38,95 @@ local function read_file(path)
   return text
 end
 
+-- As editors do: never half a file.
 local function write_file(path, text)
-  local file = assert(io.open(path, "w"))
+  local file = assert(io.open(path .. ".new", "w"))
   file:write(text)
   file:close()
+  assert(os.rename(path .. ".new", path))
 end
 
--- Types lines, and saves the policy, until the session has ended.
-local function disturb(input, policy, text)
-  local n, timer = 0, uv.new_timer()
-  timer:start(500, 1000 / LINES_PER_S, function()
-    n = n + 1
-    input:write(typed[n % #typed + 1] .. "\n")
-    if n % LINES_PER_S == 0 then
-      write_file(policy, ("%s\n-- saved %d\n"):format(text, n))
-    end
-  end)
-  return timer
+-- --- who lives there -------------------------------------------------------
+
+local n_saved = 0
+
+local function save(folder)
+  n_saved = n_saved + 1
+  local mark = ("-- saved %d\n"):format(n_saved)
+  write_file(folder .. "/policy.lua", read_file(POLICY) .. mark)
+  write_file(folder .. "/layers.lua", LAYERS .. mark)
 end
 
--- Images/s of one run.
-local function session(policy, text)
-  local input, output = uv.new_pipe(false), uv.new_pipe(false)
-  local parts, ended = {}, false
-  local process = assert(uv.spawn("scripts/moonseed", {
-    stdio = { input, output, 2 },
-  }, function() ended = true end))
+-- `type` and `rest`: start and stop typing and saving.
+local function inhabitant(folder, input)
+  local self, n = {}, 0
+  local typing, saving = uv.new_timer(), uv.new_timer()
+  function self.type()
+    typing:start(0, LINE_MS, function()
+      n = n + 1
+      input:write(typed[n % #typed + 1] .. "\n")
+    end)
+    saving:start(LINE_MS, SAVE_MS, function() save(folder) end)
+  end
+  function self.rest()
+    typing:stop()
+    saving:stop()
+  end
+  function self.close()
+    typing:close()
+    saving:close()
+  end
+  return self
+end
+
+-- --- a session ---------------------------------------------------------------
+
+-- Calls on_line(line) for each line of a pipe; returns all that came.
+local function listen(output, on_line)
+  local all, rest = {}, ""
   output:read_start(function(_, bytes)
-    parts[#parts + 1] = bytes
-    if bytes and bytes:find "@@" then input:shutdown() end
+    all[#all + 1] = bytes
+    rest = rest .. (bytes or "")
+    for line in rest:gmatch "([^\n]*)\n" do on_line(line) end
+    rest = rest:match "[^\n]*$"
   end)
-  input:write(setup:format(threads, policy))
-  input:write(("moon.spawn(function() run:await() print('@@ ' .. %s) end);\n")
-    :format("run.metrics.step * 96 / run.metrics.seconds"))
-  local timer = how == "busy" and disturb(input, policy, text)
-  while not ended do require("moonseed").sleep(20) end
-  if timer then timer:close() end
+  return all
+end
+
+-- The numbers of a pair, by name.
+local function session(folder, first)
+  local input, output = uv.new_pipe(false), uv.new_pipe(false)
+  local who, result, ended = inhabitant(folder, input), nil, false
+  local process = assert(uv.spawn("scripts/moonseed", {
+    args = { "--repl", "scripts/bench/live_session.lua", threads, folder,
+             first, how },
+    stdio = { input, output, 2 } }, function() ended = true end))
+  local said = listen(output, function(line)
+    local what = line:match "^@(%l+)$"
+    if what then who[what]() end
+    result = result or line:match "^@@ (.*)$"
+    if result and not input:is_closing() then input:close() end
+  end)
+  while not ended do moon.sleep(20) end
+  who.close()
   for _, handle in ipairs{ input, output, process } do
     if not handle:is_closing() then handle:close() end
   end
-  return assert(tonumber(table.concat(parts):match "@@ ([%d.]+)"),
-                table.concat(parts))
+  return assert(result, table.concat(said))
 end
 
+local n_rounds = 0
+
 rounds.run(function(report)
-  local policy, text = os.tmpname(), read_file(POLICY)
-  write_file(policy, text)
-  report("live:images_per_s", session(policy, text))
-  os.remove(policy)
+  n_rounds = n_rounds + 1
+  local folder = assert(uv.fs_mkdtemp "/tmp/moonseed-live-XXXXXX")
+  save(folder)
+  local result = session(folder, n_rounds % 2 + 1)
+  for name, value in result:gmatch "(%S+)=(%S+)" do
+    report("live:" .. name, tonumber(value))
+  end
+  report("live:load", (uv.loadavg()))
+  os.remove(folder .. "/policy.lua")
+  os.remove(folder .. "/layers.lua")
+  os.remove(folder)
 end)

@@ -1,4 +1,5 @@
-"""What the PyTorch peers share: the runner's protocol and medians."""
+"""What the PyTorch peers share: the runner's protocol, settings, medians and
+memory."""
 
 import os
 import statistics
@@ -6,6 +7,18 @@ import sys
 import time
 
 import torch
+
+MEMORY = {"contiguous": torch.contiguous_format,
+          "channels_last": torch.channels_last,
+          "compile": torch.channels_last}
+
+
+def compiled(mode, fn):
+    """`fn` as the mode has it: eager, or made by torch.compile."""
+    if mode != "compile":
+        return fn
+    torch._dynamo.config.cache_size_limit = 256  # one function, many shapes
+    return torch.compile(fn, dynamic=False)
 
 
 def malloc_name():
@@ -53,3 +66,20 @@ def turn(run, before):
     start = time.perf_counter()
     run(*args)
     return (time.perf_counter() - start) * 1e3
+
+
+def memory_mb():
+    """What the process holds, and the most it held since `forget_peak`."""
+    kb = {}
+    with open("/proc/self/status", encoding="ascii") as f:
+        for line in f:
+            name, _, value = line.partition(":")
+            if name in ("VmRSS", "VmHWM"):
+                kb[name] = int(value.split()[0])
+    return kb["VmRSS"] / 1024, kb["VmHWM"] / 1024
+
+
+def forget_peak():
+    """Begins to measure the peak anew."""
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as f:
+        f.write("5")

@@ -43,6 +43,33 @@ function M.median_ms(run, before, least)
   return M.median(times)
 end
 
+--- The median time of one turn(i), in ms. Turns are queued, as many as take 2
+--- ms and 16 at most, and the last is waited for: turn gives a result, which
+--- goes at once (bare oneDNN's buffers are used again, PyTorch's results go
+--- when they are overwritten; ours would when the collector comes by), and true
+--- if it is to stay.
+---@param turn fun(i: integer): userdata, boolean?
+---@param ready fun(count: integer)|nil  before a row of turns; not timed
+---@param least number|nil               ms, 60 unless given
+---@return number
+function M.queued_ms(turn, ready, least)
+  local function row(count)
+    for i = 1, count do
+      local y, stays = turn(i)
+      if i == count then y:await() end
+      if not stays then y:dispose() end
+    end
+  end
+  local count = 1
+  local function before()
+    if ready then ready(count) end
+    moon.synchronize()
+  end
+  local once = M.median_ms(function() row(1) end, before, 5)
+  count = math.min(16, math.floor(2 / once) + 1)
+  return M.median_ms(function() row(count) end, before, least) / count
+end
+
 --- Says that rounds may begin; then runs round(report) for each line read,
 --- where report(name, value) adds to the line that is printed.
 ---@param round fun(report: fun(name: string, value: number))

@@ -1,18 +1,17 @@
 """Convolutions in PyTorch eager: forward and both gradients of each shape.
 
-    torch_conv.py THREADS FILE contiguous|channels_last
-    torch_conv.py THREADS branches channels_last
+    torch_conv.py THREADS FILE contiguous|channels_last|compile
+    torch_conv.py THREADS branches contiguous|channels_last
 """
 
 import sys
 
 import torch
 import torch.nn.functional as F
-from peer import median_ms, ready, report, rounds
+from peer import MEMORY, compiled, median_ms, ready, report, rounds
 
-THREADS, WHAT, LAYOUT = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-MEMORY = {"contiguous": torch.contiguous_format,
-          "channels_last": torch.channels_last}[LAYOUT]
+THREADS, WHAT, MODE = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+LAYOUT = MEMORY[MODE]
 
 
 class Conv:
@@ -22,13 +21,14 @@ class Conv:
         mark = "g" if groups > 1 else "s" if stride > 1 else ""
         self.name = f"{n},{c},{h},{k},{r}{mark}"
         self.options = dict(stride=stride, padding=padding, groups=groups)
-        self.x = torch.randn(n, c, h, h).contiguous(memory_format=MEMORY)
+        self.conv = compiled(MODE, lambda x, w: F.conv2d(x, w, **self.options))
+        self.x = torch.randn(n, c, h, h).contiguous(memory_format=LAYOUT)
         self.w = torch.randn(k, c // groups, r, r).contiguous(
-            memory_format=MEMORY)
+            memory_format=LAYOUT)
         self.dy = torch.randn_like(self.forward())
 
     def forward(self):
-        return F.conv2d(self.x, self.w, **self.options)
+        return self.conv(self.x, self.w)
 
     def gradients(self, dx, dw):
         o = self.options
@@ -41,16 +41,17 @@ class Conv:
         x = self.x.detach().requires_grad_()
         w = self.w.detach().requires_grad_()
         with torch.enable_grad():
-            F.conv2d(x, w, **self.options).backward(self.dy)
+            self.conv(x, w).backward(self.dy)
 
     def times(self):
-        return {
-            self.name + ":forward": median_ms(self.forward),
-            self.name + ":data": median_ms(lambda: self.gradients(True, False)),
-            self.name + ":weights":
-                median_ms(lambda: self.gradients(False, True)),
-            self.name + ":all": median_ms(self.everything),
-        }
+        times = {self.name + ":forward": median_ms(self.forward)}
+        if MODE != "compile":
+            times[self.name + ":data"] = median_ms(
+                lambda: self.gradients(True, False))
+            times[self.name + ":weights"] = median_ms(
+                lambda: self.gradients(False, True))
+        times[self.name + ":all"] = median_ms(self.everything)
+        return times
 
 
 def read_shapes(path):
@@ -64,13 +65,13 @@ def main():
     with torch.no_grad():
         if WHAT == "branches":
             convs = [Conv(4, 32, 8, 32, 3, 1, 1, 1) for _ in range(8)]
-            ready(LAYOUT)
+            ready(MODE)
             for _ in rounds():
                 report({"branches:one_stream_ms": median_ms(
                     lambda: [c.forward() for c in convs])})
             return
         convs = read_shapes(WHAT)
-        ready(LAYOUT)
+        ready(MODE)
         for _ in rounds():
             times = {}
             for conv in convs:

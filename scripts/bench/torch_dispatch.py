@@ -1,6 +1,6 @@
-"""What small operations cost in PyTorch eager.
+"""What small operations cost in PyTorch.
 
-    torch_dispatch.py THREADS
+    torch_dispatch.py THREADS channels_last|compile
 """
 
 import sys
@@ -8,16 +8,16 @@ import time
 
 import torch
 import torch.nn.functional as F
-from peer import median_ms, ready, report, rounds
+from peer import MEMORY, compiled, median_ms, ready, report, rounds
 
-THREADS = int(sys.argv[1])
+THREADS, MODE = int(sys.argv[1]), sys.argv[2]
 ADDS, LENGTH = 2000, 100
 
 
 def main():
     torch.set_num_threads(THREADS)
     a, b = torch.randn(8, 8), torch.randn(8, 8)
-    x = torch.randn(1, 4, 8, 8).contiguous(memory_format=torch.channels_last)
+    x = torch.randn(1, 4, 8, 8).contiguous(memory_format=MEMORY[MODE])
     weights = [(torch.randn(4, 4, 3, 3) / 6).requires_grad_()
                for _ in range(LENGTH)]
 
@@ -27,18 +27,25 @@ def main():
             a + b
         return (time.perf_counter() - begin) / ADDS * 1e6
 
+    one = compiled(MODE, lambda x, w: F.conv2d(x, w, padding=1))
+
     def conv():
         with torch.no_grad():
-            F.conv2d(x, weights[0], padding=1)
+            one(x, weights[0])
+
+    def sum_of_chain(x, weights):
+        for w in weights:
+            x = F.conv2d(x, w, padding=1)
+        return x.sum()
+
+    run = compiled(MODE, sum_of_chain)
 
     def chain():
-        y = x
         for w in weights:
             w.grad = None
-            y = F.conv2d(y, w, padding=1)
-        y.sum().backward()
+        run(x, weights).backward()
 
-    ready("channels_last")
+    ready(MODE)
     for _ in rounds():
         report({"add:submit_us": adds(),
                 "conv:await_us": median_ms(conv) * 1e3,

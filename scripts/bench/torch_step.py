@@ -1,49 +1,49 @@
-"""The small network's training step in PyTorch eager.
+"""A network's training step in PyTorch.
 
-    torch_step.py THREADS STEPS contiguous|channels_last
+    torch_step.py THREADS STEPS cnn|resnet9|resnet18 \\
+        contiguous|channels_last|compile
 """
 
 import sys
 import time
 
 import torch
-from peer import ready, report, rounds
+from peer import (MEMORY, compiled, forget_peak, memory_mb, ready, report,
+                  rounds)
 from torch import nn
+from torch_models import NETWORKS
 
-THREADS, STEPS, LAYOUT = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+THREADS, STEPS, NAME, MODE = (int(sys.argv[1]), int(sys.argv[2]), sys.argv[3],
+                              sys.argv[4])
+WHAT = "step" if NAME == "cnn" else NAME
 BATCH = 128
-
-
-def network():
-    return nn.Sequential(
-        nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10))
 
 
 def main():
     torch.set_num_threads(THREADS)
     torch.manual_seed(1)
-    memory = {"contiguous": torch.contiguous_format,
-              "channels_last": torch.channels_last}[LAYOUT]
-    model = network().to(memory_format=memory)
+    base, _ = memory_mb()
+    memory = MEMORY[MODE]
+    model = NETWORKS[NAME]().to(memory_format=memory)
     x = torch.randn(BATCH, 3, 32, 32).contiguous(memory_format=memory)
     labels = torch.arange(BATCH) * 7 % 10
     criterion = nn.CrossEntropyLoss()
-    opt = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    ready(LAYOUT)
+    opt = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, fused=True)
+    find_loss = compiled(MODE, lambda: criterion(model(x), labels))
+    ready(MODE)
     for _ in rounds():
+        forget_peak()
         begin = time.perf_counter()
         for _ in range(STEPS):
             opt.zero_grad()
-            loss = criterion(model(x), labels)
+            loss = find_loss()
             loss.backward()
             opt.step()
         seconds = time.perf_counter() - begin
-        report({"step:images_per_s": STEPS * BATCH / seconds,
-                "step:loss": loss.item()})
+        _, peak = memory_mb()
+        report({WHAT + ":images_per_s": STEPS * BATCH / seconds,
+                WHAT + ":loss": loss.item(), WHAT + ":peak_mb": peak,
+                WHAT + ":own_peak_mb": peak - base})
 
 
 main()

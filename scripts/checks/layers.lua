@@ -8,7 +8,8 @@ local source = require "source"
 local C_LAYERS = { "base", "device", "tensor", "op", "grad", "comm", "file",
                    "seed" }
 -- A list in the list: folders of one height, which may use each other.
-local LUA_LAYERS = { { "" }, { "nn", "optim", "data" }, { "seed" },
+local LUA_LAYERS = { { "" },
+                     { "nn", "optim", "data", "metrics", "models" }, { "seed" },
                      { "train" }, { "repl", "cli" } }
 
 local report = source.report "layers"

@@ -38,9 +38,17 @@ keepdim; all unless given
 ]]
 local reductions = { sum = "The sum.", mean = "The mean.",
                      norm = "The Euclidean norm.",
-                     var = "The unbiased variance." }
+                     var = "The unbiased variance.",
+                     std = "The root of the unbiased variance.",
+                     prod = "The product, of integers in i64.",
+                     logsumexp = "The logarithm of the sum of e^t." }
 for name, text in pairs(reductions) do
   comments["Tensor:" .. name] = text .. over .. "@return Tensor"
+end
+for name, text in pairs{ any = "Whether any element is",
+                         all = "Whether all elements are" } do
+  comments["Tensor:" .. name] = text .. " true, or not 0." .. over
+    .. "@return Tensor  bool"
 end
 for name, text in pairs{ max = "The largest", min = "The smallest" } do
   comments["Tensor:" .. name] = text .. " values." .. over .. [[
@@ -53,7 +61,7 @@ i64, from 0.]] .. over .. "@return Tensor"
 end
 
 comments["Tensor:dtype"] = [[The type of the elements.
-@return string  f32, f64, i64, i32, u8 or bool]]
+@return string  f32, f64, i64, i32, u8, bool, bf16 or f16]]
 comments["Tensor:device"] = [[Where the memory is.
 @return string  cpu, cuda:0]]
 comments["Tensor:ndim"] = "How many dimensions there are.\n@return integer"
@@ -63,16 +71,26 @@ comments["Module:forward"] = [[What calling the module does; yours to define.
 @param ... any
 @return any ...]]
 comments["OpContext:saved"] = "What forward saved.\n@return Tensor ..."
-comments["Dataset:batches"] = [[batches{ size, shuffle = false, flip = false,
-crop = 0, drop_last = false, rng_seed = nil, epoch = nil, ahead = 2 }
+comments["Dataset:batches"] = [[batches{ size, shuffle = false, weights = nil,
+samples = nil, flip = false, crop = 0, affine = nil, jitter = nil, normalise =
+nil, cutout = nil, mixup = nil, drop_last = false, rng_seed = nil, epoch = nil,
+ahead = 2 }
 The batches of one epoch, assembled ahead of time on a stream of their own: an
 iterator over x and y.
 
-flip: mirror each image with probability 1/2; crop: shift each image by up to so
-many pixels; drop_last: leave out a last batch that is not full; ahead: batches
+weights: a list or tensor, how often each example is drawn, with replacement, or
+"balanced", each class as often as the others; samples: how many are drawn, as
+many as there are unless given. flip: mirror each image with probability 1/2;
+crop: shift each image by up to so many pixels; then, in this order, what
+moon.data.augment does with these options: affine { rotate, shear, scale,
+translate, fill }, jitter { brightness, contrast, saturation, hue }, normalise
+{ mean, std }, cutout a size or { size, fill }, mixup alpha or { alpha,
+classes }. drop_last: leave out a last batch that is not full; ahead: batches
 under way beyond the one handed out. Each call is a new epoch, in another order:
 the task's generator says in which; with rng_seed, that number and how many
-epochs of this data set used it before, or `epoch`, from 1.
+epochs of this data set used it before, or `epoch`, from 1. How an image is
+varied is told by the epoch and its place in it alone (with which it is mixed,
+by the batch).
 @param options table
 @return fun(): userdata?, userdata?]]
 comments["Stream:id"] = "The core's number of it.\n@return integer"
@@ -110,13 +128,17 @@ takes its place, for seeds planted from then on.
 --- other files have comes last, under their own first sentence.
 M.topics = {
   { "create", "Making tensors" }, { "tensor", "Facts about a tensor" },
-  { "ops", "Elementwise, products, casts, copies" },
+  { "ops", "Arithmetic, comparisons, products, casts, copies" },
+  { "functions", "Functions of one tensor" },
+  { "choose", "Conditions, and what picks by them" },
   { "reduce", "Reductions" }, { "views", "Views and picking" },
-  { "read", "Reading values" }, { "neural", "What layers are made of" },
+  { "read", "Reading values" }, { "map", "Reading values" },
+  { "neural", "What layers are made of" }, { "loss", "Losses" },
   { "grad", "Gradients" }, { "recompute", "Gradients" },
   { "user_op", "Gradients" }, { "verbs", "Tasks" }, { "task", "Tasks" },
   { "loop", "Tasks" }, { "stream", "Streams" }, { "tidy", "Memory" },
   { "file", "Files" }, { "context", "Device, random numbers, graph" },
+  { "autocast", "Device, random numbers, graph" },
   { "runtime", "The runtime" }, { "debug", "The runtime" },
   { "print", "The runtime" },
 }
@@ -142,7 +164,12 @@ M.fields = {
       .. "access" },
     { name = "y", type = "Tensor|nil", text = "their targets" },
     { name = "n", type = "integer", text = "how many, also `#dataset`" },
+    { name = "labelled", type = "boolean", text = "whether there are targets" },
     { name = "classes", type = "string[]|nil", text = "names of the labels" },
+    { name = "columns", type = "string[]|nil", text = "names of x's columns, "
+      .. "of a table as text" },
+    { name = "categories", type = "table<string, string[]>|nil",
+      text = "the texts that a column's numbers stand for, by its name" },
   },
   Run = {
     { name = "name", type = "string", text = "\"first\" of runs/first" },
@@ -175,6 +202,7 @@ M.types = {
   ["Module:children"] = { ["return"] = "fun(): string?, Module?" },
   ["nn.copy"] = { ["return"] = "Module" },
   ["Dataset:split"] = { ["return"] = "Dataset" },
+  ["Dataset:concat"] = { ["..."] = "Dataset" },
   ["seed.evaluate.accuracy"] = { data = "Dataset" },
   ["seed.gates.measured"] = { seed = "Seed" },
   ["seed.lanes.of"] = { slots = "Slot[]", ["return"] = "table" },
@@ -200,7 +228,9 @@ for class, names in pairs{
   Garden = "incubation_of note remember", Slot = "plan_forward copied",
   Seed = "new copy join move plant enter_model set_apart uproot set_alpha "
     .. "alpha_on_device notice_failure fail apart forward blend need_garden",
-  ["train.fit"] = "prepare start", ["train.runs"] = "add",
+  Optimiser = "submit adopt_groups", ["optim.schedule"] = "of drive",
+  ["train.fit"] = "prepare start", ["data.augment"] = "steps",
+  ["train.runs"] = "add",
   Run = "rest tell",
 } do
   for name in names:gmatch "%S+" do M.internal[class .. "." .. name] = true end

@@ -151,12 +151,18 @@ local function add_entries(out, section)
   end
 end
 
+local function anchor(title)
+  return "#" .. title:lower():gsub("[^%w_ -]", ""):gsub(" ", "-")
+end
+
 local function add_section(out, section)
   out[#out + 1] = ""
   out[#out + 1] = "## " .. section.title
   out[#out + 1] = ""
   if section.parent then
-    out[#out + 1] = "A [Module](#nnmodule)."
+    local article = section.parent:find "^[AEIOU]" and "An" or "A"
+    out[#out + 1] = ("%s [%s](%s)."):format(article, section.parent,
+                                            anchor(section.parent_title))
     out[#out + 1] = ""
   end
   add_text(out, section.text)
@@ -171,10 +177,6 @@ local function add_section(out, section)
     end
   end
   add_entries(out, section)
-end
-
-local function anchor(title)
-  return "#" .. title:lower():gsub("[^%w_ -]", ""):gsub(" ", "-")
 end
 
 --- The page.

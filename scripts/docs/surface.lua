@@ -15,7 +15,7 @@ local M = {}
 --- Where the declarations for editors are.
 M.TYPES = "lua/moonseed/types.lua"
 
-local PARTS = { "nn", "optim", "data", "seed", "train" }
+local PARTS = { "nn", "models", "optim", "data", "metrics", "seed", "train" }
 
 local function sorted_keys(t)
   local keys = {}
@@ -131,10 +131,14 @@ local function section_of(part, name, value, Module)
     if section.is_class then
       section.call.returns = { { type = name, text = "" } }
       skip = { new = call }
+      local base = getmetatable(value).__index
+      section.parent = type(base) == "table" and class_name(base)
     end
   elseif rawget(value, "__index") == value then
     section.is_class, section.name = true, class_name(value)
   end
+  section.parent_title = section.parent == "Module" and "nn.Module"
+    or section.parent and part .. "." .. section.parent
   section.entries = entries_of(section.is_class and section.name or full,
                                section.is_class and ":" or ".", value, skip)
   return section

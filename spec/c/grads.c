@@ -62,7 +62,7 @@ static int norm(world *w, branch *b, moon_tensor *x, moon_tensor **y) {
   s.mean = w->net.tensor[MEAN];
   s.var = w->net.tensor[VAR];
   return b->with_norm ? moon_batch_norm(&b->ctx, x, &s, &p, y)
-                      : moon_unary(&b->ctx, MOON_U_RELU, x, 0, y);
+                      : moon_unary(&b->ctx, MOON_U_GELU, x, 0, y);
 }
 
 static void advance(world *w, branch *b) {
@@ -90,7 +90,8 @@ static void advance(world *w, branch *b) {
     case 5: status = moon_dropout(ctx, x, 0.25, &y); break;
     case 6: status = moon_global_avg_pool2d(ctx, x, &y); break;
     case 7: status = moon_linear(ctx, x, p[W3], p[B3], 0, &y); break;
-    default: status = moon_cross_entropy(ctx, x, b->labels, &y);
+    default:
+      status = moon_cross_entropy(ctx, x, b->labels, NULL, NULL, &y);
   }
   need(w, status);
   drop(x);
@@ -133,20 +134,22 @@ static void backward(world *w, moon_tensor *loss) {
 }
 
 static void optimise(world *w, bool run) {
-  static const moon_sgd_params how = {.lr = 0.05, .momentum = 0.9,
-                                      .weight_decay = 1e-3, .nesterov = 1};
-  moon_tensor **p = w->net.tensor, *g[PARAMETERS];
+  static const moon_step_params how = {.rule = MOON_STEP_SGD};
+  static const moon_step_rates rates = {
+      .rule = MOON_STEP_SGD, .flags = MOON_STEP_NESTEROV, .lr = 0.05,
+      .weight_decay = 1e-3, .beta1 = 0.9};
+  moon_tensor **p = w->net.tensor;
+  moon_step_entry entry[PARAMETERS];
   for (int i = 0; i < PARAMETERS; i++) {
-    g[i] = moon_tensor_grad(p[i]);
-    expect(w, g[i] != NULL, "parameter %d has no gradient", i);
-    if (!g[i]) run = false;
+    entry[i] = (moon_step_entry){p[i], moon_tensor_grad(p[i]),
+                                 {p[PARAMETERS + i]}, rates};
+    expect(w, entry[i].gradient != NULL, "parameter %d has no gradient", i);
+    if (!entry[i].gradient) run = false;
   }
   place(w);
-  if (run)
-    need(w, moon_sgd_step(&w->ctx, PARAMETERS, p, g, p + PARAMETERS, &how,
-                          NULL));
+  if (run) need(w, moon_step(&w->ctx, PARAMETERS, entry, &how, NULL));
   for (int i = 0; i < PARAMETERS; i++) {
-    drop(g[i]);
+    drop(entry[i].gradient);
     need(w, moon_tensor_set_grad(p[i], NULL));
   }
 }

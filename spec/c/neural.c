@@ -108,7 +108,9 @@ static void blend(world *w) {
 
 static void gates(world *w) {
   int kind = below(&w->program, KINDS);
-  int which = below(&w->program, 2) ? MOON_U_SIGMOID : MOON_U_TANH;
+  static const int kinds[] = {MOON_U_SIGMOID, MOON_U_TANH, MOON_U_GELU,
+                              MOON_U_SILU, MOON_U_SIN, MOON_U_ERF};
+  int which = kinds[below(&w->program, 6)];
   moon_tensor *y;
   place(w);
   need(w, moon_unary(&w->ctx, which, at(w, kind), 0, &y));
@@ -162,7 +164,8 @@ static void cross_entropy(world *w) {
   for (int i = 0; i < 4; i++) values[i] = below(&w->program, 8);
   moon_tensor *labels = host_i64(w, 4, values), *loss, *y;
   place(w);
-  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, &loss));
+  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, NULL, NULL,
+                             &loss));
   drop(labels);
   place(w);
   need(w, moon_binary(&w->ctx, MOON_B_ADD, at(w, VECTOR), loss, &y));

@@ -75,9 +75,9 @@ static void transcendental(world *w) {
 }
 
 static void binary(world *w) {
-  static const int kinds[] = {MOON_B_ADD, MOON_B_SUB, MOON_B_MUL};
+  static const int kinds[] = {MOON_B_ADD, MOON_B_SUB, MOON_B_MUL, MOON_B_MAX};
   int kind = below(&w->program, KINDS);
-  int which = kinds[below(&w->program, 3)];
+  int which = kinds[below(&w->program, 4)];
   moon_tensor *a = at(w, kind), *b = at(w, kind), *y;
   place(w);
   need(w, moon_binary(&w->ctx, which, a, b, &y));
@@ -104,6 +104,39 @@ static void compare(world *w) {
   store(w, kind, y);
 }
 
+/* x > y ? x : y */
+static void choose(world *w) {
+  int kind = below(&w->program, KINDS);
+  moon_tensor *a = at(w, kind), *b = at(w, kind), *mask, *y;
+  place(w);
+  need(w, moon_binary(&w->ctx, MOON_B_GT, a, b, &mask));
+  place(w);
+  need(w, moon_where(&w->ctx, mask, a, b, &y));
+  drop(mask);
+  store(w, kind, y);
+}
+
+/* As bf16 or f16 and back. */
+static void through_half(world *w) {
+  int kind = below(&w->program, KINDS);
+  int dtype = below(&w->program, 2) ? MOON_BF16 : MOON_F16;
+  moon_tensor *half, *y;
+  place(w);
+  need(w, moon_cast(&w->ctx, at(w, kind), dtype, &half));
+  place(w);
+  need(w, moon_cast(&w->ctx, half, MOON_F32, &y));
+  drop(half);
+  store(w, kind, y);
+}
+
+static void sums(world *w) {
+  int kind = below(&w->program, 2) ? MATRIX : SQUARE;
+  moon_tensor *y;
+  place(w);
+  need(w, moon_cumsum(&w->ctx, at(w, kind), below(&w->program, 2), &y));
+  scaled(w, kind, y, 0.1);
+}
+
 static void through_f64(world *w) {
   int kind = below(&w->program, KINDS);
   moon_tensor *wide, *t, *y;
@@ -120,9 +153,9 @@ static void through_f64(world *w) {
 
 static void reduce_image(world *w) {
   static const int kinds[] = {MOON_R_MEAN, MOON_R_MAX, MOON_R_MIN, MOON_R_VAR,
-                              MOON_R_NORM};
+                              MOON_R_NORM, MOON_R_STD, MOON_R_LOGSUMEXP};
   static const int32_t dims[] = {0, 2, 3};
-  int which = kinds[below(&w->program, 5)];
+  int which = kinds[below(&w->program, 7)];
   moon_tensor *y;
   place(w);
   need(w, moon_reduce(&w->ctx, which, at(w, IMAGE), 3, dims, 0, &y));
@@ -311,7 +344,10 @@ const instruction tensor_instructions[] = {
     {"binary", binary, 8},
     {"broadcast", broadcast, 4},
     {"compare", compare, 2},
+    {"choose", choose, 3},
     {"through_f64", through_f64, 3},
+    {"through_half", through_half, 2},
+    {"sums", sums, 2},
     {"reduce_image", reduce_image, 4},
     {"reduce_all", reduce_all, 4},
     {"choose_rows", choose_rows, 3},

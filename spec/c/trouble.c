@@ -11,7 +11,8 @@ static void bad_label(world *w) {
   static const int64_t values[] = {0, 1, 8, 2};
   moon_tensor *labels = host_i64(w, 4, values), *loss, *y;
   place(w);
-  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, &loss));
+  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, NULL, NULL,
+                             &loss));
   place(w);
   need(w, moon_unary(&w->ctx, MOON_U_MUL, loss, 2, &y));
   drop(loss);
@@ -30,7 +31,7 @@ static void bad_update(world *w) {
   moon_tensor *labels = host_i64(w, 4, values), *loss;
   moon_tensor *x = at(w, MATRIX), *target = at(w, VECTOR);
   place(w);
-  need(w, moon_cross_entropy(&w->ctx, x, labels, &loss));
+  need(w, moon_cross_entropy(&w->ctx, x, labels, NULL, NULL, &loss));
   drop(labels);
   if (w->how->wild) {
     place(w);
@@ -47,7 +48,8 @@ static void bad_seed(world *w) {
   moon_blend_inputs in = {.h = at(w, IMAGE), .x = at(w, IMAGE)};
   int kind = below(&w->program, 2);
   place(w);
-  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, &loss));
+  need(w, moon_cross_entropy(&w->ctx, at(w, MATRIX), labels, NULL, NULL,
+                             &loss));
   drop(labels);
   place(w);
   need(w, moon_binary(&w->ctx, MOON_B_MUL, in.h, loss, &in.s));
@@ -185,7 +187,7 @@ static moon_tensor *read_back(world *w, const char *path) {
   moon_job *job;
   moon_tensor *t = NULL;
   int status;
-  need(w, moon_file_read(&w->ctx, path, (double)++w->watched, &job));
+  need(w, moon_file_read(&w->ctx, path, NULL, (double)++w->watched, &job));
   while ((status = moon_job_status(job)) == MOON_E_BUSY) sched_yield();
   need(w, status);
   expect(w, moon_job_count(job) == 1, "%d tensors read",
@@ -209,7 +211,7 @@ static void file(world *w) {
   snprintf(path, sizeof path, "/tmp/moonseed-stress-%d.safetensors",
            (int)getpid());
   place(w);
-  need(w, moon_file_save(&w->ctx, path, 1, name, &x, &out));
+  need(w, moon_file_save(&w->ctx, path, "safetensors", 1, name, &x, &out));
   place(w);
   need(w, moon_fill_into(&w->ctx, x, -1));
   drop(x);

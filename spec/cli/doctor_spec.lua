@@ -26,6 +26,7 @@ describe("moonseed doctor", function()
     local output, status = shell.run(doctor)
     assert.equal(0, status, output)
     for _, word in ipairs{ "moonseed", "luajit", "libuv", "oneDNN", "zlib",
+                         "libpng", "libjpeg",
                            "luv", "argparse", "cjson", "compiler", "make",
                            "tmux", "luarocks", "cores", "threads",
                            "instructions", "memory limit", "device",

@@ -207,7 +207,7 @@ describe("batches", function()
     assert.is_true(moon.allclose(x, expected, exact))
     assert.is_true(moon.allclose(data.x, expected, exact))
     assert.is_true(moon.allclose((data:get(3)), expected[3], exact))
-    assert.equal("u8", data.source_x:dtype())
+    assert.equal("u8", data.source.x:dtype())
   end))
 
   it("mirror about half of the images", task(function()

@@ -1,4 +1,5 @@
--- Data sets in files: Fashion-MNIST, idx, csv.
+-- Data sets in files: Fashion-MNIST, idx, CIFAR.
+local files = require "support.files"
 local task = require "support.task"
 local moon = require "moonseed"
 
@@ -82,52 +83,60 @@ describe("moon.data.idx", function()
   end))
 end)
 
-describe("moon.data.csv", function()
-  it("reads columns of numbers", task(function()
-    with_file("1,2\n3,4.5\n\n", function(path)
-      local data = moon.data.csv{ path }
-      assert.equal(2, #data)
-      assert.same({ { 1, 2 }, { 3, 4.5 } }, data.x:totable())
-      assert.is_nil(data.y)
-    end)
+describe("moon.data.cifar10", function()
+  local folder, remove
+
+  -- A record: a label and planes of 1, 2 and 3; the last byte is 255.
+  local function record(...)
+    return string.char(...) .. ("\1"):rep(1024) .. ("\2"):rep(1024)
+      .. ("\3"):rep(1023) .. "\255"
+  end
+
+  setup(function()
+    folder, remove = files.folder()
+    for i = 1, 5 do
+      files.write(("%s/data_batch_%d.bin"):format(folder, i),
+                  record(i) .. record(9))
+    end
+    files.write(folder .. "/test_batch.bin", record(7))
+    files.write(folder .. "/test.bin", record(3, 42) .. record(19, 99))
+  end)
+  teardown(function() remove() end)
+
+  it("reads labels and pictures of all files of a part", task(function()
+    local train = moon.data.cifar10{ folder, "train" }
+    assert.equal(10, #train)
+    assert.same({ 1, 9, 2, 9, 3, 9, 4, 9, 5, 9 }, train.y:totable())
+    assert.same({ 3, 32, 32 }, (train:get(1)):shape())
+    assert.equal("u8", train.source.x:dtype())
+    local x = train.source.x[4]:to "f32"
+    assert.same({ 1024, 2048, 1023 * 3 + 255 }, x:sum{ 2, 3 }:totable())
+    assert.equal(255, x[3][32][32]:item())
+    assert.equal("truck", train.classes[10])
+    assert.equal(1, #moon.data.cifar10{ folder, "test" })
   end))
 
-  it("takes a label column by name or position", task(function()
-    with_file("a, kind ,b\n1,0,2\n3,1,4\n", function(path)
-      for _, label in ipairs{ "kind", 2 } do
-        local data = moon.data.csv{ path, label = label }
-        assert.same({ { 1, 2 }, { 3, 4 } }, data.x:totable())
-        assert.same({ 0, 1 }, data.y:totable())
-        assert.equal("i64", data.y:dtype())
-      end
-    end)
+  it("reads CIFAR-100's labels, fine or coarse", task(function()
+    local fine = moon.data.cifar100{ folder, "test" }
+    assert.same({ 42, 99 }, fine.y:totable())
+    assert.equal(255, fine.source.x[2][3][32][32]:item())
+    local coarse = moon.data.cifar100{ folder, "test", label = "coarse" }
+    assert.same({ 3, 19 }, coarse.y:totable())
   end))
 
-  it("numbers labels that are words", task(function()
-    with_file('1;"cat"\r\n2;dog\r\n3;cat\r\n', function(path)
-      local data = moon.data.csv{ path, label = 2, separator = ";" }
-      assert.same({ 0, 1, 0 }, data.y:totable())
-      assert.same({ "cat", "dog" }, data.classes)
-    end)
-  end))
-
-  it("names file and line of what is wrong", task(function()
-    with_file("a,b\n1,2\n3,x\n", function(path)
-      assert.error_matches(function() moon.data.csv{ path } end,
-                           path .. ":3: column 2 (b): 'x' is not a number", 1,
-                           true)
-      assert.error_matches(function() moon.data.csv{ path, label = "c" } end,
-                           "no column 'c' (a, b)", 1, true)
-    end)
-    with_file("1,2\n3\n", function(path)
-      assert.error_matches(function() moon.data.csv{ path } end,
-                           path .. ":2: 1 columns, the first line has 2", 1,
-                           true)
-    end)
-    with_file("", function(path)
-      assert.error_matches(function() moon.data.csv{ path } end, "has no rows")
-    end)
-    assert.error_matches(function() moon.data.csv{ "/nowhere.csv" } end,
-                         "/nowhere.csv")
+  it("names what is missing or wrong", task(function()
+    assert.error_matches(function() moon.data.cifar10{ "/nowhere", "test" } end,
+      "no test_batch.bin in /nowhere or /nowhere/cifar%-10%-batches%-bin; get")
+    assert.error_matches(function() moon.data.cifar10{ folder, "both" } end,
+                         'cifar10: the part is "train" or "test", not both')
+    assert.error_matches(function() moon.data.cifar100{ folder, "train" } end,
+                         "cifar100: there is no train.bin in")
+    files.write(folder .. "/train.bin", record(20, 1))
+    assert.error_matches(function()
+      moon.data.cifar100{ folder, "train", label = "coarse" }.y:await()
+    end, "train.bin: coarse: element 0 is 20, a label is from 0 to 19")
+    files.write(folder .. "/train.bin", record(1, 1) .. "x")
+    assert.error_matches(function() moon.data.cifar100{ folder, "train" } end,
+      "cifar: 3075 bytes are no whole number of records of 3074")
   end))
 end)

@@ -25,7 +25,7 @@ describe("a damaged file", function()
       refusal(path))
   end
 
-  for _, kind in ipairs{ "idx", "safetensors" } do
+  for _, kind in ipairs{ "idx", "safetensors", "npy", "npz", "png", "jpeg" } do
     it("of the " .. kind .. " corpus is read or refused as named", task(
       function()
         local corpus = "spec/fuzz/corpus/" .. kind

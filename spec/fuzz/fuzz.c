@@ -35,7 +35,7 @@ static int load_entry(moon__source *source, const moon__entry *e,
   return status;
 }
 
-int fuzz_load(moon__source *source, fuzz_list reader, moon__listing *list,
+int fuzz_load(moon__source *source, moon__lister *reader, moon__listing *list,
               moon_fail *fail) {
   *fail = (moon_fail){""};
   int status = reader(source, list, fail);
@@ -44,6 +44,16 @@ int fuzz_load(moon__source *source, fuzz_list reader, moon__listing *list,
   }
   fuzz_check(status <= 0 && (status == MOON_OK || fail->text[0]),
              "an error has a text");
+  return status;
+}
+
+int fuzz_with(const uint8_t *data, size_t n, moon__lister *reader,
+              moon_fail *fail) {
+  moon__source *source = fuzz_source(data, n);
+  moon__listing list = {0};
+  int status = fuzz_load(source, reader, &list, fail);
+  moon__listing_free(&list);
+  moon__source_release(source);
   return status;
 }
 

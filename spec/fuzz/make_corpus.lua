@@ -167,7 +167,45 @@ local function bad_safetensors_sizes()
     "\1\7"))
 end
 
+local function cifar_corpus()
+  local function record(label)
+    return string.char(label) .. ("\1"):rep(1024) .. ("\2"):rep(1024)
+      .. ("\3"):rep(1023) .. "\255"
+  end
+  write("cifar/good-one", record(9))
+  write("cifar/good-two", record(3) .. record(0))
+  write("cifar/bad-label", record(3) .. record(10))
+  write("cifar/bad-nothing", "")
+  write("cifar/bad-cut", (record(3) .. record(0)):sub(1, -2))
+end
+
+local function csv_corpus()
+  for name, text in pairs{
+    ["good-plain"] = "1,2\n3,4.5\n", ["good-header"] = "a,b\n1,2\n",
+    ["good-no-end"] = "1,2\n3,4", ["good-crlf"] = "a,b\r\n1,2\r\n",
+    ["good-quotes"] = '"a ""b""","c,d","e\nf"\n1,"2", "3" \n',
+    ["good-blank-lines"] = "\n \n1,2\n\n3,4\n\n",
+    ["good-mark"] = "\239\187\1911,2\n", ["good-one"] = "1",
+    ["good-numbers"] = "-1.5e-3,+2,.5,5.,inf,1e400,123456789012345678901234\n",
+    ["good-spaces"] = " 1 ,\t2\t\n",
+    ["bad-nothing"] = "", ["bad-header-alone"] = "a,b\n",
+    ["bad-word"] = "1,2\n3,x\n", ["bad-few"] = "1,2\n3\n",
+    ["bad-many"] = "1,2\n3,4,5\n", ["bad-empty-cell"] = "1,2\n3,\n",
+    ["bad-hexadecimal"] = "1,2\n3,0x10\n", ["bad-exponent"] = "1\n2e\n",
+    ["bad-two-points"] = "1\n1.2.3\n", ["bad-open-quote"] = '1\n"2\n3\n',
+    ["bad-after-quote"] = '1\n"2"3\n', ["bad-zero-byte"] = "1\n2\0\n",
+    ["bad-sign"] = "1\n-\n", ["bad-one-empty"] = '1\n""\n',
+  } do
+    write("csv/" .. name, text)
+  end
+  write("csv/good-gzip", gzip "csv/good-plain")
+  write("csv/bad-gzip", (gzip "csv/good-plain"):sub(1, -5))
+  os.remove(folder .. "csv/good-plain.gz")
+end
+
 idx_corpus()
+csv_corpus()
+cifar_corpus()
 good_safetensors()
 bad_safetensors_json()
 bad_safetensors_sizes()

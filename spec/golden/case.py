@@ -5,6 +5,8 @@ kept; spec/support/golden.lua holds the same formula. All inputs are exact in
 f32, so both precisions start from the same numbers.
 """
 
+import math
+
 import torch
 
 WEIGHT_SALT = 99
@@ -22,18 +24,23 @@ def numbers(salt, count):
 FILLS = {  # from a whole number in [0, 65536] to a value exact in f32
     "signed": lambda s: (s - 32768) / 2**14,  # [-2, 2]
     "positive": lambda s: (s + 4096) / 2**15,  # [0.125, 2.125]
+    "unit": lambda s: s / 2**16,  # [0, 1]
     "wide": lambda s: (s - 32768) / 2**9,  # [-64, 64]
     "coarse": lambda s: (s % 5) - 2,  # ties, for comparisons
+    "share": lambda s: (s % 9) / 8,  # [0, 1], both ends among them
+    "extreme": lambda s: EXTREME[s % len(EXTREME)],
 }
+EXTREME = [0.0, math.nan, -30.0, math.inf, 30.0, -math.inf, -0.5, 2.0**-140]
 
 
 class Input:
     """An input's description; `tensor` makes it."""
 
-    def __init__(self, *shape, fill="signed", grad=True, below=None):
+    def __init__(self, *shape, fill="signed", grad=None, below=None):
         self.shape, self.below = list(shape), below
         self.fill = "index" if below else fill
-        self.grad = grad and self.fill in ("signed", "positive")
+        self.grad = (self.fill in ("signed", "positive") if grad is None
+                     else grad)
         self.salt = 0
 
     def tensor(self):
@@ -63,6 +70,8 @@ def lua(value):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return {math.inf: "1 / 0", -math.inf: "-1 / 0"}.get(value, "0 / 0")
         return repr(int(value)) if value == int(value) else repr(value)
     if isinstance(value, str):
         return f'"{value}"'

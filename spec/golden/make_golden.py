@@ -13,9 +13,15 @@ tensor. case.py says how inputs are generated.
 import os
 import textwrap
 
+import arrange
+import layers
+import products as many_products
 import torch
 import torch.nn.functional as F
 from case import FILES, Input, case
+from functions import functions
+from losses import losses
+from modules import modules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -279,11 +285,17 @@ def copies():
         case("copy", op, name, inputs, run, **p)
 
     types = {"f32": torch.float32, "f64": torch.float64, "i64": torch.int64,
-             "i32": torch.int32, "bool": torch.bool}
+             "i32": torch.int32, "bool": torch.bool, "bf16": torch.bfloat16,
+             "f16": torch.float16}
     for name, dtype in types.items():
-        fill = "signed" if name[0] == "f" else "wide"
+        fill = "signed" if dtype.is_floating_point else "wide"
         add("cast", "to " + name, [Input(3, 4, fill=fill)],
             lambda x, t=dtype: x.to(t), dtype=name)
+    for name in ("bf16", "f16"):
+        for fill in ("wide", "extreme"):
+            add("cast", f"{fill} to {name}",
+                [Input(4, 6, fill=fill, grad=False)],
+                lambda x, t=types[name]: x.to(t), dtype=name)
     add("cast", "coarse to bool", [Input(3, 4, fill="coarse")],
         lambda x: x.to(torch.bool), dtype="bool")
     add("cast", "positive to u8", [Input(3, 4, fill="positive", grad=False)],
@@ -306,15 +318,17 @@ def row_filled(x):
 
 
 def optimisers():
-    """Three steps of SGD on two parameters; the gradients are given."""
+    """Five steps on two parameters; the gradients are given."""
 
-    def sgd(clip=None, **kw):
+    def steps(kind, clip=None, cut=None, **kw):
         def run(p, q, *grads):
             p, q = p.detach().clone(), q.detach().clone()
             p.requires_grad_(), q.requires_grad_()
-            opt = torch.optim.SGD([p, q], **kw)
-            for k in range(3):
+            opt = getattr(torch.optim, kind)([p, q], **kw)
+            for k in range(5):
                 p.grad, q.grad = grads[2 * k].clone(), grads[2 * k + 1].clone()
+                if cut:
+                    torch.nn.utils.clip_grad_value_([p, q], cut)
                 if clip:
                     torch.nn.utils.clip_grad_norm_([p, q], clip)
                 opt.step()
@@ -322,26 +336,44 @@ def optimisers():
         return run
 
     still = dict(grad=False)
-    inputs = lambda: [  # the parameters, then their gradients step by step
-        x for _ in range(4) for x in (Input(2, 3, **still), Input(4, **still))]
-    for name, p in {
-        "plain": dict(lr=0.1),
-        "weight decay": dict(lr=0.1, weight_decay=0.01),
-        "momentum": dict(lr=0.1, momentum=0.9),
-        "momentum and weight decay":
-            dict(lr=0.05, momentum=0.9, weight_decay=5e-4),
-        "Nesterov":
-            dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
-    }.items():
-        case("sgd", "sgd", name, inputs(), sgd(**p), **p)
-    case("sgd", "sgd", "clipped to norm 1", inputs(),
-         sgd(clip=1.0, lr=0.1, momentum=0.9), lr=0.1, momentum=0.9,
-         max_norm=1.0)
+
+    def add(kind, name, clip=None, cut=None, **p):
+        inputs = [  # the parameters, then their gradients step by step
+            x for _ in range(6)
+            for x in (Input(2, 3, **still), Input(4, **still))]
+        ours = {"max_norm": clip, "max_value": cut}
+        case("optim", kind, name, inputs, steps(kind, clip, cut, **p),
+             **p, **{k: v for k, v in ours.items() if v})
+
+    add("SGD", "plain", lr=0.1)
+    add("SGD", "weight decay", lr=0.1, weight_decay=0.01)
+    add("SGD", "momentum", lr=0.1, momentum=0.9)
+    add("SGD", "momentum and weight decay", lr=0.05, momentum=0.9,
+        weight_decay=5e-4)
+    add("SGD", "Nesterov", lr=0.1, momentum=0.9, nesterov=True,
+        weight_decay=5e-4)
+    add("SGD", "clipped to norm 1", clip=1.0, lr=0.1, momentum=0.9)
+    add("SGD", "values cut to 0.5", cut=0.5, lr=0.1)
+    add("SGD", "values cut, then the norm", cut=0.5, clip=0.7, lr=0.1,
+        momentum=0.9)
+    for kind in ("Adam", "AdamW"):
+        add(kind, "as it comes", lr=0.01)
+        add(kind, "weight decay", lr=0.05, weight_decay=0.1)
+        add(kind, "other betas and eps", lr=0.02, betas=[0.8, 0.95], eps=0.01)
+        add(kind, "clipped to norm 1", clip=1.0, lr=0.05)
+    add("RMSprop", "as it comes", lr=0.01)
+    add("RMSprop", "weight decay", lr=0.02, alpha=0.9, weight_decay=0.1)
+    add("RMSprop", "momentum", lr=0.01, momentum=0.9)
+    add("RMSprop", "centered", lr=0.01, alpha=0.9, centered=True)
+    add("RMSprop", "centered, with momentum", lr=0.01, alpha=0.95,
+        momentum=0.8, centered=True, eps=1e-3)
 
 
 def main():
     for section in (convolution, products, elementwise, reductions, neural,
-                    shapes, copies, optimisers):
+                    shapes, copies, optimisers, functions, losses, modules,
+                    *many_products.sections(), *layers.sections(),
+                    *arrange.sections()):
         section()
     for group, cases in sorted(FILES.items()):
         text = (f"-- Made by make_golden.py with PyTorch "

@@ -25,6 +25,21 @@ describe("the place of the extreme", function()
     assert.same({ 0, 0, 0 }, x:t():t():argmax(1):totable())
   end)
 
+  op.everywhere("is the first of equals and of NaN in long lines",
+                function(device)
+    local x = moon.zeros(3, 1000, { device = device })
+    x[1][700], x[1][900] = 5, 5
+    x[2][130], x[2][400], x[2][999] = 9, 0 / 0, 0 / 0
+    x[3][1000] = -2
+    for _, t in ipairs{ x, x:t():contiguous():t() } do
+      local values, places = t:max(2)
+      assert.same({ 699, 399, 0 }, places:totable())
+      assert.equal(5, values[1]:item())
+      assert.is_true(values[2]:item() ~= values[2]:item())
+      assert.same({ 0, 399, 999 }, t:argmin(2):totable())
+    end
+  end)
+
   op.everywhere("is counted in a list's dimensions as in one",
                 function(device)
     local x = moon.tensor({ { { 0, 9 }, { 5, 1 }, { 2, 3 } },

@@ -10,6 +10,67 @@ describe("cross_entropy", function()
     return moon.cross_entropy(x, op.index(x, { 0 }))
   end }
 
+  local function weight(x)
+    return moon.tensor({ 0.5, 2, 1.25 }, { dtype = x:dtype(),
+                                           device = x:device() })
+  end
+  for _, reduction in ipairs{ "mean", "sum", "none" } do
+    for _, smoothing in ipairs{ 0, 0.2 } do
+      op.agrees{ ("to %s, %g smoothed, weighted, one ignored"):format(
+                   reduction, smoothing),
+                 inputs = { { 4, 3 } }, fn = function(x)
+        return moon.cross_entropy(x, op.index(x, { 2, 0, 1, 7 }), {
+          weight = weight(x), label_smoothing = smoothing, ignore_index = 7,
+          reduction = reduction,
+        })
+      end }
+    end
+    op.agrees{ "nll to " .. reduction, inputs = { { 4, 3 } }, fn = function(x)
+      return moon.nll(x, op.index(x, { 2, 0, 1, -100 }),
+                      { weight = weight(x), reduction = reduction })
+    end }
+    op.agrees{ "of images to " .. reduction, inputs = { { 2, 3, 2, 2 } },
+               fn = function(x)
+      local labels = op.index(x, { 2, 0, 1, 0, 1, 1, 2, 0 }):view(2, 2, 2)
+      return moon.cross_entropy(x, labels, { reduction = reduction,
+                                             weight = weight(x) })
+    end }
+  end
+  op.agrees{ "of one row without a batch", inputs = { { 3 } },
+             fn = function(x)
+    local label = moon.tensor(1, { dtype = "i64", device = x:device() })
+    return moon.cross_entropy(x, label)
+           + moon.nll(x, label, { reduction = "none" })
+  end }
+
+  op.everywhere("of ignored rows is 0, their mean NaN", function(device)
+    local x = moon.tensor({ { 1, 0 / 0 }, { 3, 4 } }, { device = device })
+    x:requires_grad()
+    local labels = op.index(x, { -100, -100 })
+    local mean = moon.cross_entropy(x, labels):item()
+    assert.is_true(mean ~= mean)
+    local each = moon.cross_entropy(x, labels, { reduction = "none" })
+    assert.same({ 0, 0 }, op.flat(each))
+    moon.cross_entropy(x, labels):backward()
+    assert.same({ 0, 0, 0, 0 }, op.flat(x.grad))
+  end)
+
+  op.everywhere("has none of a label out of range in any form",
+                function(device)
+    local x = moon.zeros(2, 3, { device = device }):requires_grad()
+    local labels = op.index(x, { 1, -1 })
+    for _, o in ipairs{ { reduction = "none" }, { reduction = "sum" },
+                        { weight = moon.ones(3, { device = device }) },
+                        { label_smoothing = 0.5, ignore_index = 0 } } do
+      local loss = moon.cross_entropy(x, labels, o)
+      assert.error_matches(function() loss:await() end,
+                           "cross_entropy: label %-1 at position 2")
+    end
+    local loss = moon.nll(x, labels)
+    assert.error_matches(function() loss:await() end,
+                         "nll: label %-1 at position 2")
+  end)
+
   op.everywhere("is minus the logarithm of the softmax", function(device)
     local x = moon.tensor({ { 1000, 999 }, { -5, 5 } }, { device = device })
     local loss = moon.cross_entropy(x, op.index(x, { 0, 0 })):item()
@@ -58,5 +119,34 @@ describe("cross_entropy", function()
   op.refuses("another number of labels",
              "cross_entropy: 3 labels for 2 rows (logits 2x3)", function()
     moon.cross_entropy(moon.zeros(2, 3), moon.zeros(3, { dtype = "i64" }))
+  end)
+  local i64 = { dtype = "i64" }
+  op.refuses("labels of other images",
+             "cross_entropy: labels 2x4x5 for logits 2x3x5x4", function()
+    moon.cross_entropy(moon.zeros(2, 3, 5, 4), moon.zeros(2, 4, 5, i64))
+  end)
+  op.refuses("another number of weights",
+             "cross_entropy: weight is 2, 3 needed", function()
+    moon.cross_entropy(moon.zeros(2, 3), moon.zeros(2, i64),
+                       { weight = moon.ones(2) })
+  end)
+  op.refuses("weights of another dtype",
+             "cross_entropy: weight is f64, x is f32; cast one", function()
+    moon.cross_entropy(moon.zeros(2, 3), moon.zeros(2, i64),
+                       { weight = moon.ones(3, { dtype = "f64" }) })
+  end)
+  op.refuses("too much smoothing",
+             "cross_entropy: label smoothing 1.5 is outside [0, 1]", function()
+    moon.cross_entropy(moon.zeros(2, 3), moon.zeros(2, i64),
+                       { label_smoothing = 1.5 })
+  end)
+  op.refuses("an unknown reduction",
+             "cross_entropy: no reduction 'max' (mean, sum, none)", function()
+    moon.cross_entropy(moon.zeros(2, 3), moon.zeros(2, i64),
+                       { reduction = "max" })
+  end)
+  op.refuses("an unknown option", "nll: no option 'label_smoothing'",
+             function()
+    moon.nll(moon.zeros(2, 3), moon.zeros(2, i64), { label_smoothing = 0 })
   end)
 end)

@@ -19,7 +19,8 @@ describe("large:", function()
         function(a, b) return a + b end)
   large("mul of a row", { { 1001, 67 }, { 67 } },
         function(a, b) return a * b end)
-  for _, kind in ipairs{ "sum", "mean", "norm", "var", "max" } do
+  for _, kind in ipairs{ "sum", "mean", "norm", "var", "max", "min", "std",
+                         "logsumexp" } do
     local x = { 37, 65, 41 }
     large(kind .. " over all", { x }, over(kind))
     for _, dims in ipairs{ { 1 }, { 3 }, { 1, 3 }, { 2, 3 } } do
@@ -28,6 +29,15 @@ describe("large:", function()
     end
   end
   large("sum over planes and images", { images }, over("sum", { 1, 3, 4 }))
+  for dim = 1, 3 do
+    local x = { 37, 65, 41, fill = "positive" }
+    large("prod over " .. dim, { x }, over("prod", dim))
+    large("cumsum over " .. dim, { x }, over("cumsum", dim))
+    large("softmax over " .. dim, { x }, over("softmax", dim))
+    large("log_softmax over " .. dim, { x }, over("log_softmax", dim))
+  end
+  large("log_softmax of long rows", { { 5, 3001 } },
+        function(x) return x:log_softmax(2) end)
   large("softmax of rows", { { 517, 131 } },
         function(x) return x:softmax(2) end)
   large("softmax of columns", { { 517, 131 } },
@@ -36,6 +46,16 @@ describe("large:", function()
     local labels = {}
     for i = 1, 1027 do labels[i] = i * 31 % 43 end
     return moon.cross_entropy(x, op.index(x, labels))
+  end)
+  large("cross_entropy, weighted and smoothed", { { 1027, 43 } }, function(x)
+    local labels, weight = {}, {}
+    for i = 1, 1027 do labels[i] = i * 31 % 43 end
+    for i = 1, 43 do weight[i] = i / 32 end
+    return moon.cross_entropy(x, op.index(x, labels), {
+      label_smoothing = 0.1, ignore_index = 5, reduction = "none",
+      weight = moon.tensor(weight, { dtype = x:dtype(),
+                                     device = x:device() }),
+    })
   end)
   large("matmul", { { 67, 130 }, { 130, 91 } },
         function(a, b) return a:matmul(b) end)
@@ -60,6 +80,12 @@ describe("large:", function()
   end)
   large("sigmoid", { images }, function(x) return x:sigmoid() end)
   large("tanh", { images }, function(x) return x:tanh() end)
+  for _, name in ipairs{ "gelu", "silu", "softplus", "elu", "sin", "erf" } do
+    large(name, { images }, function(x) return x[name](x * 4) end)
+  end
+  large("where, maximum", { images, { 19, 1, 1 } }, function(a, b)
+    return a:gt(b):where(a * 2, b):maximum(b * b)
+  end)
   large("group_norm", { { 5, 24, 33, 31 }, { 24 }, { 24 } },
         function(x, w, b) return x:group_norm(6, w, b) end)
   large("group_norm of many channels", { { 7, 320, 5, 3 }, { 320 }, { 320 } },
@@ -88,4 +114,16 @@ describe("large:", function()
     for i = 1, 400 do rows[i] = i * 17 % 301 end
     return x:index_select(1, op.index(x, rows))
   end)
+  large("index_select of columns", { { 67, 301, 9 } }, function(x)
+    local columns = {}
+    for i = 1, 400 do columns[i] = i * 17 % 301 end
+    return x:index_select(2, op.index(x, columns))
+  end)
+  for dim = 1, 3 do
+    large("gather along " .. dim, { { 31, 37, 23 } }, function(x)
+      local places, size = {}, x:size(dim)
+      for i = 1, x:numel() do places[i] = i * 31 % size end
+      return x:gather(dim, op.index(x, places):reshape(x:shape()))
+    end)
+  end
 end)

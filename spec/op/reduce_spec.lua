@@ -4,7 +4,8 @@ local op = require "support.op"
 local dimensions = { { 1 }, { 2 }, { 3 }, { 1, 3 }, { 1, 2, 3 } }
 
 describe("reduction", function()
-  for _, kind in ipairs{ "sum", "mean", "norm", "var", "max", "min" } do
+  for _, kind in ipairs{ "sum", "mean", "norm", "var", "max", "min", "std",
+                         "prod", "logsumexp" } do
     local x = { 2, 3, 4, fill = "distinct" }
     op.agrees{ kind .. " over all", inputs = { x },
                fn = function(t) return t[kind](t) end }
@@ -21,6 +22,8 @@ describe("reduction", function()
              fn = function(x) return x:sum() end }
   op.agrees{ "sum of none", inputs = { { 2, 0 } },
              fn = function(x) return x:sum(2) end }
+  op.agrees{ "prod of none", inputs = { { 2, 0 } },
+             fn = function(x) return x:prod(2) end }
   op.agrees{ "norm of none", inputs = { { 2, 0 } },
              fn = function(x) return x:norm(2) end }
 
@@ -45,12 +48,88 @@ describe("reduction", function()
     assert.same({ 0, 0, 0 }, op.flat(x.grad))
   end)
 
-  op.everywhere("mean of none and var of one are NaN", function(device)
+  op.everywhere("mean of none, var and std of one are NaN", function(device)
     local options = { device = device }
     local mean = moon.zeros(0, options):mean():item()
     local var = moon.zeros(1, options):var():item()
+    local std = moon.zeros(1, options):std():item()
+    assert.is_true(std ~= std)
     assert.is_true(mean ~= mean)
     assert.is_true(var ~= var)
+  end)
+
+  op.everywhere("std has the gradient 0 where all are equal", function(device)
+    local x = moon.full({ 3 }, 2, { device = device }):requires_grad()
+    x:std():backward()
+    assert.same({ 0, 0, 0 }, op.flat(x.grad))
+  end)
+
+  op.everywhere("prod has a gradient beside zeros", function(device)
+    local x = moon.tensor({ { 2, 3, 4 }, { 0, 3, 4 }, { 0, 3, 0 } },
+                          { device = device }):requires_grad()
+    assert.same({ 24, 0, 0 }, op.flat(x:prod(2)))
+    moon.sum(x:prod(2)):backward()
+    assert.same({ 12, 8, 6, 12, 0, 0, 0, 0, 0 }, op.flat(x.grad))
+  end)
+
+  op.everywhere("prod of integers is in i64", function(device)
+    local o = { dtype = "u8", device = device }
+    local y = moon.tensor({ { 200, 200 }, { 3, 0 } }, o):prod(2)
+    assert.same({ 40000, 0 }, y:totable())
+    assert.equal("i64", y:dtype())
+  end)
+
+  op.everywhere("logsumexp holds at the ends of the numbers", function(device)
+    local inf = 1 / 0
+    local x = moon.tensor({ { 1000, 1000 }, { -1000, -1001 }, { -inf, -inf },
+                            { inf, 1 }, { -inf, 5 } }, { device = device })
+    local y = op.flat(x:logsumexp(2))
+    assert.near(1000 + math.log(2), y[1], 1e-4)
+    assert.near(-1000 + math.log(1 + math.exp(-1)), y[2], 1e-4)
+    assert.equal(-inf, y[3])
+    assert.equal(inf, y[4])
+    assert.near(5, y[5], 1e-6)
+    local nan = moon.tensor({ 1, 0 / 0 }, { device = device }):logsumexp()
+    assert.is_true(nan:item() ~= nan:item())
+    assert.equal(-inf, moon.zeros(0, { device = device }):logsumexp():item())
+  end)
+
+  op.everywhere("logsumexp joins parts without a finite maximum",
+                function(device)
+    local x = moon.full({ 300000 }, -1 / 0, { device = device })
+    x:narrow(1, 200001, 2):copy_(moon.tensor({ -500, -500 },
+                                             { device = device }))
+    assert.near(-500 + math.log(2), x:logsumexp():item(), 1e-4)
+  end)
+
+  op.everywhere("any and all are of every dtype, to bool", function(device)
+    for _, dtype in ipairs{ "f32", "f64", "i64", "i32", "u8", "bool" } do
+      local x = moon.tensor({ { 0, 0, 0 }, { 0, 1, 0 }, { 1, 1, 1 } },
+                            { dtype = dtype, device = device })
+      assert.same({ false, true, true }, x:any(2):totable())
+      assert.same({ { false, false, false } },
+                  x:all(1, { keepdim = true }):totable())
+      assert.same({ true, true, true }, x:any(1):totable())
+      assert.same({ false, false, true }, x:t():all(1):totable())
+      assert.is_true(x:any():item() and not x:all():item())
+      assert.equal("bool", x:any():dtype())
+    end
+    local none = moon.zeros(0, 2, { device = device })
+    assert.same({ false, false }, none:any(1):totable())
+    assert.same({ true, true }, none:all(1):totable())
+    assert.is_true(moon.tensor(0 / 0, { device = device }):any():item())
+  end)
+
+  op.everywhere("any and all look at every element", function(device)
+    local x = moon.zeros(7, 130, 9, { device = device })
+    x[7][130][9] = 1
+    for _, dims in ipairs{ { 1 }, { 2 }, { 3 }, { 1, 3 }, { 2, 3 } } do
+      assert.equal(1, x:any(dims):sum():item())
+      assert.equal(x:eq(0):all(dims):numel() - 1,
+                   x:eq(0):all(dims):sum():item())
+    end
+    assert.is_true(x:any():item())
+    assert.is_false(x:eq(0):all():item())
   end)
 
   op.everywhere("max lets NaN win", function(device)
@@ -63,6 +142,9 @@ describe("reduction", function()
              function() moon.zeros(3, 0):max{ 1, 2 } end)
   op.refuses("mean of integers", "mean: i64; cast it to f32 or f64",
              function() moon.zeros(3, { dtype = "i64" }):mean() end)
+  op.refuses("logsumexp of integers",
+             "logsumexp: i64; cast it to f32 or f64",
+             function() moon.zeros(3, { dtype = "i64" }):logsumexp() end)
   op.refuses("a dimension twice", "sum: dimension 2 twice (x 2x3)",
              function() moon.zeros(2, 3):sum{ 2, 2 } end)
 end)

@@ -1,9 +1,8 @@
 -- The session at a terminal: transcripts through tmux.
 
 local files = require "support.files"
+local sessions = require "support.session"
 local terminal = require "support.terminal"
-
-local launcher = "scripts/moonseed"
 
 describe("a session in a terminal", function()
   local folder, remove, open_terminals
@@ -19,17 +18,12 @@ describe("a session in a terminal", function()
     remove()
   end)
 
-  -- A session at its first prompt.
   local function session(options, arguments)
     if not terminal.is_there() then
       pending "there is no tmux; scripts/setup installs it"
     end
-    local o = options or {}
-    o.env = ("XDG_STATE_HOME=%s/state LUA_PATH='%s/?.lua;;' NO_COLOR=%s")
-      :format(folder, folder, o.colour and "" or "1")
-    local t = terminal.open(launcher .. " " .. (arguments or ""), o)
+    local t = sessions.open(folder, options, arguments)
     open_terminals[#open_terminals + 1] = t
-    t:wait "moon>"
     return t
   end
 
@@ -76,7 +70,7 @@ describe("a session in a terminal", function()
 
   it("completes names, members and slots", function()
     local t = session()
-    t:type "moon.conv"
+    t:type "moon.conv2"
     t:key "Tab"
     t:wait "moon> moon.conv2d"
     t:key "Tab"
@@ -382,7 +376,7 @@ describe("a session in a terminal", function()
     t:wait "ended 3"
     t:close()
     if not terminal.is_there() then return end
-    local shell = terminal.open("sh -c '" .. launcher .. "; stty -a'")
+    local shell = terminal.open("sh -c 'scripts/moonseed; stty -a'")
     open_terminals[#open_terminals + 1] = shell
     shell:wait "moon>"
     shell:enter "os.exit(0)"

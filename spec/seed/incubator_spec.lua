@@ -75,6 +75,38 @@ describe("by shadow loss", function()
   end))
 end)
 
+describe("incubation", function()
+  it("takes any optimiser", task(function()
+    for _, name in ipairs{ "AdamW", "RMSprop", "Lion", "Muon" } do
+      local run, s = incubating{ incubation = { optim = { name, lr = 0.01 } } }
+      run.garden:epoch()
+      local before = s.held_out
+      run.steps(60)
+      run.garden:epoch()
+      assert.is_nil(s.failure)
+      assert.is_true(s.held_out < before, name)
+      assert.is_true(s:measure "gradient_norm" > 0)
+      run.garden:close()
+    end
+  end))
+
+  it("refuses options that fit no optimiser", task(function()
+    local function refuses(text, options)
+      local run = gardens.run{ incubation = options }
+      run.steps(1)
+      run.slot:germinate "conv_light"
+      fails(text, run.slot.advance, run.slot)
+      run.garden:close()
+    end
+    refuses("rebuild: there is no optimiser 'SDG'", { optim = { "SDG" } })
+    refuses("AdamW: no option 'momentum'", { optim = { "AdamW",
+                                                       momentum = 1 } })
+    refuses("lr and momentum are SGD's", { optim = { "AdamW" }, lr = 1 })
+    refuses("SGD: lr is %-1", { lr = -1 })
+    refuses("max_norm is above 0", { max_norm = 0 })
+  end))
+end)
+
 describe("against the host's frozen tail", function()
   local function host_state(run)
     local all = {}

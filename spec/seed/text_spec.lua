@@ -1,5 +1,7 @@
 -- Events as lines, and the table at the end of a run.
 local columns = require "moonseed.seed.columns"
+local gardens = require "support.garden"
+local task = require "support.task"
 local text = require "moonseed.seed.text"
 
 local function lines_of(s)
@@ -112,4 +114,19 @@ late   12    norm         20,000  pruned        -20.00       -          -]],
   it("has a head without rows", function()
     assert.equal(3, #lines_of(text.table{}))
   end)
+end)
+
+describe("a slot as text", function()
+  it("says what grows in it", task(function()
+    local garden, model = gardens.tiny()
+    local slot = garden:slot "early"
+    assert.equal("Slot early: DORMANT, DORMANT", tostring(slot))
+    slot:germinate("norm", { seed = 2 })
+    assert.equal("Slot early: DORMANT, GERMINATED norm", tostring(slot))
+    for _ = 1, 2 do slot:advance{ force = true, seed = 2 } end
+    slot:seed(2):set_alpha(0.25)
+    assert.matches("Slot early: DORMANT, BLENDING norm, alpha 0.25",
+                   tostring(model))
+    garden:close()
+  end))
 end)

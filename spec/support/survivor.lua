@@ -1,7 +1,7 @@
 -- A run with growth that may be killed at any moment; run by moonseed.
 --
---   survivor.lua FOLDER EPOCHS   begins in the folder, or goes on there, and
---                                prints a digest of the model at the end
+--   survivor.lua FOLDER EPOCHS [OPTIMISER]   begins in the folder, or goes on
+--               there, and prints a digest of the model at the end
 --
 -- A policy with random numbers decides; seeds blend by a gate.
 
@@ -11,7 +11,7 @@ local gardens = require "support.garden"
 local moon = require "moonseed"
 local optim, seed = moon.optim, moon.seed
 
-local out, epochs = arg[1], tonumber(arg[2])
+local out, epochs, kind = arg[1], tonumber(arg[2]), arg[3]
 
 -- The same data in every process.
 moon.manual_seed(11)
@@ -20,7 +20,8 @@ local train, valid = gardens.data(320), gardens.data(64)
 local function begin()
   moon.manual_seed(3)
   local model = gardens.model()
-  local opt = optim.SGD{ model, lr = 0.05, momentum = 0.9 }
+  local opt = kind and optim.rebuild({ kind, lr = 0.005 }, model)
+    or optim.SGD{ model, lr = 0.05, momentum = 0.9 }
   local garden = seed.Garden{
     model, policy = out .. "/policy.lua", governor = true, optim = opt,
     train = train, valid = valid, classes = 4, gates = "permissive",

@@ -2,6 +2,7 @@ local bits = require "support.bits"
 local files = require "support.files"
 local gardens = require "support.garden"
 local moon = require "moonseed"
+local reader = require "moonseed.train.report.reader"
 local task = require "support.task"
 local nn, optim = moon.nn, moon.optim
 
@@ -109,6 +110,84 @@ describe("moon.train.fit", function()
     assert.near(0.05 / 6, run.optim.lr, 1e-12)
   end))
 
+  it("takes a schedule by name, with options, or as optim.schedule makes it",
+     task(function()
+    local function last_rate(schedule)
+      local run = fit{ epochs = 2, schedule = schedule }
+      run:await()
+      return run.optim.lr / 0.05
+    end
+    assert.near(1, last_rate(nil), 1e-12)
+    assert.near(1 / 6, last_rate "linear", 1e-12)
+    assert.near(0.25 + 0.75 / 4, last_rate{ "linear", warmup = 2,
+                                           floor = 0.25 }, 1e-12)
+    assert.near(0.5, last_rate(optim.schedule.step{ at = { 0.5 },
+                                                     factor = 0.5 }), 1e-12)
+  end))
+
+  it("tells a plateau the validation loss", task(function()
+    local model = nn.Sequential{ nn.Flatten{}, nn.Linear{ 64, 4 } }
+    local run = moon.train.fit{ model, optim = optim.SGD{ model, lr = 0.5 },
+      train = gardens.data(32), valid = gardens.data(32), epochs = 5,
+      schedule = { "plateau", patience = 0, factor = 0.5 }, quiet = true,
+      loss = function(m, x) return m(x):sum() * 0 end }  -- learns nothing
+    run:await()
+    assert.same({ 0.5, 0.25, 0.125, 0.0625, 0.03125 }, run.series.lr.values)
+  end))
+
+  it("adds up the gradients of several batches", task(function()
+    local function linear(batch, accumulate)
+      moon.manual_seed(2)
+      local model = nn.Sequential{ nn.Flatten{}, nn.Linear{ 64, 4 } }
+      local run = moon.train.fit{ model, train = gardens.data(90),
+        optim = optim.SGD{ model, lr = 0.1, momentum = 0.9 }, batch = batch,
+        accumulate = accumulate, epochs = 2, quiet = true, rng_seed = 5 }
+      run:await()
+      return run
+    end
+    -- 90 = 2 x 40 + 10, and the last step of four batches has ten examples.
+    local large, small = linear(40), linear(10, 4)
+    assert.equal(6, large.metrics.step)
+    assert.equal(6, small.metrics.step)
+    assert.is_true(moon.allclose(large.model[2].weight,
+                                 small.model[2].weight, { rtol = 1e-4,
+                                                          atol = 1e-6 }))
+    for i, loss in ipairs(large.series.loss.values) do
+      assert.near(loss, small.series.loss.values[i], 1e-5)
+    end
+  end))
+
+  it("keeps an average of the weights and validates it", task(function()
+    local o = setup{ epochs = 3, metrics = { top2 = { "TopK", k = 2 } } }
+    o.ema = optim.EMA{ o[1], decay = 0.5 }
+    local run = moon.train.fit(o)
+    run:await()
+    local found = o.ema:swapped(moon.seed.evaluate.accuracy, o[1], o.valid)
+    assert.equal(found.loss, run.metrics.valid_loss)
+    local plain = moon.seed.evaluate.accuracy(o[1], o.valid)
+    assert.is_false(plain.loss == found.loss)
+    local other = fit{ epochs = 3 }
+    other:await()
+    assert.is_true(weights(other.model) == weights(run.model))
+  end))
+
+  it("measures what it is asked to on validation data", task(function()
+    local mine = { n = 0, reset = function() end }
+    function mine.update() mine.n = mine.n + 1 end
+    function mine.value() return mine.n end
+    local run = fit{ epochs = 2, metrics = {
+      f1 = moon.metrics.F1{ 4 }, matrix = { "Confusion", classes = 4 },
+      mine = setmetatable(mine, {}) } }
+    run:await()
+    local m, right = run.metrics, 0
+    for c, row in ipairs(m.valid_matrix) do right = right + row[c] end
+    assert.equal(m.valid_accuracy, right / 32)
+    assert.is_true(m.valid_f1 >= 0 and m.valid_f1 <= 1)
+    assert.equal(2, #run.series.valid_f1.values)
+    assert.equal(2, m.valid_mine)
+    assert.is_nil(run.series.valid_matrix)
+  end))
+
   it("ends early when validation is no better", task(function()
     local kinds = {}
     local o = setup{ epochs = 30, patience = 2,
@@ -130,6 +209,15 @@ describe("moon.train.fit", function()
     assert.same({ "best.safetensors", "record.jsonl",
                   "step-000000015.safetensors",
                   "step-000000018.safetensors" }, names)
+  end))
+
+  it("records the loss of every step", task(function()
+    local run = fit{ epochs = 2, out = folder .. "/run" }
+    run:await()
+    local curve = reader.read(folder .. "/run").curves.loss
+    assert.equal(6, curve.n)
+    for i = 1, 6 do assert.equal(i, curve.steps[i - 1]) end
+    assert.equal(run.metrics.loss, curve.values[5])
   end))
 
   it("fails with the error of a step, and says so", task(function()
@@ -162,6 +250,17 @@ describe("moon.train.fit", function()
     refuses("option 'epoch'", { epoch = 1 })
     refuses("patience means nothing without valid",
             { patience = 2, valid = false })
+    refuses("metrics means nothing without valid",
+            { metrics = {}, valid = false })
+    refuses("schedule plateau means nothing without valid",
+            { schedule = "plateau", valid = false })
+    refuses("accumulate is a whole number of at least 1", { accumulate = 0 })
+    refuses("there is no metric 'F2'", { metrics = { f = { "F2" } } })
+    refuses("fit: metrics.f.update is a function, not nothing",
+            { metrics = { f = setmetatable({}, {}) } })
+    refuses("ema is an optim.EMA of the model", { ema = 0.9 })
+    refuses("the averages are of another model",
+            { ema = optim.EMA{ nn.Linear{ 1, 1 } } })
   end))
 
   it("lists the runs of the process", task(function()

@@ -80,6 +80,22 @@ describe("the record of a garden", function()
     assert.matches('data%-n="1/seed/1/parameters">' .. cost.parameters, page)
   end))
 
+  it("has what a run's garden tells, whoever else listens", task(function()
+    local o, heard = gardens.run(), {}
+    local run = moon.train.fit{
+      o.model, optim = o.opt, train = o.train, valid = o.valid, batch = 32,
+      garden = o.garden, out = folder, quiet = true }
+    while run.metrics.step < 2 do moon.sleep(1) end
+    o.garden.on_event = function(event) heard[#heard + 1] = event.kind end
+    o.slot:germinate "conv_small"
+    run:await()
+    o.garden:close()
+    assert.equal(1, reader.read(folder).kinds.stage.n)
+    assert.same({ "stage" }, heard)
+    o.slot:prune "after the run"
+    assert.equal(2, #heard)
+  end))
+
   it("changes no bit of the training", task(function()
     local function losses(record)
       moon.manual_seed(5)

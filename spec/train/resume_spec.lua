@@ -1,4 +1,5 @@
 local bits = require "support.bits"
+local core = require "moonseed.ffi"
 local files = require "support.files"
 local gardens = require "support.garden"
 local moon = require "moonseed"
@@ -37,19 +38,20 @@ local function begin(options)
   local train, valid = data()
   moon.manual_seed(3)
   local model = gardens.model()
-  local opt = optim.SGD{ model, lr = 0.05, momentum = 0.9,
-                         weight_decay = 1e-4 }
+  local opt = optim.rebuild(options and options.optim or {
+    "SGD", lr = 0.05, momentum = 0.9, weight_decay = 1e-4 }, model)
   local garden = seed.Garden{
     model, governor = true, optim = opt, train = train, valid = valid,
     classes = 4, gates = open_gates, rng_seed = 3,
     policy = options and options.policy,
+    incubation = options and options.incubation,
     blending = { steps = 5, curve = "sigmoid", kind = options
                  and options.kind } }
   local o = { model, optim = opt, train = train, valid = valid, epochs = 6,
               batch = 32, garden = garden, out = folder, every = 5, keep = 99,
               quiet = true, rng_seed = 5 }
-  for name, value in pairs(options or {}) do
-    if name ~= "policy" and name ~= "kind" then o[name] = value end
+  for _, name in ipairs{ "epochs", "every", "schedule", "loss" } do
+    o[name] = options and options[name] or o[name]
   end
   return o
 end
@@ -79,33 +81,93 @@ local function keep_only(step)
   end
 end
 
+-- Removes the checkpoints after a step.
+local function keep_at_most(step)
+  for _, path in ipairs(checkpoint.list(folder)) do
+    if tonumber(path:match "step%-(%d+)") > step then os.remove(path) end
+  end
+end
+
 describe("moon.train.resume", function()
   before_each(function() folder, remove = files.folder() end)
   after_each(function() remove() end)
 
+  -- A run with growth; then one more from each of its checkpoints, alone in the
+  -- folder: same end. Returns the stages of the seed in those.
+  local function from_every_checkpoint(options)
+    options.policy = files.write(folder .. "/policy.lua", policy)
+    local o = begin(options)
+    moon.train.fit(o):await()
+    o.garden:close()
+    local wanted, seen = weights(o[1]), {}
+    local paths = checkpoint.list(folder)
+    for i = #paths, 1, -1 do  -- the newest is the one that is read
+      os.rename(paths[i], paths[i] .. ".aside")
+    end
+    for _, path in ipairs(paths) do
+      os.rename(path .. ".aside", path)
+      local t = Archive.load(path).plain.garden.seeds[1]
+      local run = go_on()
+      seen[t.stage] = true
+      run:await()
+      run.garden:close()
+      assert.is_true(wanted == weights(run.model), path)
+      for _, new in ipairs(checkpoint.list(folder)) do os.remove(new) end
+    end
+    return seen
+  end
+
   for _, kind in ipairs{ "add", "multiply", "gate" } do
     it("goes on with the same bits from any stage: " .. kind, task(function()
-      local file = files.write(folder .. "/policy.lua", policy)
-      local o = begin{ policy = file, kind = kind, epochs = 14, every = 2 }
-      moon.train.fit(o):await()
-      o.garden:close()
-      local wanted, seen = weights(o[1]), {}
-      local paths = checkpoint.list(folder)
-      for i = #paths, 1, -1 do  -- the newest is the one that is read
-        os.rename(paths[i], paths[i] .. ".aside")
-      end
-      for _, path in ipairs(paths) do
-        os.rename(path .. ".aside", path)
-        local t = Archive.load(path).plain.garden.seeds[1]
-        local run = go_on()
-        seen[t.stage] = true
-        run:await()
-        run.garden:close()
-        assert.is_true(wanted == weights(run.model), path)
-        for _, new in ipairs(checkpoint.list(folder)) do os.remove(new) end
-      end
       assert.same({ DORMANT = true, GERMINATED = true, TRAINING = true,
-                    BLENDING = true, HOLDING = true, FOSSILIZED = true }, seen)
+                    BLENDING = true, HOLDING = true, FOSSILIZED = true },
+                  from_every_checkpoint{ kind = kind, epochs = 14, every = 2 })
+    end))
+  end
+
+  local optimisers = {
+    { "AdamW", lr = 0.01, weight_decay = 0.1, max_norm = 1,
+      groups = { { kind = "Norm", decay = false } } },
+    { "RMSprop", lr = 0.002, momentum = 0.9, centered = true },
+    { "Lion", lr = 0.002, weight_decay = 0.1 },
+    { "Muon", lr = 0.02, max_norm = 5, groups = { { match = "^11", lr = 0.01,
+                                                    adam = true } } },
+  }
+  for _, description in ipairs(optimisers) do
+    it("goes on with the same bits by " .. description[1], task(function()
+      local seen = from_every_checkpoint{
+        optim = description, epochs = 14, every = 9,
+        incubation = { optim = { description[1], lr = 0.01 } } }
+      assert.is_true(seen.TRAINING and seen.BLENDING)
+    end))
+  end
+
+  for _, schedule in ipairs{ { "plateau", patience = 0, factor = 0.5 },
+                             { "one_cycle", warmup = 3 } } do
+    it("goes on with the same bits, rate, averages and metrics: "
+       .. schedule[1], task(function()
+      local train, valid = data()
+      moon.manual_seed(3)
+      local model = gardens.model()
+      local run = moon.train.fit{ model, train = train, valid = valid,
+        optim = optim.AdamW{ model, lr = 0.01 }, epochs = 6, batch = 8,
+        accumulate = 3, schedule = schedule, out = folder, every = 3,
+        keep = 99, quiet = true, rng_seed = 5,
+        ema = optim.EMA{ model, decay = 0.8, buffers = true },
+        metrics = { f1 = { "F1", classes = 4 } } }
+      run:await()
+      for _, step in ipairs{ 15, 9 } do
+        keep_at_most(step)
+        local other = go_on()
+        other:await()
+        assert.is_true(weights(model) == weights(other.model))
+        assert.equal(run.optim.lr, other.optim.lr)
+        assert.same(run.series.valid_f1, other.series.valid_f1)
+        assert.same(run.series.valid_loss, other.series.valid_loss)
+        for name, t in pairs(run.ema:state()) do
+          assert.is_true(bits.of(t) == bits.of(other.ema:state()[name]), name)
+        end
+      end
     end))
   end
 
@@ -190,11 +252,51 @@ describe("moon.train.resume", function()
     assert.is_true(weights(model) == weights(other.model))
   end))
 
+  it("asks for a schedule and a loss that are functions", task(function()
+    local function rate(part) return 1 - part end
+    local function loss(model, x, y) return nn.cross_entropy(model(x), y) end
+    local o = begin{ epochs = 2, schedule = rate, loss = loss }
+    local first = moon.train.fit(o)
+    first:await()
+    o.garden:close()
+    keep_only(5)
+    for _, name in ipairs{ "schedule", "loss" } do
+      local given = { schedule = rate, loss = loss }
+      given[name] = nil
+      local ok, e = pcall(go_on, given)
+      assert.is_false(ok)
+      assert.truthy(tostring(e):find(
+        ("cannot say how %s is made; give %s = ..."):format(name, name), 1,
+        true), e)
+    end
+    local run = go_on{ schedule = rate, loss = loss }
+    run:await()
+    run.garden:close()
+    assert.is_true(weights(first.model) == weights(run.model))
+  end))
+
+  it("removes what killed processes left, not what others write",
+     task(function()
+    local o = begin{ epochs = 1 }
+    moon.train.fit(o):await()
+    o.garden:close()
+    local own = ("/.moonseed-%d-7.tmp"):format(core.uv.os_getpid())
+    local left = "/.moonseed-4194303-3.tmp"  -- no process has this number
+    files.write(folder .. own, "half a checkpoint")
+    files.write(folder .. left, "half a checkpoint")
+    local run = go_on{ epochs = 2 }
+    run:await()
+    run.garden:close()
+    assert.is_nil(core.uv.fs_stat(folder .. left))
+    assert.is_table(core.uv.fs_stat(folder .. own))
+  end))
+
   it("may go on for more epochs", task(function()
     local o = begin{ epochs = 1 }
     moon.train.fit(o):await()
     o.garden:close()
     local run = go_on{ epochs = 3 }
+    assert.equal(3, run.metrics.epochs)
     run:await()
     run.garden:close()
     assert.equal(9, run.metrics.step)

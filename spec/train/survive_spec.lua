@@ -24,12 +24,13 @@ return policy
 
 -- Starts a life in the folder; kills it after ms, unless nil. Returns what it
 -- printed, and whether it was killed.
-local function live(folder, ms)
+local function live(folder, ms, optimiser)
   local out = folder .. "/out.txt"
   local fd = uv.fs_open(out, "w", 420)
   local ended, killed = false, false
   local handle = assert(uv.spawn("scripts/moonseed", {
-    args = { "spec/support/survivor.lua", folder, tostring(EPOCHS) },
+    args = { "spec/support/survivor.lua", folder, tostring(EPOCHS),
+             optimiser },
     stdio = { nil, fd, fd },
   }, function() ended = true end))
   local timer = ms and uv.new_timer()
@@ -90,4 +91,20 @@ describe("a run that is killed", function()
     end
     assert.is_true(runs > 0)
   end)
+
+  for _, name in ipairs{ "AdamW", "RMSprop", "Lion", "Muon" } do
+    it("ends with the same bits by " .. name, function()
+      local folder, remove = new_folder()
+      local start = uv.hrtime()
+      local undisturbed = digest_of(live(folder, nil, name))
+      local whole_ms = (uv.hrtime() - start) / 1e6
+      remove()
+      folder, remove = new_folder()
+      for _, part in ipairs{ 0.6, 0.3 } do
+        live(folder, math.floor(part * whole_ms), name)
+      end
+      assert.equal(undisturbed, digest_of(live(folder, nil, name)))
+      remove()
+    end)
+  end
 end)

@@ -82,10 +82,7 @@ CPU_RUN(batch_images) {
   const moon_operand *y = &call->arg[Y];
   const moon_batch_params *q = &call->params.batch.p;
   int64_t height = y->shape[2], row = y->shape[3] * y->shape[1], lo, hi;
-  if (phase == 0) {
-    return moon_cpu_check_index(i, (cpu_range){0, i->shape[0]}, "index",
-                                x->shape[0], fail);
-  }
+  if (phase == 0) return moon_cpu_check_index(i, "index", x->shape[0], fail);
   cpu_share(plan, phase, part, y->shape[0], 1, &lo, &hi);
   for (int64_t j = lo; j < hi; j++) {
     uint64_t place = (uint64_t)(call->params.batch.position + j);

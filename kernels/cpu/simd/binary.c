@@ -1,5 +1,6 @@
-/* y = a op b, elementwise, f32; comparisons give bool. And y += alpha x. See
- * ref/binary.c. Repeated operands have stride 0. */
+/* y = a op b, elementwise, f32; comparisons give bool, and what combines
+ * conditions takes bool, too. And y += alpha x. See ref/binary.c. Repeated
+ * operands have stride 0. */
 #include "simd.h"
 
 typedef void number_fn(int64_t n, const float *restrict a,
@@ -7,36 +8,64 @@ typedef void number_fn(int64_t n, const float *restrict a,
 typedef void bool_fn(int64_t n, const float *restrict a,
                      const float *restrict b, uint8_t *restrict y);
 
-#define NUMBER(name, operator)                                           \
+typedef void byte_fn(int64_t n, const uint8_t *restrict a,
+                     const uint8_t *restrict b, uint8_t *restrict y);
+
+#define NUMBER(name, result)                                             \
+  static inline float name##_value(float a, float b) { return result; }  \
   static void name(int64_t n, const float *restrict a,                   \
                    const float *restrict b, float *restrict y,           \
                    bool past) {                                          \
-    SIMD_EACH(n, y, past, a[i] operator b[i])                            \
+    SIMD_EACH(n, y, past, name##_value(a[i], b[i]))                      \
   }
-#define BOOL(name, operator)                                             \
-  static void name(int64_t n, const float *restrict a,                   \
-                   const float *restrict b, uint8_t *restrict y) {       \
-    for (int64_t i = 0; i < n; i++) y[i] = a[i] operator b[i];           \
+#define BOOL(name, from, result)                                         \
+  static void name(int64_t n, const from *restrict left,                 \
+                   const from *restrict right, uint8_t *restrict y) {    \
+    for (int64_t i = 0; i < n; i++) {                                    \
+      from a = left[i], b = right[i];                                    \
+      y[i] = (uint8_t)(result);                                          \
+    }                                                                    \
   }
-NUMBER(plus, +)
-NUMBER(minus, -)
-NUMBER(times, *)
-NUMBER(over, /)
-BOOL(eq, ==)
-BOOL(ne, !=)
-BOOL(lt, <)
-BOOL(le, <=)
-BOOL(gt, >)
-BOOL(ge, >=)
+NUMBER(plus, a + b)
+NUMBER(minus, a - b)
+NUMBER(times, a * b)
+NUMBER(over, a / b)
+BOOL(eq, float, a == b)
+BOOL(ne, float, a != b)
+BOOL(lt, float, a < b)
+BOOL(le, float, a <= b)
+BOOL(gt, float, a > b)
+BOOL(ge, float, a >= b)
+
+/* NaN wins. */
+#define WINS(relation) (((a) relation (b)) | ((a) != (a)) ? (a) : (b))
+NUMBER(min, WINS(<))
+NUMBER(max, WINS(>))
+
+BOOL(and, float, (a != 0) & (b != 0))
+BOOL(or, float, (a != 0) | (b != 0))
+BOOL(xor, float, (a != 0) ^ (b != 0))
+BOOL(byte_eq, uint8_t, (a != 0) == (b != 0))
+BOOL(byte_and, uint8_t, (a != 0) & (b != 0))
+BOOL(byte_or, uint8_t, (a != 0) | (b != 0))
+BOOL(byte_xor, uint8_t, (a != 0) ^ (b != 0))
 
 static number_fn *const numbers[] = {[MOON_B_ADD] = plus,
                                      [MOON_B_SUB] = minus,
                                      [MOON_B_MUL] = times,
+                                     [MOON_B_MIN] = min,
+                                     [MOON_B_MAX] = max,
                                      [MOON_B_DIV] = over};
 
 static bool_fn *const bools[] = {
     [MOON_B_EQ] = eq, [MOON_B_NE] = ne, [MOON_B_LT] = lt,
-    [MOON_B_LE] = le, [MOON_B_GT] = gt, [MOON_B_GE] = ge};
+    [MOON_B_LE] = le, [MOON_B_GT] = gt, [MOON_B_GE] = ge,
+    [MOON_B_AND] = and, [MOON_B_OR] = or, [MOON_B_XOR] = xor};
+
+/* Of bool. */
+static byte_fn *const bytes[MOON_B_XOR + 1] = {
+    [MOON_B_EQ] = byte_eq, [MOON_B_NE] = byte_xor, [MOON_B_AND] = byte_and,
+    [MOON_B_OR] = byte_or, [MOON_B_XOR] = byte_xor};
 
 static cpu_loop loop_of(const moon_call *call) {
   const moon_operand *o[] = {&call->arg[2], &call->arg[0], &call->arg[1]};
@@ -45,15 +74,25 @@ static cpu_loop loop_of(const moon_call *call) {
 
 CPU_COVERS(binary) {
   int kind = call->params.binary.kind;
-  if (!cpu_is_f32(&call->arg[0]) || kind == MOON_B_POW) return false;
-  if (moon_operand_numel(&call->arg[2]) == 0) return false;
+  bool is_bool = call->arg[0].dtype == MOON_BOOL;
+  if (is_bool ? !bytes[kind] : !cpu_is_f32(&call->arg[0])) return false;
+  if (kind == MOON_B_POW || moon_operand_numel(&call->arg[2]) == 0) {
+    return false;
+  }
   cpu_loop l = loop_of(call);
+  if (is_bool) return cpu_loop_is_flat(&l);
   return kind < MOON_B_EQ || cpu_inner(&l, 0) == 1;
 }
 
 CPU_CUT(binary) {
   int64_t n = moon_operand_numel(&call->arg[2]);
   cpu_phase(plan, n, (double)n, 0.2);
+}
+
+static void run_bytes(const moon_call *call, int64_t lo, int64_t hi) {
+  const uint8_t *a = call->arg[0].data, *b = call->arg[1].data;
+  uint8_t *y = call->arg[2].data;
+  bytes[call->params.binary.kind](hi - lo, a + lo, b + lo, y + lo);
 }
 
 static void run_bools(const moon_call *call, const cpu_loop *l, cpu_walk w) {
@@ -86,7 +125,9 @@ CPU_RUN(binary) {
   int64_t lo, hi;
   cpu_share(plan, phase, part, l.numel, CPU_GRAIN, &lo, &hi);
   cpu_walk w = cpu_walk_from(&l, lo, hi, simd_piece(&l));
-  if (call->params.binary.kind >= MOON_B_EQ) {
+  if (call->arg[0].dtype == MOON_BOOL) {
+    run_bytes(call, lo, hi);
+  } else if (call->params.binary.kind >= MOON_B_EQ) {
     run_bools(call, &l, w);
   } else {
     run_numbers(call, &l, w);

@@ -34,13 +34,13 @@ static inline int64_t simd_row_at(int64_t i, int64_t n, int64_t width) {
 
 /* `step`, a statement in c, for c < n: a tile at a time, so that the compiler
  * knows how often. */
-enum { SIMD_TILE = 64 };
+enum { SIMD_UNROLL = 64 };
 #define SIMD_COLUMNS(n, step)                                         \
   {                                                                   \
     int64_t at_ = 0;                                                  \
-    for (; at_ + SIMD_TILE <= (n); at_ += SIMD_TILE) {                \
+    for (; at_ + SIMD_UNROLL <= (n); at_ += SIMD_UNROLL) {            \
       _Pragma("GCC ivdep")                                            \
-      for (int64_t c = at_; c < at_ + SIMD_TILE; c++) { step }        \
+      for (int64_t c = at_; c < at_ + SIMD_UNROLL; c++) { step }      \
     }                                                                 \
     _Pragma("GCC ivdep")                                              \
     for (int64_t c = at_; c < (n); c++) { step }                      \

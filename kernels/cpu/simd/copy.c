@@ -3,6 +3,7 @@
  * one, as between NCHW and channels-last, blocks of 16 x 16 are transposed in
  * registers. Casts are between contiguous rows.
  */
+#include "../../half.h"
 #include "transpose.h"
 
 /* Between dtypes of one size a copy moves bits. */
@@ -30,6 +31,10 @@ CAST(f32_bool, float, uint8_t, x[i] != 0)
 CAST(bool_i64, uint8_t, int64_t, x[i] != 0)
 CAST(u8_i64, uint8_t, int64_t, x[i])
 CAST(i32_i64, int32_t, int64_t, x[i])
+CAST(bf16_f32, uint16_t, float, moon_bf16_to_f32(x[i]))
+CAST(f32_bf16, float, uint16_t, moon_bf16_from_f32(x[i]))
+CAST(f16_f32, uint16_t, float, moon_f16_to_f32(x[i]))
+CAST(f32_f16, float, uint16_t, moon_f16_from_f32(x[i]))
 
 static cast_fn *const casts[MOON_DTYPES][MOON_DTYPES] = {
     [MOON_U8] = {[MOON_F32] = u8_f32, [MOON_I64] = u8_i64},
@@ -37,38 +42,12 @@ static cast_fn *const casts[MOON_DTYPES][MOON_DTYPES] = {
     [MOON_I32] = {[MOON_F32] = i32_f32, [MOON_I64] = i32_i64},
     [MOON_I64] = {[MOON_F32] = i64_f32},
     [MOON_F64] = {[MOON_F32] = f64_f32},
-    [MOON_F32] = {[MOON_F64] = f32_f64, [MOON_BOOL] = f32_bool}};
+    [MOON_BF16] = {[MOON_F32] = bf16_f32},
+    [MOON_F16] = {[MOON_F32] = f16_f32},
+    [MOON_F32] = {[MOON_F64] = f32_f64, [MOON_BOOL] = f32_bool,
+                  [MOON_BF16] = f32_bf16, [MOON_F16] = f32_f16}};
 
 /* --- transposes ----------------------------------------------------------- */
-enum { BLOCK = SIMD_BLOCK };
-
-/* y[j, i] = x[i, j] for i, j < 16; rows `xs` and `ys` apart. */
-static void transpose(const uint32_t *x, int64_t xs, uint32_t *y,
-                      int64_t ys) {
-  simd_u16 a[BLOCK];
-  for (int i = 0; i < BLOCK; i++) a[i] = *(const simd_u16 *)(x + i * xs);
-  simd_transpose(a);
-  for (int i = 0; i < BLOCK; i++) *(simd_u16 *)(y + i * ys) = a[i];
-}
-
-/* y[j, i] = x[i, j] for i < n, j < m. */
-static void transpose_any(const uint32_t *x, int64_t xs, uint32_t *y,
-                          int64_t ys, int64_t n, int64_t m) {
-  for (int64_t i = 0; i < n; i += BLOCK) {
-    for (int64_t j = 0; j < m; j += BLOCK) {
-      if (i + BLOCK <= n && j + BLOCK <= m) {
-        transpose(x + i * xs + j, xs, y + j * ys + i, ys);
-        continue;
-      }
-      for (int64_t k = i; k < n && k < i + BLOCK; k++) {
-        for (int64_t l = j; l < m && l < j + BLOCK; l++) {
-          y[l * ys + k] = x[k * xs + l];
-        }
-      }
-    }
-  }
-}
-
 /* The dimension in which x is contiguous, when it is not y's; or -1. */
 static int other_inner(const cpu_loop *l) {
   if (cpu_inner(l, 0) != 1 || cpu_inner(l, 1) < 2) return -1;
@@ -99,9 +78,9 @@ static void copy_stripe(const moon_call *call, const cpu_loop *l, int t,
     rest /= l->shape[d];
     for (int k = 0; k < 2; k++) at[k] += i * l->stride[k][d];
   }
-  transpose_any((const uint32_t *)call->arg[0].data + at[1], cpu_inner(l, 1),
-                (uint32_t *)call->arg[1].data + at[0], l->stride[0][t],
-                l->shape[l->ndim - 1], width);
+  simd_transpose_any((const uint32_t *)call->arg[0].data + at[1],
+                     cpu_inner(l, 1), (uint32_t *)call->arg[1].data + at[0],
+                     l->stride[0][t], l->shape[l->ndim - 1], width);
 }
 
 /* --- the kernel ----------------------------------------------------------- */

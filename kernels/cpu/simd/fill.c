@@ -1,4 +1,5 @@
 /* y = value, cast to y's dtype as ref/fill.c does, where rows have no gaps. */
+#include "../../half.h"
 #include "simd.h"
 
 /* The value as one element of y's dtype; its size in bytes. */
@@ -9,6 +10,8 @@ static size_t element(const moon_operand *y, double v, void *out) {
     case MOON_F64: *(double *)out = v; break;
     case MOON_I64: *(int64_t *)out = (int64_t)whole; break;
     case MOON_I32: *(int32_t *)out = (int32_t)(int64_t)whole; break;
+    case MOON_BF16: *(uint16_t *)out = moon_bf16_from_f32((float)v); break;
+    case MOON_F16: *(uint16_t *)out = moon_f16_from_f32((float)v); break;
     case MOON_U8: *(uint8_t *)out = (uint8_t)(int64_t)whole; break;
     default: *(uint8_t *)out = v != 0;
   }
@@ -34,11 +37,14 @@ CPU_CUT(fill) {
   cpu_phase(plan, n, (double)n, 0.1);
 }
 
-/* `size` is 1, 4 or 8. */
+/* `size` is 1, 2, 4 or 8. */
 static void fill_row(void *y, int64_t at, int64_t n, size_t size,
                      const void *value) {
   if (size == 1) {
     memset((char *)y + at, *(const uint8_t *)value, (size_t)n);
+  } else if (size == 2) {
+    uint16_t v = *(const uint16_t *)value, *to = (uint16_t *)y + at;
+    for (int64_t i = 0; i < n; i++) to[i] = v;
   } else if (size == 4) {
     uint32_t v = *(const uint32_t *)value, *to = (uint32_t *)y + at;
     for (int64_t i = 0; i < n; i++) to[i] = v;

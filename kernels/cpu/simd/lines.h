@@ -50,6 +50,21 @@ static inline double simd_line_sum(int64_t n, const float *x) {
   return n < 32 ? s.rest : simd_total(&s);
 }
 
+static inline double simd_line_dot(int64_t n, const float *restrict a,
+                                   const float *restrict b) {
+  enum { LANES = 16 };
+  double lane[LANES] = {0}, sum = 0;
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    for (int k = 0; k < LANES; k++) {
+      lane[k] += (double)a[i + k] * (double)b[i + k];
+    }
+  }
+  for (; i < n; i++) sum += (double)a[i] * (double)b[i];
+  for (int k = 0; k < LANES; k++) sum += lane[k];
+  return sum;
+}
+
 /* y = exp(x - less) for m elements of one line. */
 static inline void simd_exp_less(int64_t m, const float *restrict x,
                                  float less, float *restrict y) {

@@ -1,22 +1,14 @@
-/* The largest element of each window, its place, and the gradient; see
- * ref/max_pool2d.c. Memory is channels-last: all channels of a pixel go at
+/* The largest element of each window and its place; see ref/max_pool2d.c. Memory is channels-last: all channels of a pixel go at
  * once.
  */
-#include "columns.h"
+#include "max_pool2d.h"
 
 enum { X, Y, I };
-enum { G_DY, G_I, G_DX };
 
-static bool is_pool_operand(const moon_operand *o, int dtype) {
-  return o->dtype == dtype && o->ndim == 4 && cpu_is_channels_last(o) &&
-         moon_operand_numel(o) > 0;
-}
-
-/* --- forward ---------------------------------------------------------- */
 CPU_COVERS(max_pool2d) {
-  return is_pool_operand(&call->arg[X], MOON_F32) &&
-         is_pool_operand(&call->arg[Y], MOON_F32) &&
-         is_pool_operand(&call->arg[I], MOON_I32);
+  return pool_is_operand(&call->arg[X], MOON_F32) &&
+         pool_is_operand(&call->arg[Y], MOON_F32) &&
+         pool_is_operand(&call->arg[I], MOON_I32);
 }
 
 CPU_CUT(max_pool2d) {
@@ -75,23 +67,15 @@ static void flush(pixels *p, int64_t channels, float *y, int32_t *at) {
   p->n = 0;
 }
 
-/* The part of a window that lies on the image. */
-static void window(int64_t at, int64_t kernel, int64_t size, int64_t *lo,
-                   int64_t *hi) {
-  *lo = at < 0 ? 0 : at;
-  *hi = at + kernel < size ? at + kernel : size;
-}
-
 /* Pixel (i, j) of image n. */
 static void pool_pixel(const moon_call *call, int64_t n, int64_t i, int64_t j,
                        float *y, int32_t *at) {
-  const moon_operand *x = &call->arg[X];
-  const moon_pool2d_params *q = &call->params.pool;
+  const moon_operand *x = &call->arg[X], *all = &call->arg[Y];
+  moon_windows down = pool_axis(call, x, all, 0);
+  moon_windows along = pool_axis(call, x, all, 1);
   int64_t channels = x->shape[1], width = x->shape[3], h, h_end, w_lo, w_end;
-  window(i * q->stride[0] - q->padding[0], q->kernel[0], x->shape[2], &h,
-         &h_end);
-  window(j * q->stride[1] - q->padding[1], q->kernel[1], width, &w_lo,
-         &w_end);
+  moon_window_at(&down, i, &h, &h_end);
+  moon_window_at(&along, j, &w_lo, &w_end);
   const float *image = (const float *)x->data + n * x->shape[2] * width
                        * channels;
   pixels p = {.first = true};
@@ -182,9 +166,7 @@ static bool pool_whole(const moon_call *call, int64_t row, int64_t lo,
   int64_t n = row / y->shape[2], channels = x->shape[1], width = x->shape[3];
   int64_t h = row % y->shape[2] * q->stride[0] - q->padding[0];
   int64_t w = lo * q->stride[1] - q->padding[1];
-  bool small = q->kernel[0] == q->kernel[1] &&
-               (q->kernel[0] == 2 || q->kernel[0] == 3);
-  if (!small || h < 0 || h + q->kernel[0] > x->shape[2]) return false;
+  if (lo == hi || h < 0 || h + q->kernel[0] > x->shape[2]) return false;
   int64_t from = ((n * x->shape[2] + h) * width + w) * channels;
   int64_t to = (row * y->shape[3] + lo) * channels;
   whole r = {.x = (const float *)x->data + from, .n = hi - lo,
@@ -192,7 +174,7 @@ static bool pool_whole(const moon_call *call, int64_t row, int64_t lo,
              .channels = channels, .width = width,
              .ahead = (const float *)x->data + from +
                       (q->kernel[0] * width - w) * channels,
-             .share = hi > lo ? q->stride[0] * width * channels / (hi - lo) : 0,
+             .share = q->stride[0] * width * channels / (hi - lo),
              .y = (float *)y->data + to,
              .at = (int32_t *)call->arg[I].data + to};
   r.past = simd_is_past(y) && channels % SIMD_RUN == 0 &&
@@ -200,15 +182,17 @@ static bool pool_whole(const moon_call *call, int64_t row, int64_t lo,
   return !(q->kernel[0] == 2 ? take_2x2 : take_3x3)(&r);
 }
 
-/* The windows along W, of those that there are, that lie on the image as a
- * whole. */
+/* The windows along W that lie on the image as a whole, if the kernel is one of
+ * those. */
 static void whole_windows(const moon_call *call, int64_t *lo, int64_t *hi) {
   const moon_pool2d_params *q = &call->params.pool;
-  int64_t s = q->stride[1], p = q->padding[1];
-  int64_t places = call->arg[Y].shape[3], width = call->arg[X].shape[3];
-  *lo = (p + s - 1) / s;
-  *hi = width + p < q->kernel[1] ? 0 : (width + p - q->kernel[1]) / s + 1;
-  if (*hi > places) *hi = places;
+  int64_t kernel = q->kernel[1], stride = q->stride[1];
+  int64_t places = call->arg[Y].shape[3];
+  int64_t room = call->arg[X].shape[3] + q->padding[1] - kernel;
+  *lo = *hi = 0;
+  if (kernel != q->kernel[0] || kernel < 2 || kernel > 3 || room < 0) return;
+  *lo = (q->padding[1] + stride - 1) / stride;
+  *hi = room / stride + 1 < places ? room / stride + 1 : places;
   if (*hi < *lo) *lo = *hi = 0;
 }
 
@@ -233,147 +217,4 @@ CPU_RUN(max_pool2d) {
   return MOON_OK;
 }
 
-/* --- gradient --------------------------------------------------------- */
-CPU_COVERS(max_pool2d_grad) {
-  return is_pool_operand(&call->arg[G_DY], MOON_F32) &&
-         is_pool_operand(&call->arg[G_I], MOON_I32) &&
-         is_pool_operand(&call->arg[G_DX], MOON_F32);
-}
-
-CPU_CUT(max_pool2d_grad) {
-  const moon_operand *dy = &call->arg[G_DY], *dx = &call->arg[G_DX];
-  const int64_t *k = call->params.pool.kernel;
-  double n = (double)moon_operand_numel(dx) +
-             (double)moon_operand_numel(dy) * (double)(k[0] * k[1]);
-  cpu_phase(plan, dx->shape[0] * dx->shape[2], n, 0.15);
-}
-
-/* The windows along one axis that hold place h: lo to hi, not included. */
-static void windows_over(const moon_pool2d_params *q, int axis, int64_t h,
-                         int64_t size, int64_t *lo, int64_t *hi) {
-  int32_t stride = (int32_t)q->stride[axis];
-  int32_t last = (int32_t)(h + q->padding[axis]);
-  int32_t first = last - (int32_t)q->kernel[axis] + 1;
-  *lo = first > 0 ? (first + stride - 1) / stride : 0;
-  *hi = last / stride + 1;
-  if (*hi > size) *hi = size;
-}
-
-/* What a row of dx is made of, where at most two windows each way hold a pixel:
- * one or two rows of windows. */
-typedef struct band {
-  const float *dy[2];
-  const int32_t *at[2];
-  int64_t channels, windows;
-  const moon_pool2d_params *q;
-  bool past;
-} band;
-
-#define PICKED(i, j) \
-  simd_where(at##i[c + j] == place, dy##i[c + j])
-
-/* A pixel that `columns` windows of each row hold, from window j on. They are
- * added row by row. */
-SIMD_INLINE void set_pixel(int rows, int columns, const band *b, int64_t j,
-                           int32_t place, float *restrict dx) {
-  int64_t channels = b->channels, next = channels, done = 0;
-  const float *restrict dy0 = b->dy[0] + j * channels;
-  const float *restrict dy1 = b->dy[rows - 1] + j * channels;
-  const int32_t *restrict at0 = b->at[0] + j * channels;
-  const int32_t *restrict at1 = b->at[rows - 1] + j * channels;
-#define SUM(sum)                                      \
-  float sum = PICKED(0, 0);                           \
-  if (columns > 1) sum += PICKED(0, next);            \
-  if (rows > 1) sum += PICKED(1, 0);                  \
-  if (rows > 1 && columns > 1) sum += PICKED(1, next);
-  for (; b->past && done + SIMD_RUN <= channels; done += SIMD_RUN) {
-    float run[SIMD_RUN];
-    _Pragma("GCC ivdep")
-    for (int64_t c = done; c < done + SIMD_RUN; c++) {
-      SUM(sum)
-      run[c - done] = sum;
-    }
-    simd_store_past(SIMD_RUN, run, dx + done);
-  }
-  _Pragma("GCC ivdep")
-  for (int64_t c = done; c < channels; c++) {
-    SUM(sum)
-    dx[c] = sum;
-  }
-}
-
-SIMD_INLINE void set_row(int rows, const band *b, int32_t place,
-                         int64_t pixels, float *dx) {
-  int64_t stride = b->q->stride[1], padding = b->q->padding[1];
-  int64_t kernel = b->q->kernel[1], j = 0, end = 0;
-  for (int64_t w = 0; w < pixels; w++, place++, dx += b->channels) {
-    while (end < b->windows && end * stride - padding <= w) end++;
-    while (j < end && j * stride - padding + kernel <= w) j++;
-    if (end - j == 2) {
-      set_pixel(rows, 2, b, j, place, dx);
-    } else if (end > j) {
-      set_pixel(rows, 1, b, j, place, dx);
-    } else {
-      memset(dx, 0, (size_t)b->channels * sizeof *dx);
-    }
-  }
-}
-
-static void add_where(int64_t n, const float *restrict dy,
-                      const int32_t *restrict at, int32_t place,
-                      float *restrict dx) {
-  for (int64_t c = 0; c < n; c++) dx[c] += simd_where(at[c] == place, dy[c]);
-}
-
-/* Where more windows hold a pixel: row i of windows, added to a row of dx. */
-static void add_row(const band *b, int i, int32_t place, int64_t pixels,
-                    float *dx) {
-  const moon_pool2d_params *q = b->q;
-  for (int64_t w = 0; w < pixels; w++, place++, dx += b->channels) {
-    int64_t lo, hi;
-    windows_over(q, 1, w, b->windows, &lo, &hi);
-    for (int64_t j = lo; j < hi; j++) {
-      add_where(b->channels, b->dy[i] + j * b->channels,
-                b->at[i] + j * b->channels, place, dx);
-    }
-  }
-}
-
-/* A row of dx: pixels (h, 0) to (h, W - 1) of image n. */
-static void grad_row(const moon_call *call, int64_t n, int64_t h, float *dx) {
-  const moon_operand *dy = &call->arg[G_DY];
-  const moon_pool2d_params *q = &call->params.pool;
-  int64_t width = call->arg[G_DX].shape[3], lo, hi;
-  int64_t channels = dy->shape[1], size = dy->shape[3] * channels;
-  int32_t place = (int32_t)(h * width);
-  band b = {.channels = channels, .windows = dy->shape[3], .q = q,
-            .past = simd_is_past(&call->arg[G_DX]) &&
-                    channels % SIMD_RUN == 0 && simd_may_store_past(dx)};
-  windows_over(q, 0, h, dy->shape[2], &lo, &hi);
-  bool few = hi - lo <= 2 && q->kernel[1] <= 2 * q->stride[1];
-  if (!few || hi <= lo) memset(dx, 0, (size_t)(width * channels) * sizeof *dx);
-  for (int64_t i = lo; i < hi; i++) {
-    int64_t from = (n * dy->shape[2] + i) * size, k = few ? i - lo : 0;
-    b.dy[k] = (const float *)dy->data + from;
-    b.at[k] = (const int32_t *)call->arg[G_I].data + from;
-    if (!few) add_row(&b, 0, place, width, dx);
-  }
-  if (few && hi - lo == 2) set_row(2, &b, place, width, dx);
-  if (few && hi - lo == 1) set_row(1, &b, place, width, dx);
-}
-
-CPU_RUN(max_pool2d_grad) {
-  const moon_operand *dx = &call->arg[G_DX];
-  int64_t height = dx->shape[2], size = dx->shape[3] * dx->shape[1];
-  int64_t lo, hi;
-  cpu_share(plan, phase, part, dx->shape[0] * height, 1, &lo, &hi);
-  for (int64_t row = lo; row < hi; row++) {
-    grad_row(call, row / height, row % height,
-             (float *)dx->data + row * size);
-  }
-  simd_store_end(simd_is_past(dx));
-  return MOON_OK;
-}
-
 SIMD_KERNEL(max_pool2d)
-SIMD_KERNEL(max_pool2d_grad)

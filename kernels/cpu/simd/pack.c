@@ -1,6 +1,7 @@
 /* Weights into a kernel's order and gradients back out of it, a block of 16
  * rows by 16 columns at a time; see ../packing.h. And what convolutions do to
  * their results. */
+#include "../../half.h"
 #include "../packing.h"
 #include "transpose.h"
 
@@ -96,6 +97,67 @@ static void pack(const cpu_packing *p, const float *rows, float *packed,
   }
 }
 
+/* --- pack to bf16 --------------------------------------------------------- */
+/* Whether 16 rows are every second element of packed memory (of pairs, whose
+ * other half is another column), and all real. */
+static bool is_paired(const cpu_packing *p, int64_t r, int64_t hi) {
+  if (r + BLOCK > hi || p->packed_row[r] % 2) return false;
+  for (int64_t i = 0; i < BLOCK; i++) {
+    if (p->packed_row[r + i] != p->packed_row[r] + 2 * i) return false;
+    if (p->row[r + i] < 0) return false;
+  }
+  return true;
+}
+
+/* One column of 16 paired rows at place `at`, as words of which it keeps the
+ * other half (x86's order: the first element is the low half). */
+static void put_halves(uint16_t *packed, int64_t at, const float *w) {
+  simd_u16 *pairs = (simd_u16 *)(packed + at / 2 * 2), half = {0};
+  for (int i = 0; i < BLOCK; i++) half[i] = moon_bf16_from_f32(w[i]);
+  *pairs = at % 2 ? (*pairs & 0xffff) | half << 16
+                  : (*pairs & 0xffff0000) | half;
+}
+
+static void pack_paired(const cpu_packing *p, const float *rows,
+                        uint16_t *packed, int64_t r, int64_t j) {
+  union { simd_u16 bits[BLOCK]; float w[BLOCK][BLOCK]; } a;
+  int64_t n = least(p->columns - j, BLOCK);
+  if (p->column_block[j / BLOCK]) {
+    for (int i = 0; i < BLOCK; i++) {
+      a.bits[i] = *(const simd_u16 *)(rows + p->row[r + i] + p->column[j]);
+    }
+    simd_transpose(a.bits);
+  } else {
+    for (int64_t k = 0; k < n; k++) {
+      int32_t column = p->column[j + k];
+      for (int i = 0; i < BLOCK; i++) {
+        a.w[k][i] = column < 0 ? 0 : rows[p->row[r + i] + column];
+      }
+    }
+  }
+  for (int64_t k = 0; k < n; k++) {
+    put_halves(packed, p->packed_row[r] + p->packed_column[j + k], a.w[k]);
+  }
+}
+
+static void pack_rounded(const cpu_packing *p, const float *rows,
+                         float *packed, int64_t lo, int64_t hi) {
+  uint16_t *to = (uint16_t *)packed;
+  for (int64_t r = lo; r < hi; r += BLOCK) {
+    bool paired = is_paired(p, r, hi);
+    for (int64_t j = 0; paired && j < p->columns; j += BLOCK) {
+      pack_paired(p, rows, to, r, j);
+    }
+    for (int64_t i = r; !paired && i < least(hi, r + BLOCK); i++) {
+      for (int64_t j = 0; j < p->columns; j++) {
+        bool real = p->row[i] >= 0 && p->column[j] >= 0;
+        float w = real ? rows[p->row[i] + p->column[j]] : 0;
+        to[p->packed_row[i] + p->packed_column[j]] = moon_bf16_from_f32(w);
+      }
+    }
+  }
+}
+
 /* --- unpack --------------------------------------------------------------- */
 typedef float simd_f16
     __attribute__((vector_size(64), aligned(4), may_alias));
@@ -107,7 +169,7 @@ static void unpack_square(const cpu_packing *p, const cpu_sum *s, int64_t r,
     const float *from = s->packed + p->packed_row[r] + p->packed_column[j + i];
     a.sum[i] = *(const simd_f16 *)from;
     for (int k = 1; k < s->n; k++) {
-      from += p->numel;
+      from += p->order.numel;
       a.sum[i] += *(const simd_f16 *)from;
     }
   }
@@ -124,7 +186,7 @@ static void unpack_each(const cpu_packing *p, const cpu_sum *s, int64_t r,
   if (p->row[r] < 0 || p->column[j] < 0) return;
   const float *from = s->packed + p->packed_row[r] + p->packed_column[j];
   float *to = s->rows + p->row[r] + p->column[j], sum = *from;
-  for (int k = 1; k < s->n; k++) sum += from[k * p->numel];
+  for (int k = 1; k < s->n; k++) sum += from[k * p->order.numel];
   *to = s->add ? *to + sum : sum;
 }
 
@@ -154,4 +216,15 @@ static void relu(int64_t n, float *y) {
   for (int64_t i = 0; i < n; i++) y[i] = y[i] < 0 ? 0 : y[i];
 }
 
-const cpu_weights_simd MOON_NAME(weights) = {pack, unpack, add, relu};
+/* --- on factors ----------------------------------------------------------- */
+static void round_lines(int64_t lines, int64_t n, const float *restrict x,
+                        int64_t stride, uint16_t *restrict y) {
+  for (int64_t l = 0; l < lines; l++, x += stride, y += n) {
+    for (int64_t i = 0; i < n; i++) y[i] = moon_bf16_from_f32(x[i]);
+  }
+}
+
+const cpu_weights_simd MOON_NAME(weights) = {.pack = pack, .unpack = unpack,
+                                             .add = add, .relu = relu,
+                                             .round = round_lines,
+                                             .pack_rounded = pack_rounded};

@@ -6,6 +6,7 @@
  * elements of every unit, and a second phase joins what they found.
  */
 #include "columns.h"
+#include "elementary.h"
 
 enum { TILE = 1024, UNIT = 250 };  /* a unit costs like UNIT elements */
 
@@ -51,6 +52,7 @@ CPU_CUT(reduce) {
   double work = (double)r.kept.numel * (double)r.n;
   bool few = r.units < CPU_PARTS && (double)r.units < work / CPU_PART;
   double ns = cpu_inner(&r.block, 0) == r.width || r.width > 8 ? 0.2 : 2;
+  if (r.kind == MOON_R_LOGSUMEXP) ns *= 4;
   work += UNIT * (double)r.units;
   cpu_phase(plan, few ? r.n : r.units, work, ns);
   if (!few || plan->parts[0] == 1) return;
@@ -61,8 +63,17 @@ CPU_CUT(reduce) {
 }
 
 /* --- columns ---------------------------------------------------------- */
-/* Of one unit: its sums or extremes, the squares and shifts of a variance. */
+/* Of one unit: its sums, products or extremes; of a variance also the squares
+ * and their shifts; of logsumexp the sums of e^(x - first) in `square`. */
 typedef struct state { double *first, *square, *shift; } state;
+
+static bool has_spread(int kind) {
+  return kind == MOON_R_VAR || kind == MOON_R_STD;
+}
+
+static bool has_two(int kind) {
+  return has_spread(kind) || kind == MOON_R_LOGSUMEXP;
+}
 
 #define WINS(a, relation, b) \
   (((a) relation (b)) | (((a) != (a)) & ((b) == (b))))
@@ -86,13 +97,34 @@ typedef struct state { double *first, *square, *shift; } state;
 EXTREME(max, >)
 EXTREME(min, <)
 
+static void multiply(int64_t n, int64_t width, const float *restrict x,
+                     double *restrict product) {
+  for (int64_t i = 0; i < n; i += width) {
+    int64_t m = simd_row_at(i, n, width);
+    for (int64_t c = 0; c < m; c++) product[c] *= (double)x[i + c];
+  }
+}
+
+static void add_powers(int64_t n, int64_t width, const float *restrict x,
+                       const double *restrict less, double *restrict sum) {
+  for (int64_t i = 0; i < n; i += width) {
+    int64_t m = simd_row_at(i, n, width);
+    for (int64_t c = 0; c < m; c++) {
+      sum[c] += (double)simd_exp(x[i + c] - (float)less[c]);
+    }
+  }
+}
+
 static void add_run(int kind, int64_t n, int64_t width, const float *x,
                     state s) {
   switch (kind) {
     case MOON_R_MAX: max_run(n, width, x, s.first); break;
     case MOON_R_MIN: min_run(n, width, x, s.first); break;
     case MOON_R_NORM: simd_add_squares(n, width, x, s.first); break;
+    case MOON_R_PROD: multiply(n, width, x, s.first); break;
+    case MOON_R_LOGSUMEXP: add_powers(n, width, x, s.first, s.square); break;
     case MOON_R_VAR:
+    case MOON_R_STD:
       simd_add_spread(n, width, x, (simd_spread){s.first, s.square, s.shift});
       break;
     default: simd_add_sums(n, width, x, s.first);
@@ -105,18 +137,26 @@ static void join(int kind, int64_t n, const double *more, double *into) {
     max_join(n, more, into);
   } else if (kind == MOON_R_MIN) {
     min_join(n, more, into);
+  } else if (kind == MOON_R_PROD) {
+    for (int64_t i = 0; i < n; i++) into[i] *= more[i];
   } else {
     for (int64_t i = 0; i < n; i++) into[i] += more[i];
   }
 }
 
-static void begin(const reduction *r, const float *x, simd_columns c,
-                  state s) {
-  double none = r->kind == MOON_R_MAX   ? -INFINITY
-                : r->kind == MOON_R_MIN ? INFINITY
-                                        : 0;
-  for (int64_t i = 0; i < c.width; i++) s.first[i] = none;
-  if (r->kind != MOON_R_VAR) return;
+/* Of no elements. */
+static double none_of(int kind) {
+  switch (kind) {
+    case MOON_R_MAX: return -INFINITY;
+    case MOON_R_MIN: return INFINITY;
+    case MOON_R_PROD: return 1;
+    default: return 0;
+  }
+}
+
+static void begin(int kind, const float *x, simd_columns c, state s) {
+  for (int64_t i = 0; i < c.width; i++) s.first[i] = none_of(kind);
+  if (!has_spread(kind)) return;
   for (int64_t i = 0; i < c.width; i++) {
     s.square[i] = 0;
     s.shift[i] = simd_shift_of(x[i % c.n]);
@@ -129,21 +169,49 @@ static void fold(int kind, simd_columns c, double *v) {
   }
 }
 
-/* Elements lo to hi of each block of a unit, whose first is at x. */
-static void add_block(const reduction *r, const float *x, simd_columns c,
-                      state s, int64_t lo, int64_t hi) {
+/* Elements range[0] to range[1] of each block of a unit, the first at x. */
+static void add_block(const reduction *r, int kind, const float *x,
+                      simd_columns c, state s, const int64_t range[2]) {
   int64_t step = cpu_inner(&r->block, 0);
   bool dense = step == c.n;  /* the next row follows the last column */
-  cpu_walk w = cpu_walk_from(&r->block, lo, hi, INT64_MAX);
+  cpu_walk w = cpu_walk_from(&r->block, range[0], range[1], INT64_MAX);
   for (; w.n > 0; cpu_walk_next(&w)) {
     const float *from = x + w.at[0];
     if (dense) {
-      add_run(r->kind, w.n * c.n, c.width, from, s);
+      add_run(kind, w.n * c.n, c.width, from, s);
       continue;
     }
     for (int64_t i = 0; i < w.n; i++) {
-      add_run(r->kind, c.n, c.width, from + i * step, s);
+      add_run(kind, c.n, c.width, from + i * step, s);
     }
+  }
+}
+
+/* In two passes: the maxima, 0 in place of those that are not finite, and then
+ * the sums. */
+static void add_logs(const reduction *r, const float *x, simd_columns c,
+                     state s, const int64_t range[2]) {
+  begin(MOON_R_MAX, x, c, s);
+  add_block(r, MOON_R_MAX, x, c, s, range);
+  fold(MOON_R_MAX, c, s.first);
+  for (int64_t i = 0; i < c.width; i++) {
+    s.first[i] = isfinite(s.first[i % c.n]) ? s.first[i % c.n] : 0;
+    s.square[i] = 0;
+  }
+  add_block(r, MOON_R_LOGSUMEXP, x, c, s, range);
+  fold(MOON_R_SUM, c, s.square);
+}
+
+/* Where a sum is 0, all its x are minus infinity. */
+static void join_logs(int64_t n, const double *more, int64_t sums,
+                      double *into) {
+  for (int64_t i = 0; i < n; i++) {
+    double a = into[i], b = more[i], max = a > b ? a : b;
+    double sum = into[sums + i], other = more[sums + i];
+    if (other == 0) continue;
+    into[i] = sum == 0 ? b : max;
+    into[sums + i] =
+        sum == 0 ? other : sum * exp(a - max) + other * exp(b - max);
   }
 }
 
@@ -172,9 +240,11 @@ static void store(const reduction *r, const moon_operand *y, unit t,
     double v = first[i];
     if (r->kind == MOON_R_MEAN) v /= n;
     if (r->kind == MOON_R_NORM) v = sqrt(v);
-    if (r->kind == MOON_R_VAR) {
+    if (r->kind == MOON_R_LOGSUMEXP) v += log(square[i]);
+    if (has_spread(r->kind)) {
       v = n < 2 ? NAN : simd_variance(n, v, square[i]) * (n / (n - 1));
     }
+    if (r->kind == MOON_R_STD) v = sqrt(v);
     to[i * step] = (float)v;
   }
 }
@@ -187,34 +257,40 @@ static void run_unit(const moon_call *call, const reduction *r, int64_t u,
   unit t = unit_at(r, u);
   const float *x = (const float *)call->arg[0].data + t.x;
   simd_columns c = simd_columns_of(t.n, r->n);
-  begin(r, x, c, s);
-  add_block(r, x, c, s, lo, hi);
-  fold(r->kind, c, s.first);
-  if (r->kind == MOON_R_VAR) fold(r->kind, c, s.square);
+  int64_t range[] = {lo, hi};
+  if (r->kind == MOON_R_LOGSUMEXP) {
+    add_logs(r, x, c, s, range);
+  } else {
+    begin(r->kind, x, c, s);
+    add_block(r, r->kind, x, c, s, range);
+    fold(r->kind, c, s.first);
+    if (has_spread(r->kind)) fold(r->kind, c, s.square);
+  }
   if (!partial) {
     store(r, &call->arg[1], t, s.first, s.square);
     return;
   }
   size_t nbytes = (size_t)t.n * sizeof(double);
   memcpy(partial + t.number, s.first, nbytes);
-  if (r->kind != MOON_R_VAR) return;
+  if (!has_two(r->kind)) return;
   memcpy(partial + r->kept.numel + t.number, s.square, nbytes);
 }
 
 static void finish(const moon_call *call, const reduction *r, int parts,
                    double *partial) {
-  int64_t pitch = (int64_t)partial_size(r), squares = r->kept.numel;
+  int64_t pitch = (int64_t)partial_size(r), n = r->kept.numel;
   for (int k = 1; k < parts; k++) {
     double *more = partial + k * pitch;
-    join(r->kind, squares, more, partial);
-    if (r->kind == MOON_R_VAR) {
-      join(r->kind, squares, more + squares, partial + squares);
+    if (r->kind == MOON_R_LOGSUMEXP) {
+      join_logs(n, more, n, partial);
+      continue;
     }
+    join(r->kind, n, more, partial);
+    if (has_spread(r->kind)) join(r->kind, n, more + n, partial + n);
   }
   for (int64_t u = 0; u < r->units; u++) {
     unit t = unit_at(r, u);
-    store(r, &call->arg[1], t, partial + t.number,
-          partial + squares + t.number);
+    store(r, &call->arg[1], t, partial + t.number, partial + n + t.number);
   }
 }
 

@@ -24,4 +24,34 @@ static inline __attribute__((always_inline)) void simd_transpose(
   }
 }
 
+/* y[j, i] = x[i, j] for i, j < 16; rows `xs` and `ys` apart. */
+static inline void simd_transpose_block(const uint32_t *x, int64_t xs,
+                                        uint32_t *y, int64_t ys) {
+  simd_u16 a[SIMD_BLOCK];
+  for (int i = 0; i < SIMD_BLOCK; i++) a[i] = *(const simd_u16 *)(x + i * xs);
+  simd_transpose(a);
+  for (int i = 0; i < SIMD_BLOCK; i++) *(simd_u16 *)(y + i * ys) = a[i];
+}
+
+/* y[j, i] = x[i, j] for i < n, j < m; elements of four bytes. */
+static inline void simd_transpose_any(const void *from, int64_t xs, void *to,
+                                      int64_t ys, int64_t n, int64_t m) {
+  enum { B = SIMD_BLOCK };
+  const uint32_t *x = from;
+  uint32_t *y = to;
+  for (int64_t i = 0; i < n; i += B) {
+    for (int64_t j = 0; j < m; j += B) {
+      if (i + B <= n && j + B <= m) {
+        simd_transpose_block(x + i * xs + j, xs, y + j * ys + i, ys);
+        continue;
+      }
+      for (int64_t k = i; k < n && k < i + B; k++) {
+        for (int64_t l = j; l < m && l < j + B; l++) {
+          y[l * ys + k] = x[k * xs + l];
+        }
+      }
+    }
+  }
+}
+
 #endif

@@ -58,10 +58,13 @@ end
 local function explain(why)
   if why:find("module 'luv'", 1, true) then why = "there is no luv" end
   line("moonseed", "does not load: " .. why)
-  if why:find("libdnnl", 1, true) then
-    line("oneDNN", "not found; install Debian's libdnnl2")
-  elseif why:find("libz.so", 1, true) then
-    line("zlib", "not found; install Debian's zlib1g")
+  for _, row in ipairs{ { "libdnnl", "oneDNN", "libdnnl2" },
+                        { "libz.so", "zlib", "zlib1g" },
+                        { "libpng", "libpng", "libpng16-16" },
+                        { "libjpeg", "libjpeg", "libjpeg62-turbo" } } do
+    if why:find(row[1], 1, true) then
+      return line(row[2], "not found; install Debian's " .. row[3])
+    end
   end
 end
 
@@ -72,12 +75,16 @@ local function libraries(core)
   typedef struct { int major, minor, patch; } moon_dnnl_version;
   const moon_dnnl_version *dnnl_version(void);
   const char *zlibVersion(void);
+  unsigned png_access_version_number(void);
   ]]
   local dnnl = C.dnnl_version()
   line("moonseed", ffi.string(C.moon_version()) .. ", " .. core.path)
   line("libuv", core.uv.version_string())
   line("oneDNN", ("%d.%d.%d"):format(dnnl.major, dnnl.minor, dnnl.patch))
   line("zlib", ffi.string(C.zlibVersion()))
+  local png = C.png_access_version_number()  -- 10639 is 1.6.39
+  line("libpng", ("%d.%d.%d"):format(png / 10000, png / 100 % 100, png % 100))
+  line("libjpeg", found.library "libjpeg" or "?")
 end
 
 -- Installed, they lie beside the Lua files; in the source tree, in scripts/.
@@ -110,6 +117,8 @@ local function machine(core, moon)
   line("cores", ("%d in the machine"):format(#(core.uv.cpu_info() or {})))
   line("threads", moon.threads() .. ", one per core of the affinity mask")
   line("instructions", core.ffi.string(core.C.moon_isa()))
+  line("bf16", core.C.moon_has_bf16() == 1 and "for moon.autocast"
+       or "this CPU has no bf16 arithmetic (avx512_bf16)")
   line("memory limit", ("%.1f GiB of %.1f"):format(
     stats.limit_bytes / GIB, core.uv.get_total_memory() / GIB))
 end

@@ -27,6 +27,17 @@ function M.program(names, flag)
   return nil
 end
 
+--- The file of a library that this process has loaded.
+---@param name string  how the file's name begins
+---@return string|nil path
+function M.library(name)
+  for line in io.lines "/proc/self/maps" do
+    local path = line:match "(/.*)$"
+    if path and path:find("/" .. name, 1, true) then return path end
+  end
+  return nil
+end
+
 local function version_of(module)
   local fields = type(module) == "table" and module or {}
   for _, field in ipairs{ "version", "_VERSION", "VERSION" } do

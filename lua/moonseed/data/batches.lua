@@ -6,10 +6,11 @@
 -- the running task's generator says (moon.manual_seed); or, with rng_seed,
 -- that number and how many epochs of this data set used it before (or the
 -- option `epoch`, from 1).
+local augment = require "moonseed.data.augment"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local core = require "moonseed.ffi"
-local moon = require "moonseed"
+local order = require "moonseed.data.order"
 local pace = require "moonseed.pace"
 local rows = require "moonseed.data.rows"
 local wait = require "moonseed.wait"
@@ -19,6 +20,8 @@ local BEHIND = 4  -- batches handed out whose work may be unfinished
 
 local known = {
   shuffle = false,   -- a random order
+  weights = check.optional,  -- how often each example is drawn
+  samples = check.optional,  -- how many are drawn
   flip = false,      -- mirror each image with probability 1/2
   crop = 0,          -- shift each image by up to so many pixels
   drop_last = false, -- leave out a last batch that is not full
@@ -27,6 +30,17 @@ local known = {
   ahead = 2,         -- batches under way beyond the one handed out
   skip = 0,          -- batches at the beginning that are left out
 }
+for _, name in ipairs(augment.order) do known[name] = check.optional end
+
+local function read_weights(dataset, o)
+  o.weights = order.weights(dataset, o.weights)
+  if o.samples and not o.weights then
+    check.fail("batches", "samples means nothing without weights")
+  elseif o.weights and o.shuffle then
+    check.fail("batches", "weights draw in random order; without shuffle")
+  end
+  o.samples = check.count("batches", "samples", o.samples or #dataset)
+end
 
 local function read_options(dataset, options)
   local o = check.options("batches", options, { "size" }, known)
@@ -44,12 +58,7 @@ local function read_options(dataset, options)
       check.fail("batches", "epoch means nothing without rng_seed")
     end
   end
-  local source = dataset.source_x
-  if (o.flip or o.crop > 0) and not rows.is_images(source) then
-    check.fail("batches", "flip and crop are for images N x C x H x W in f32 "
-               .. "or u8, x is %s %s", table.concat(source:shape(), "x"),
-               source:dtype())
-  end
+  read_weights(dataset, o)
   return o
 end
 
@@ -61,30 +70,35 @@ local function generator(dataset, o)
   return rows.generator(o.rng_seed, epoch)
 end
 
--- The rows of the source in this epoch's order, i64 [n].
-local function order(dataset, o)
-  local n = dataset.n
-  if o.shuffle then return rows.of(dataset, moon.randperm(n)) end
-  return dataset.index or moon.arange(0, n, { dtype = "i64" })
-end
-
+-- x and y of the batch that begins at `start`. Images are mirrored and shifted
+-- where they are picked; the other steps follow one by one.
 local function assemble(epoch, start)
   local length = math.min(epoch.size, epoch.n - start)
-  local index = epoch.order:narrow(1, start + 1, length)
-  return { rows.x(epoch.dataset, index, epoch.params, start),
-           rows.y(epoch.dataset, index) }
+  local pick = rows.slice(epoch.pick, start, length)
+  local x, y = rows.read(epoch.dataset, pick,
+                         { params = epoch.params, position = start })
+  if epoch.steps then
+    local at = ffi.new("moon_place", { epoch.params.key, start })
+    for _, step in ipairs(epoch.steps) do x, y = step(x, y, at) end
+  end
+  return { x, y }
 end
 
 local function open(dataset, o)
+  local classes = dataset.classes and #dataset.classes
+  local steps = augment.steps(o, classes)
+  local params = ffi.new("moon_batch_params", { flip = o.flip and 1 or 0,
+                                                crop = o.crop })
+  dataset.source.check(dataset.source, params)
   local task = generator(dataset, o)
-  local params = ffi.new("moon_batch_params", {
-    key = rows.key(task), flip = o.flip and 1 or 0, crop = o.crop,
-  })
-  local n = dataset.n
+  params.key = rows.key(task)
+  local n = o.weights and o.samples or #dataset
   if o.drop_last then n = n - n % o.size end
+  local pick = rows.apart(task, rows.stream(), order.pick, dataset, o)
+  if dataset.source.on_host then rows.list(pick) end
   return { dataset = dataset, task = task, params = params, n = n,
            size = o.size, events = {}, handed = 0, stream = rows.stream(),
-           order = rows.apart(task, rows.stream(), order, dataset, o) }
+           steps = steps, pick = pick }
 end
 
 -- A loop that reads nothing would queue all of its work at once. So the device
@@ -99,7 +113,8 @@ local function hold_back(epoch)
   pace.pause()
 end
 
---- batches{ size, shuffle = false, flip = false, crop = 0, drop_last = false,
+--- batches{ size, shuffle = false, weights, samples, flip = false, crop = 0,
+---          affine, jitter, normalise, cutout, mixup, drop_last = false,
 ---          rng_seed, epoch, ahead = 2, skip = 0 }
 ---@param dataset userdata
 ---@param options table

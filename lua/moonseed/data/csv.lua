@@ -1,146 +1,156 @@
---- Reads tables of numbers as text, one example a line.
+--- Reads tables as text, one example a line, plain or gzip, off the loop
+--- thread.
 local check = require "moonseed.check"
 local core = require "moonseed.ffi"
 local dataset = require "moonseed.data.dataset"
-local moon = require "moonseed"
-local pace = require "moonseed.pace"
-local tensor = require "moonseed.tensor"
+local file = require "moonseed.file"
 local C, ffi = core.C, core.ffi
 
+-- What counts as an empty cell.
+local EMPTY = { "", "NA", "N/A", "NaN", "nan", "null", "None" }
+
 local known = { header = check.optional, label = check.optional,
-                separator = "," }
+                separator = ",", types = check.optional, missing = "error",
+                empty = EMPTY, dtype = "f32" }
 
-local function trim(text)
-  return text:match '^%s*"?(.-)"?%s*$'
+local kinds = { number = tonumber(C.MOON_CSV_NUMBER),
+                bool = tonumber(C.MOON_CSV_BOOL),
+                category = tonumber(C.MOON_CSV_CATEGORY),
+                skip = tonumber(C.MOON_CSV_SKIP) }
+local missing = { error = tonumber(C.MOON_CSV_REFUSE),
+                  nan = tonumber(C.MOON_CSV_NAN),
+                  drop = tonumber(C.MOON_CSV_DROP) }
+
+-- A list of texts as C takes it; `keep` holds what it points to.
+local function texts(name, list, keep)
+  check.table("csv", name, list)
+  local c_list = core.array("const char *[?]", math.max(#list, 1))
+  for i, text in ipairs(list) do
+    c_list[i - 1] = check.text("csv", ("value %d of %s"):format(i, name), text)
+  end
+  keep[#keep + 1], keep[#keep + 2] = c_list, list
+  return c_list, #list
 end
 
-local function cells(line, separator)
-  local list, at = {}, 1
-  while true do
-    local from, to = line:find(separator, at, true)
-    list[#list + 1] = trim(line:sub(at, (from or 0) - 1))
-    if not from then return list end
-    at = to + 1
+-- What a column is: the name of a kind, or a list of categories.
+local function fill_rule(rule, key, kind, keep)
+  if type(key) == "number" then
+    rule.position = check.count("csv", "a column's position", key, 1) - 1
+  else
+    rule.name = check.text("csv", "a column's name", key)
+  end
+  if type(kind) == "table" then
+    rule.kind = kinds.category
+    rule.values, rule.n = texts(("types[%q]"):format(tostring(key)), kind,
+                                keep)
+  elseif kinds[kind] then
+    rule.kind = kinds[kind]
+  else
+    check.fail("csv", "column %s is no '%s' (bool, category, number, skip, or "
+               .. "a list of categories)", tostring(key), tostring(kind))
   end
 end
 
--- Whether the first line names the columns: some cell is no number, other
--- than the label's.
-local function is_header(row, label)
-  for i, cell in ipairs(row) do
-    if i ~= label and not tonumber(cell) then return true end
+local function rules(o, keep)
+  local by_column = {}
+  for key, kind in pairs(check.table("csv", "types", o.types or {})) do
+    by_column[key] = kind
   end
-  return false
+  if o.label ~= nil and by_column[o.label] == nil then
+    by_column[o.label] = "category"
+  end
+  local n = 0
+  for _ in pairs(by_column) do n = n + 1 end
+  local list, i = core.array("moon_csv_rule[?]", math.max(n, 1)), 0
+  for key, kind in pairs(by_column) do
+    fill_rule(list[i], key, kind, keep)
+    list[i].label = key == o.label and 1 or 0
+    i = i + 1
+  end
+  keep[#keep + 1] = list
+  return list, n
 end
 
-local function label_column(o, names, n)
-  if o.label == nil or type(o.label) == "number" then
-    if o.label and (o.label % 1 ~= 0 or o.label < 1 or o.label > n) then
-      check.fail("csv", "%s: label column %g of %d", o.path, o.label, n)
+local function params_of(o, keep)
+  local p = ffi.new "moon_csv_params"
+  check.text("csv", "separator", o.separator)
+  if #o.separator ~= 1 then
+    check.fail("csv", "the separator is one character, not '%s'", o.separator)
+  end
+  p.separator = o.separator:byte()
+  p.header = -1
+  if o.header ~= nil then
+    p.header = check.boolean("csv", "header", o.header) and 1 or 0
+  end
+  p.dtype = check.dtype("csv", o.dtype)
+  if type(o.missing) == "number" then
+    p.missing, p.fill = tonumber(C.MOON_CSV_FILL), o.missing
+  elseif missing[o.missing] then
+    p.missing = missing[o.missing]
+  else
+    check.fail("csv", 'missing is "error", "nan", "drop" or a number, not %s',
+               tostring(o.missing))
+  end
+  p.rule, p.n_rules = rules(o, keep)
+  p.empty, p.n_empty = texts("empty", o.empty, keep)
+  return p
+end
+
+local function categories_of(job, i)
+  local list = {}
+  repeat
+    local text = C.moon_csv_category(job, i, #list)
+    if text ~= nil then list[#list + 1] = ffi.string(text) end
+  until text == nil
+  return #list > 0 and list or nil
+end
+
+-- Names of x's columns (nil without a header), and the categories of each, by
+-- name or, without names, by its position in the file.
+local function describe(job, n)
+  local columns, categories = nil, {}
+  for i = 0, n - 1 do
+    local text = C.moon_csv_column(job, i)
+    local name = text ~= nil and ffi.string(text) or nil
+    if name then
+      columns = columns or {}
+      columns[i + 1] = name
     end
-    return o.label
+    local key = name or C.moon_csv_position(job, i) + 1
+    categories[key] = categories_of(job, i)
   end
-  for i = 1, #names do if names[i] == o.label then return i end end
-  check.fail("csv", "%s: no column '%s' (%s)", o.path, tostring(o.label),
-             #names > 0 and table.concat(names, ", ") or "there is no header")
+  return columns, categories
 end
 
--- Class ids: whole numbers from 0 as they are, other texts numbered in the
--- order of their first appearance.
-local function labels(table_)
-  local y, classes, id = {}, {}, {}
-  local whole = true
-  for _, text in ipairs(table_.labels) do
-    local value = tonumber(text)
-    whole = whole and value and value >= 0 and value % 1 == 0
-  end
-  for i, text in ipairs(table_.labels) do
-    if whole then
-      y[i] = tonumber(text)
-    else
-      if not id[text] then
-        classes[#classes + 1], id[text] = text, #classes
-      end
-      y[i] = id[text]
-    end
-  end
-  return moon.tensor(y, { dtype = "i64" }), not whole and classes or nil
-end
-
-local function add_row(self, row, number)
-  local path = self.options.path
-  if #row ~= self.width then
-    check.fail("csv", "%s:%d: %d columns, the first line has %d", path, number,
-               #row, self.width)
-  end
-  for i, cell in ipairs(row) do
-    if i == self.label then
-      self.labels[#self.labels + 1] = cell
-    else
-      local value = tonumber(cell)
-      if not value then
-        check.fail("csv", "%s:%d: column %d%s: '%s' is not a number", path,
-                   number, i,
-                   self.names[i] and " (" .. self.names[i] .. ")" or "", cell)
-      end
-      self.values[#self.values + 1] = value
-    end
-  end
-  self.n = self.n + 1
-end
-
-local function begin(self, row)
-  local o = self.options
-  local first = type(o.label) == "number" and o.label or nil
-  local header = o.header
-  if header == nil then header = is_header(row, first) end
-  self.width = #row
-  self.names = header and row or {}
-  self.label = label_column(o, self.names, #row)
-  return header
-end
-
-local function read(o)
-  local file, why = io.open(o.path, "r")
-  if not file then check.fail("csv", "%s", why) end
-  local self = { options = o, values = {}, labels = {}, n = 0 }
-  local number = 0
-  local ok, message = pcall(function()
-    for line in file:lines() do
-      number = number + 1
-      if line:find "%S" then
-        local row = cells(line, o.separator)
-        local is_row = self.width or not begin(self, row)
-        if is_row then add_row(self, row, number) end
-      end
-      pace.pause()
-    end
-  end)
-  file:close()
-  if not ok then error(message, 0) end
-  if self.n == 0 then check.fail("csv", "%s has no rows", o.path) end
-  return self
-end
-
---- moon.data.csv{ path, label = column, header = nil, separator = "," }:
---- a data set with x f32 [N, columns]; with a label column (its name, or its
---- position from 1) also y i64 [N]. header: whether the first line names the
---- columns; found out unless given. The file is read on the loop thread, in
---- pieces between which other tasks run.
+--- moon.data.csv{ path, label = column, types = {}, missing = "error",
+--- header = nil, separator = ",", dtype = "f32", empty = { "", "NA", ... } }:
+--- a data set with x [N, columns]; with a label column also y [N].
+---
+--- A column is called by its name, or by its position from 1. Columns are
+--- numbers unless types says otherwise: "bool" (true, yes, 1, ...), "category"
+--- (numbered from 0 as the texts come), a list of texts (a category that is one
+--- of these), "skip". The label is a category, i64: whole numbers are their own
+--- classes; "number" makes y one. missing says what becomes of empty cells:
+--- "error", "nan", "drop" (the row) or a number. header: whether the first row
+--- names the columns; found out unless given.
+---
+--- The data set has `columns`, the names of x's columns, `categories`, the
+--- texts of each by name or position, which another file can be read with
+--- (types = train.categories), and `classes`, those of the label. Fields in
+--- double quotes may hold separators, lines and doubled quotes. An error names
+--- the line.
 ---@param options table
 ---@return userdata dataset
 return function(options)
   local o = check.options("csv", options, { "path" }, known)
-  check.text("csv", "path", o.path)
-  check.text("csv", "separator", o.separator)
-  local rows = read(o)
-  local n = #rows.values
-  local shape = ffi.new("int64_t[2]", rows.n, n / rows.n)
-  local x = tensor.call(C.moon_from_host, C.MOON_F32, 2, shape,
-                        core.array("float[?]", n, rows.values), 4 * n,
-                        tensor.out)
-  local y, classes
-  if rows.label then y, classes = labels(rows) end
-  return dataset.new{ source_x = x, source_y = y, n = rows.n,
-                      classes = classes }
+  local keep = {}
+  local params = params_of(o, keep)
+  local tensors, job = file.read_csv(check.text("csv", "path", o.path), params,
+                                     keep)
+  local x = tensors.x
+  local columns, categories = describe(job, x:size(2))
+  return dataset.of(x, tensors.y, {
+    columns = columns, categories = categories,
+    classes = categories_of(job, -1), origin = { "csv", o },
+  })
 end

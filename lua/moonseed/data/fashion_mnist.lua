@@ -39,8 +39,8 @@ return function(options)
                table.concat(x:shape(), "x"), labels,
                table.concat(y:shape(), "x"))
   end
-  return dataset.new{ source_x = x:view(n, 1, x:size(2), x:size(3)),
-                      source_y = y:to "i64", n = n, classes = classes,
-                      origin = { "fashion_mnist", { o.part,
-                                                    folder = o.folder } } }
+  return dataset.of(x:view(n, 1, x:size(2), x:size(3)), y:to "i64", {
+    classes = classes,
+    origin = { "fashion_mnist", { o.part, folder = o.folder } },
+  })
 end

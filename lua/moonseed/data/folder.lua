@@ -17,6 +17,17 @@ function M.places(name)
   return { "/usr/share/datasets/" .. name }
 end
 
+--- The path of a file; nil when it is in none of the places.
+---@param places string[]
+---@param name string
+---@return string?
+function M.plain(places, name)
+  for _, place in ipairs(places) do
+    if exists(place .. "/" .. name) then return place .. "/" .. name end
+  end
+  return nil
+end
+
 --- The path of a file of a data set, compressed or not; nil when it is in none
 --- of the places.
 ---@param places string[]
@@ -24,10 +35,8 @@ end
 ---@return string?
 function M.find(places, file)
   for _, place in ipairs(places) do
-    for _, ending in ipairs{ ".gz", "" } do
-      local path = place .. "/" .. file .. ending
-      if exists(path) then return path end
-    end
+    local path = M.plain({ place }, file .. ".gz") or M.plain({ place }, file)
+    if path then return path end
   end
   return nil
 end

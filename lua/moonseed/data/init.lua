@@ -1,7 +1,9 @@
 --- `moon.data`: data sets, each reader from its own file when first asked for.
 local file = {
-  fashion_mnist = "fashion_mnist", tensors = "tensors", csv = "csv",
-  idx = "idx", folder = "folder",
+  fashion_mnist = "fashion_mnist", cifar10 = "cifar10", cifar100 = "cifar100",
+  digits = "digits", images = "image_folder", csv = "csv", tensors = "tensors",
+  from = "from", idx = "idx", folder = "folder", augment = "augment",
+  pictures = "pictures",
 }
 
 return setmetatable({}, {

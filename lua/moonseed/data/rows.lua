@@ -1,28 +1,97 @@
---- Rows of a data set's tensors, and random orders of them. Everything here
---- only enqueues.
+--- Which examples, and random numbers for them. A *pick* says which rows of a
+--- source (or which examples of a data set) are meant, from 0: as a tensor, i64
+--- [B], as a list, or both: { tensor =, list = }. Kernels want tensors; sources
+--- that are told row by row in Lua want lists.
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local moon = require "moonseed"
-local tensor = require "moonseed.tensor"
 local C, ffi = core.C, core.ffi
 
 local M = {}
 
---- Whether x is images as moon_batch_images takes them.
----@param x userdata a tensor
----@return boolean
-function M.is_images(x)
-  local dtype = x:dtype()
-  return #x:shape() == 4 and (dtype == "f32" or dtype == "u8")
+-- --- picks -----------------------------------------------------------------
+
+--- The first n, in order.
+---@param n integer
+---@return table pick
+function M.all(n)
+  return { tensor = moon.arange(0, n, { dtype = "i64" }) }
 end
 
---- Rows of the source, given rows of the data set.
----@param self table a data set
----@param index userdata i64 [B], from 0
+---@param pick table
 ---@return userdata i64 [B]
-function M.of(self, index)
-  return self.index and self.index:index_select(1, index) or index
+function M.tensor(pick)
+  if not pick.tensor then
+    pick.tensor = moon.tensor(pick.list, { dtype = "i64" })
+  end
+  return pick.tensor
+end
+
+--- Waits where the pick is a tensor alone.
+---@param pick table
+---@return integer[]
+function M.list(pick)
+  if not pick.list then pick.list = pick.tensor:totable() end
+  return pick.list
+end
+
+---@param pick table
+---@return integer
+function M.count(pick)
+  return pick.list and #pick.list or pick.tensor:size(1)
+end
+
+--- `length` of a pick, from the one at `start` on, counted from 0.
+---@param pick table
+---@param start integer
+---@param length integer
+---@return table pick
+function M.slice(pick, start, length)
+  local part = {}
+  if pick.tensor then part.tensor = pick.tensor:narrow(1, start + 1, length) end
+  if pick.list then
+    part.list = {}
+    for i = 1, length do part.list[i] = pick.list[start + i] end
+  end
+  return part
+end
+
+--- Rows of the source, given examples of the data set. Waits only where the
+--- source wants lists.
+---@param self userdata a data set
+---@param pick table
+---@return table pick
+function M.of(self, pick)
+  local index = self.index
+  if not index then return pick end
+  if not self.source.on_host then
+    return { tensor = index:index_select(1, M.tensor(pick)) }
+  end
+  self.kept.list = self.kept.list or index:totable()
+  local list = {}
+  for i, at in ipairs(M.list(pick)) do list[i] = self.kept.list[at + 1] end
+  return { list = list }
+end
+
+-- --- examples --------------------------------------------------------------
+
+--- Examples as users see them: images in f32.
+---@param self userdata a data set
+---@param pick table    examples of it
+---@param vary? table   how images are varied: see images.lua
+---@return userdata x [B, ...]
+---@return userdata? y
+function M.read(self, pick, vary)
+  return self.source:read(M.of(self, pick), vary)
+end
+
+--- The targets alone; nil without.
+---@param self userdata a data set
+---@param pick table    examples of it
+---@return userdata?
+function M.targets(self, pick)
+  return self.source:targets(M.of(self, pick))
 end
 
 --- A data set written down: its origin, and which rows it has.
@@ -33,33 +102,11 @@ function M.describe(self)
   return self.origin, self.index
 end
 
-local plain = ffi.new "moon_batch_params"
-
---- Examples as users see them: images in f32.
----@param self table a data set
----@param index userdata i64 [B], rows of the source
----@param params? userdata moon_batch_params: how to augment images
----@param position? integer the first one's place in the epoch
----@return userdata [B, ...]
-function M.x(self, index, params, position)
-  local source = self.source_x
-  if not M.is_images(source) then return source:index_select(1, index) end
-  local x = tensor.call(C.moon_batch_images, source.p, index.p, position or 0,
-                        params or plain, tensor.out)
-  return tensor.after(x, source, index)
-end
-
---- The targets of the same rows; nil without.
----@param self table a data set
----@param index userdata i64 [B], rows of the source
----@return userdata?
-function M.y(self, index)
-  return self.source_y and self.source_y:index_select(1, index)
-end
+-- --- random numbers, streams -----------------------------------------------
 
 --- Runs fn(...) with another generator, stream and no gradients; restores the
 --- context, also on error. What it makes is in no moon.tidy scope, because it
---- is handed out later. fn must not wait.
+--- is handed out later.
 ---@param task userdata moon_task of the random numbers
 ---@param stream integer?
 ---@param fn function

@@ -22,6 +22,5 @@ return function(options)
   if o.y and o.y:size(1) ~= o.x:size(1) then
     check.fail("tensors", "x has %d rows, y %d", o.x:size(1), o.y:size(1))
   end
-  return dataset.new{ source_x = o.x:detach(), n = o.x:size(1),
-                      source_y = o.y and o.y:detach() }
+  return dataset.of(o.x:detach(), o.y and o.y:detach())
 end

@@ -5,15 +5,15 @@
 -- in them replaced by their copies; objects of other classes and functions are
 -- taken over as they are. A class for which that is not enough has a method
 -- `copied(original, copy)`, called on the copy at the end, where copy(value)
--- gives what became of a module, tensor or plain table. Gradients are left
--- behind, and so is memory that two tensors share as views.
+-- gives what became of a module, tensor or plain table. Gradients and hooks are
+-- left behind, and so is memory that two tensors share as views.
 local check = require "moonseed.check"
 local moon = require "moonseed"
 local Module = require "moonseed.nn.module"
 local tensor = require "moonseed.tensor"
 local C = require("moonseed.ffi").C
 
-local internal = { _names = true, _kind = true, _value = true }
+local internal = { _names = true, _kind = true, _value = true, _hooks = true }
 
 local copy_value
 
@@ -55,7 +55,9 @@ local function copy_module(self, done)
   local class = getmetatable(self)
   local other = setmetatable({ _names = {}, _kind = {}, _value = {} }, class)
   done[self] = other
+  local hooks = rawget(self, "_hooks")
   for name, value in next, self do
+    if hooks and name == "forward" then value = hooks.own end
     if not internal[name] then rawset(other, name, copy_value(value, done)) end
   end
   for _, name in ipairs(self._names) do

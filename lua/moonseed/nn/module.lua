@@ -28,6 +28,10 @@ local generation = 0  -- raised whenever any module gains or loses an entry
 ---@return integer
 function Module.generation() return generation end
 
+--- Says that something is to be planned again: what a module holds, or its
+--- forward.
+function Module.changed() generation = generation + 1 end
+
 --- Whether `value` is a module.
 ---@param value any
 ---@return boolean
@@ -49,7 +53,7 @@ local function forget(self, name)
     if names[i] == name then table.remove(names, i) break end
   end
   self._kind[name], self._value[name] = nil, nil
-  generation = generation + 1
+  Module.changed()
 end
 
 local function put(self, name, kind, value)
@@ -63,7 +67,7 @@ local function put(self, name, kind, value)
   if kind ~= "child" then value:keep() end  -- beyond a moon.tidy
   if not self._kind[name] then self._names[#self._names + 1] = name end
   self._kind[name], self._value[name] = kind, value
-  generation = generation + 1
+  Module.changed()
 end
 
 -- Positions are names too: self[1] is the entry "1".
@@ -90,8 +94,11 @@ local function assign(self, key, value)
   end
 end
 
+-- A class may have a `headline(self)`: what it says of itself besides its name.
 local function describe(self, indent)
-  local lines = { getmetatable(self).class_name }
+  local class = getmetatable(self)
+  local lines = { class.headline and class.headline(self)
+                  or class.class_name }
   for _, name in ipairs(self._names) do
     local value = self._value[name]
     if self._kind[name] == "child" then
@@ -273,5 +280,23 @@ function Module:eval() return self:train(false) end
 local state = require "moonseed.nn.state"
 Module.to, Module.state, Module.load_state =
   state.to, state.state, state.load_state
+
+local select = require "moonseed.nn.select"
+Module.get, Module.apply, Module.freeze, Module.unfreeze =
+  select.get, select.apply, select.freeze, select.unfreeze
+
+local hooks = require "moonseed.nn.hooks"
+Module.on_forward, Module.on_backward = hooks.on_forward, hooks.on_backward
+
+--- What each module below gives and costs, for one image (or whatever the first
+--- dimension counts): print(model:summary{ 1, 3, 32, 32 }) prints a table. Runs
+--- the forward, in evaluation; leaves no trace in the module.
+---@param shape integer[]     of the input, batch first
+---@param options table|nil   dtype of the input; that of the first parameter
+---                           unless given; depth: how far down the table goes
+---@return Summary
+function Module:summary(shape, options)
+  return require("moonseed.nn.summary")(self, shape, options)
+end
 
 return prepare(Module)

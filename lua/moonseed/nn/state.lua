@@ -83,19 +83,27 @@ end
 
 -- `target` is a device, or a dtype for what is floating.
 local function move(t, target)
-  local floating = t:dtype():sub(1, 1) == "f"
-  local is_dtype = target == "f32" or target == "f64"
+  local is_dtype = check.floating[target] ~= nil
   if t:dtype() == target or t:device() == target
-     or (is_dtype and not floating) then
+     or (is_dtype and not check.floating[t:dtype()]) then
     return t
   end
   local moved = t:detach():to(target)
   return t.needs_grad and moved:requires_grad() or moved
 end
 
+-- A parameter that is frozen is one still.
+local function replace(module, name, value, other)
+  if rawequal(other, value) then return end
+  local frozen = module._kind[name] == "parameter" and not value.needs_grad
+  if frozen then other:requires_grad() end
+  module[name] = other
+  if frozen then other:requires_grad(false) end
+end
+
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
---- floating dtype ("f32", "f64"). They become new tensors without gradients:
---- make the optimiser afterwards.
+--- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
+--- without gradients: make the optimiser afterwards.
 ---@param self table a module
 ---@param target string
 ---@return table self
@@ -107,7 +115,7 @@ function M.to(self, target)
       if module._kind[name] ~= "child" then
         local id = value:id()
         moved[id] = moved[id] or move(value, target)
-        if not rawequal(moved[id], value) then module[name] = moved[id] end
+        replace(module, name, value, moved[id])
       end
     end
   end

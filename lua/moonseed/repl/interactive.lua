@@ -9,7 +9,7 @@ local history = require "moonseed.repl.history"
 local interrupt = require "moonseed.repl.interrupt"
 local keys = require "moonseed.repl.keys"
 local loop = require "moonseed.loop"
-local output = require "moonseed.repl.output"
+local output = require "moonseed.output"
 local print = require "moonseed.print"
 local Screen = require "moonseed.repl.screen"
 local show = require "moonseed.repl.show"
@@ -117,7 +117,6 @@ local function end_row(self)
 end
 
 local function run_line(self, text)
-  self.idle = false
   self.history:add(text)
   if text:find "%S" then
     local why = self.lines:run(text)
@@ -127,7 +126,6 @@ local function run_line(self, text)
     end
     end_row(self)
   end
-  self.idle = true
 end
 
 local function tasks_of(session, watches)
@@ -205,6 +203,11 @@ end
 
 -- --- the session -----------------------------------------------------------
 
+-- From now on the prompt's rows are history: nothing is drawn until `read`.
+local function enter(self, what)
+  self.entered, self.idle = what, false
+end
+
 local function open(self, session)
   self.session, self.queue, self.keys = session, {}, keys.new()
   self.history = history.open(history.path())
@@ -224,8 +227,8 @@ local function open(self, session)
     complete = function(text)
       return complete.complete(text, self.lines.env)
     end,
-    on_line = function(text) self.entered = { kind = "line", text = text } end,
-    on_eof = function() self.entered = { kind = "end" } end,
+    on_line = function(text) enter(self, { kind = "line", text = text }) end,
+    on_eof = function() enter(self, { kind = "end" }) end,
   }
   self.lines.begin_row = function() end_row(self) end
   self.close_output = output.take(function(text) print_text(self, text) end)
@@ -235,6 +238,7 @@ end
 
 -- Waits until something is entered.
 local function read(self)
+  self.idle = true
   self.editor:draw()
   take_keys(self, {})
   while not self.entered do

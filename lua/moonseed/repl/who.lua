@@ -1,15 +1,14 @@
 --- who(): what the session has made, with its size.
 
+local check = require "moonseed.check"
 local show = require "moonseed.repl.show"
 local tensor = require "moonseed.tensor"
 local width = require "moonseed.repl.width"
 
 local M = {}
 
-local nbytes_of = { f32 = 4, f64 = 8, i64 = 8, i32 = 4, u8 = 1, bool = 1 }
-
 local function bytes(t)
-  return t:numel() * nbytes_of[t:dtype()]
+  return t:numel() * check.dtype_sizes[t:dtype()]
 end
 
 local function is_module(value)

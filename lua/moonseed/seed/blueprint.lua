@@ -11,16 +11,16 @@
 --
 -- The contract, checked by `build` for everyone's blueprints alike: the module
 -- keeps the features' shape (or gives the declared one) and dtype, and is the
--- identity at birth. What it costs is counted (moonseed.seed.cost), not stated.
+-- identity at birth. What it costs is counted (moonseed.nn.cost), not stated.
 -- Those of the folder blueprints/ are read when first asked for.
 
 local check = require "moonseed.check"
 local context = require "moonseed.context"
-local cost = require "moonseed.seed.cost"
+local cost = require "moonseed.nn.cost"
 local loop = require "moonseed.loop"
 local Module = require "moonseed.nn.module"
 local moon = require "moonseed"
-local probe = require "moonseed.seed.probe"
+local probe = require "moonseed.nn.probe"
 
 local M = {}
 

@@ -3,7 +3,7 @@
 
 local blueprint = require "moonseed.seed.blueprint"
 local context = require "moonseed.context"
-local cost = require "moonseed.seed.cost"
+local cost = require "moonseed.nn.cost"
 local Incubator = require "moonseed.seed.incubator"
 local loop = require "moonseed.loop"
 local moon = require "moonseed"

@@ -49,9 +49,9 @@ local function read_options(options)
   check.count(op, "samples", o.samples, 1)
   check.count(op, "rng_seed", o.rng_seed)
   check.boolean(op, "shares", o.shares)
-  if #o.data == 0 or not o.data.source_y then
+  if #o.data == 0 or not o.data.labelled then
     check.fail(op, "the data has %d examples with%s targets", #o.data,
-               o.data.source_y and "" or "out")
+               o.data.labelled and "" or "out")
   end
   for _, slot in ipairs(o.slots) do
     if taken[slot.name] then

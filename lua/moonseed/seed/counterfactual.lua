@@ -7,7 +7,7 @@
 local context = require "moonseed.context"
 local modes = require "moonseed.nn.modes"
 local moon = require "moonseed"
-local neural = require "moonseed.neural"
+local losses = require "moonseed.loss"
 local pace = require "moonseed.pace"
 local split = require "moonseed.seed.split"
 local tidy = require "moonseed.tidy"
@@ -36,7 +36,7 @@ end
 -- y [N].
 local function score(suffix, h, y)
   local logits = suffix(h)
-  local loss = neural.cross_entropy(logits, y):to("f64") * y:size(1)
+  local loss = losses.cross_entropy(logits, y):to("f64") * y:size(1)
   local correct = logits:argmax(2):eq(y):to("f64"):sum()
   return moon.cat({ loss:reshape(1), correct:reshape(1) }, 1)
 end

@@ -143,28 +143,35 @@ function M.measure(garden, data)
   return contributions(garden, data)
 end
 
-local function add_up(model, data)
-  local loss, right = moon.zeros(1), moon.zeros(1)
+-- What one batch adds to the sums and metrics.
+local function add_batch(sums, logits, y, metrics)
+  local n = y:size(1)
+  sums.loss:add_(nn.cross_entropy(logits, y) * n)
+  sums.right:add_(logits:argmax(2):eq(y):to("f32"):sum())
+  for _, metric in pairs(metrics) do metric:update(logits, y) end
+end
+
+local function add_up(model, data, metrics)
+  local sums = { loss = moon.zeros(1), right = moon.zeros(1) }
   for x, y in data:batches{ BATCH } do
-    moon.tidy(function()
-      local logits = model(x)
-      loss:add_(nn.cross_entropy(logits, y) * x:size(1))
-      right:add_(logits:argmax(2):eq(y):to("f32"):sum())
-    end)
+    moon.tidy(function() add_batch(sums, model(x), y, metrics) end)
   end
-  return loss, right
+  return sums
 end
 
 --- The loss and accuracy of a model on a data set, in evaluation; modes and
 --- random numbers are as before.
 ---@param model table
 ---@param data userdata
+---@param metrics table<string, table>|nil  moon.metrics that are shown every
+---                                         batch, too
 ---@return table  loss, accuracy
-function M.accuracy(model, data)
-  local loss, right = features.unseen(model, function()
-    return add_up(model, data)
+function M.accuracy(model, data, metrics)
+  local sums = features.unseen(model, function()
+    return add_up(model, data, metrics or {})
   end)
-  return { loss = loss:item() / #data, accuracy = right:item() / #data }
+  return { loss = sums.loss:item() / #data,
+           accuracy = sums.right:item() / #data }
 end
 
 return M

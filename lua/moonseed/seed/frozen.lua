@@ -13,7 +13,7 @@ local M = {}
 ---@param op string  what the user called, and the option
 ---@param data any
 function M.check(op, data)
-  if type(data) ~= "userdata" or not data.source_y then
+  if type(data) ~= "userdata" or not data.labelled then
     check.fail(op, "expects a data set with labels, not %s",
                type(data) == "userdata" and "one without" or type(data))
   end

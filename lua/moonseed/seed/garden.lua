@@ -116,7 +116,8 @@ end
 ---   gates       "strict", "permissive" or a table of thresholds (gate.lua)
 ---   blending    { kind = "add", curve = "cosine", steps = 200,
 ---                 steepness = 10 }
----   incubation  { lr = 0.05, momentum = 0.9, max_norm = 1, through = false }
+---   incubation  { optim = { "SGD", lr = 0.05, momentum = 0.9 },
+---                 max_norm = 1, through = false }; see Incubator.options
 ---   lag         steps from a snapshot to what was decided upon it; one epoch
 ---               unless given. free = true: when the decision comes
 ---   cooldown    steps after a plan in which no other is applied
@@ -132,7 +133,8 @@ function Garden.new(_, options)
   local self = setmetatable({
     model = o.model, optim = o.optim, train = o.train, valid = o.valid,
     list = list, by_name = by_name, options = o, steps = 0, epochs = 0,
-    events = {}, outcomes = {}, valid_losses = {}, rng_seed = o.rng_seed,
+    events = {}, listeners = {}, outcomes = {}, valid_losses = {},
+    rng_seed = o.rng_seed,
     gates = gates.table_of(o.gates), blending = blending_of(o.blending),
     incubation = o.incubation, classes = classes_of(o), cooldown = o.cooldown,
     on_event = o.on_event, blueprints = o.blueprints,
@@ -188,6 +190,25 @@ function Garden:plain_options()
   return t
 end
 
+-- Listeners first: the user's may raise.
+local function tell(self, event)
+  for _, listener in ipairs(self.listeners) do listener(event) end
+  if self.on_event then self.on_event(event) end
+end
+
+--- Calls fn(event) for everything that happens from now on, before `on_event`,
+--- which is the user's.
+---@param fn fun(event: table)
+---@return fun()  ends that
+function Garden:listen(fn)
+  table.insert(self.listeners, fn)
+  return function()
+    for i, other in ipairs(self.listeners) do
+      if other == fn then return table.remove(self.listeners, i) end
+    end
+  end
+end
+
 --- Tells what happened.
 ---@param kind string   "stage", "failed", "rolled_back", "plan_rejected", ...
 ---@param event table
@@ -200,8 +221,8 @@ function Garden:note(kind, event)
   local untold = self.untold
   if untold then
     untold[#untold + 1] = event
-  elseif self.on_event then
-    self.on_event(event)
+  else
+    tell(self, event)
   end
 end
 
@@ -214,8 +235,7 @@ function Garden:quietly(fn)
   local ok, e = pcall(fn)
   self.untold = nil
   if not ok then error(e, 0) end
-  if not self.on_event then return end
-  for _, event in ipairs(untold) do self.on_event(event) end
+  for _, event in ipairs(untold) do tell(self, event) end
 end
 
 local ends = { FOSSILIZED = "fossilized", PRUNED = "pruned" }
@@ -309,6 +329,7 @@ function Garden:epoch(data)
     seed:notice_failure(0)
     let_rest(seed)
   end
+  self.measures:settle()
   local found = evaluation.measure(self, data or self.valid)
   if found.loss then self.valid_losses[#self.valid_losses + 1] = found.loss end
   self.last = found

@@ -28,17 +28,40 @@ local Tail = require "moonseed.seed.tail"
 local Incubator = {}
 Incubator.__index = Incubator
 
-local known = { classes = check.optional, tail = check.optional, lr = 0.05,
-                momentum = 0.9, max_norm = 1, through = false }
+local known = { classes = check.optional, tail = check.optional,
+                optim = check.optional, lr = check.optional,
+                momentum = check.optional, max_norm = 1, through = false }
 
---- What incubation may be given: { lr = 0.05, momentum = 0.9, max_norm = 1,
---- through = false, classes = n }, tail = true or function(s, x) -> logits, for
---- what the seed makes of the features x.
+-- The optimiser as optim.rebuild takes it. lr and momentum are short for SGD's;
+-- the norm of the gradients, which clipping finds, is a measure.
+local function optim_of(o)
+  if o.optim and (o.lr or o.momentum) then
+    check.fail("incubation", "lr and momentum are SGD's; with optim, say them "
+               .. "there: optim = { \"AdamW\", lr = 0.003 }")
+  end
+  local description = { max_norm = o.max_norm }
+  for name, value in pairs(o.optim or { "SGD", lr = o.lr or 0.05,
+                                        momentum = o.momentum or 0.9 }) do
+    description[name] = value
+  end
+  optim.rebuild(description, {})  -- raises what is wrong with it
+  if description.max_norm == 0 then
+    check.fail("incubation", "max_norm is above 0; a large one clips nothing")
+  end
+  return description
+end
+
+--- What incubation may be given: { optim = { "SGD", lr = 0.05, momentum = 0.9
+--- }, max_norm = 1, through = false, classes = n }, tail = true or
+--- function(s, x) -> logits, for what the seed makes of the features x. lr and
+--- momentum, without optim, are those of SGD.
 ---@param options table|nil
 ---@return table
 function Incubator.options(options)
   local o = check.options("incubation", options, {}, known)
   check.boolean("incubation", "through", o.through)
+  if o.optim ~= nil then check.table("incubation", "optim", o.optim) end
+  o.optim = optim_of(o)
   if type(o.tail) ~= "boolean" and o.tail ~= nil then
     check.callable("incubation", "tail", o.tail)
   end
@@ -64,8 +87,7 @@ end
 
 local function optimiser(tensors, o)
   if #tensors == 0 then return nil end
-  return optim.SGD{ tensors, lr = o.lr, momentum = o.momentum,
-                    max_norm = o.max_norm }
+  return optim.rebuild(o.optim, tensors)
 end
 
 -- The heads and optimisers; inside the seed's generator.

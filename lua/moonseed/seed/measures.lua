@@ -32,7 +32,8 @@ function Measures.new(n)
   local out = ffi.new "moon_slots *[1]"
   check.status(C.moon_slots_new(live.rt, n, out))
   local slots = ffi.gc(out[0], function(p) C.moon_slots_release(live.rt, p) end)
-  -- kept: by row, a list of steps, each a list of what was stored in it.
+  -- kept: by row, a list of steps, each a list of what was stored in it; its
+  -- `fault` is what a checkpoint knew to have failed.
   return setmetatable({ slots = slots, n = n, kept = {} }, Measures)
 end
 
@@ -108,6 +109,21 @@ function Measures:watch(row, name, x)
   self:store(row, name .. "_norm", moon.statistics(x))
 end
 
+--- Waits until everything that was queued to be stored is there.
+function Measures:settle()
+  if next(self.kept) then wait.settle() end
+end
+
+-- Which of a step's measures, which are there, has failed, in words; or nil.
+local function fault_of(step)
+  if step.fault then return step.fault end  -- as the checkpoint says
+  for _, t in ipairs(step) do
+    if C.moon_tensor_error(t.p) ~= 0 then
+      return ffi.string(C.moon_last_error())
+    end
+  end
+end
+
 --- Ends a step of a row, and looks at what was stored up to `late` steps ago:
 --- so that a failure is found in the same step in every run. Waits for these.
 ---@param row integer
@@ -118,18 +134,15 @@ function Measures:failure(row, late)
   if not steps then return nil end
   steps[#steps + 1] = {}
   while #steps > late + 1 do
-    for _, t in ipairs(table.remove(steps, 1)) do
-      wait.settled(t)
-      if not why and C.moon_tensor_error(t.p) ~= 0 then
-        why = ffi.string(C.moon_last_error())
-      end
-      t:dispose()
-    end
+    local step = table.remove(steps, 1)
+    for _, t in ipairs(step) do wait.settled(t) end
+    why = why or fault_of(step)
+    for _, t in ipairs(step) do t:dispose() end
   end
   return why
 end
 
---- What a checkpoint keeps of a row.
+--- What a checkpoint keeps of a row that is settled. Does not suspend.
 ---@param row integer
 ---@return table
 function Measures:row(row)
@@ -139,6 +152,12 @@ function Measures:row(row)
     local cell = row * WIDTH + i - 1
     t.stores[i] = tonumber(self.slots.stores[cell])
     t.values[i] = self.slots.measure[cell]
+  end
+  if self.kept[row] then
+    t.steps = {}
+    for i, step in ipairs(self.kept[row]) do
+      t.steps[i] = { fault = fault_of(step) }
+    end
   end
   return t
 end
@@ -152,6 +171,7 @@ function Measures:set_row(row, t)
     self.slots.stores[cell], self.slots.measure[cell] = t.stores[i],
       t.values[i]
   end
+  self.kept[row] = t.steps
 end
 
 --- Forgets measures and errors of a row.

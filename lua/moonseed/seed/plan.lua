@@ -7,7 +7,7 @@
 -- that the seed is in now, not in one that it would be in then.
 
 local check = require "moonseed.check"
-local cost = require "moonseed.seed.cost"
+local cost = require "moonseed.nn.cost"
 local life = require "moonseed.seed.life"
 
 local M = {}

@@ -1,9 +1,10 @@
 --- A garden in a checkpoint: seeds in any stage, what they remember, what the
---- policy and the governor know. `save` takes copies and waits for nothing;
---- `plant` makes the modules that the model had, before its weights are
---- loaded, and `load` does the rest.
+--- policy and the governor know. `settle` waits for what seeds have in flight;
+--- `save` takes copies and waits for nothing. `plant` makes the modules that
+--- the model had, before its weights are loaded, and `load` does the rest.
 
 local context = require "moonseed.context"
+local codec = require "moonseed.seed.policy.codec"
 local blueprint = require "moonseed.seed.blueprint"
 local Incubator = require "moonseed.seed.incubator"
 local nn = require "moonseed.nn"
@@ -16,14 +17,19 @@ local M = {}
 local seed_fields = { "changes", "since", "past", "planted", "blueprint",
   "kind", "shape", "curve", "unchecked", "deviation", "contribution",
   "contribution_loss", "improvement", "gradient_ratio", "held_out", "failure" }
-local garden_fields = { "steps", "epochs", "planned", "valid_losses",
-  "outcomes", "last" }
+local garden_fields = { "steps", "epochs", "planned", "outcomes", "last" }
 local schedule_fields = { "from", "to", "k", "steps", "curve", "steepness" }
 
 local function pick(from, names)
   local t = {}
   for _, name in ipairs(names) do t[name] = from[name] end
   return t
+end
+
+-- What happened stays as it is.
+local function freeze_all(list)
+  for _, entry in ipairs(list) do codec.freeze(entry) end
+  return list
 end
 
 local function put_back(into, from, names)
@@ -63,6 +69,7 @@ local function save_seed(seed, archive)
   for name, optimiser in pairs(own_optimisers(seed)) do
     archive:put_all(prefix_of(row, name), optimiser:state())
   end
+  freeze_all(seed.past)
   local t = pick(seed, seed_fields)
   t.stage, t.alpha = seed:stage(), seed:alpha()
   t.schedule = pick(seed.schedule, schedule_fields)
@@ -74,6 +81,7 @@ end
 local function plant_seed(seed, t)
   local generator = t.generator and context.generator_of_numbers(t.generator)
   put_back(seed, t, seed_fields)
+  freeze_all(seed.past)
   seed.generator = generator
   seed.measures:set_row(seed.row, t.measures)
   seed.measures:set_stage(seed.row, t.stage)
@@ -105,11 +113,18 @@ end
 
 -- --- the garden ------------------------------------------------------------
 
---- Puts a garden as it is now into an archive. Enqueues.
+--- Waits until the seeds' measures are there, and whether their ops have failed
+--- is known.
+---@param garden table
+function M.settle(garden) garden.measures:settle() end
+
+--- Puts a garden that is settled into an archive. Enqueues.
 ---@param garden table
 ---@param archive table
 function M.save(garden, archive)
+  freeze_all(garden.outcomes)
   local t = pick(garden, garden_fields)
+  archive:put_numbers("garden.valid_losses", garden.valid_losses)
   t.seeds = {}
   for i, seed in ipairs(garden.all) do
     t.seeds[i] = save_seed(seed, archive)
@@ -125,6 +140,8 @@ end
 function M.plant(garden, archive)
   local t = archive.plain.garden
   put_back(garden, t, garden_fields)
+  freeze_all(garden.outcomes)
+  garden.valid_losses = archive:numbers "garden.valid_losses"
   for i, seed in ipairs(garden.all) do
     plant_seed(seed, t.seeds[i])
   end

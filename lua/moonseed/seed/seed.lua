@@ -71,6 +71,17 @@ function Seed:__tostring()
     or ("%s/%d"):format(self.slot.name, self.index)
 end
 
+--- "BLENDING conv_light, alpha 0.25".
+---@return string
+function Seed:describe()
+  local name = self:stage()
+  local text = self.blueprint and name ~= "DORMANT"
+    and name .. " " .. self.blueprint or name
+  if self.failure then return text .. ", failed: " .. self.failure end
+  if not stage.is_blended(name) then return text end
+  return ("%s, alpha %.3g"):format(text, self:alpha())
+end
+
 --- Takes a row of a garden.
 ---@param garden table
 ---@param row integer

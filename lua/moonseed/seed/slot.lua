@@ -69,6 +69,14 @@ function Slot.rebuild(options, rebuild)
   return o
 end
 
+--- One line of what it holds: "Slot early: TRAINING conv_light, DORMANT".
+---@return string
+function Slot:headline()
+  local parts = {}
+  for i, seed in ipairs(self.list) do parts[i] = seed:describe() end
+  return ("Slot %s: %s"):format(self.name, table.concat(parts, ", "))
+end
+
 --- The slot's seeds, by position.
 ---@return table[]
 function Slot:seeds() return self.list end

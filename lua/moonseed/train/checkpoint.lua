@@ -20,17 +20,22 @@ local FORM = "step-%09d.safetensors"
 
 -- --- files -----------------------------------------------------------------
 
+-- Names in a folder that have the pattern; none where there is no folder.
+local function names_in(folder, pattern)
+  local names, scan = {}, uv.fs_scandir(folder)
+  while scan do
+    local name = uv.fs_scandir_next(scan)
+    if not name then break end
+    if name:find(pattern) then names[#names + 1] = name end
+  end
+  return names
+end
+
 --- The checkpoints of a folder, newest first: their paths.
 ---@param folder string
 ---@return string[]
 function M.list(folder)
-  local names, paths = {}, {}
-  local scan = uv.fs_scandir(folder)
-  while scan do
-    local name = uv.fs_scandir_next(scan)
-    if not name then break end
-    if name:find "^step%-%d+%.safetensors$" then names[#names + 1] = name end
-  end
+  local names, paths = names_in(folder, "^step%-%d+%.safetensors$"), {}
   table.sort(names, function(a, b)
     return tonumber(a:match "%d+") > tonumber(b:match "%d+")
   end)
@@ -51,24 +56,36 @@ local function make_folder(path)
   end
 end
 
---- Makes the run's folder.
+-- What was left by a process that was killed after a file of its had a
+-- temporary name (core/file/writer.c) and before it had its own.
+local function remove_leftovers(folder)
+  for _, name in ipairs(names_in(folder, "^%.moonseed%-%d+%-%d+%.tmp$")) do
+    local _, _, code = uv.kill(tonumber(name:match "%d+"), 0)
+    if code == "ESRCH" then uv.fs_unlink(folder .. "/" .. name) end
+  end
+end
+
+--- Makes the run's folder, or takes it over from a run that was killed.
 ---@param run table
 function M.open(run)
   if not run.out then return end
   make_folder(run.out)
+  remove_leftovers(run.out)
   if not run.continued and #M.list(run.out) > 0 then
     check.fail("fit", "%s has the checkpoints of another run; resume it, or "
                .. "give another folder", run.out)
   end
 end
 
--- `path` as `best`: another name for the same file.
-local function link_best(run, path)
+-- The file at `path`, which the archive was written to, as `best`: another name
+-- for it, or a second file where the file system has no such thing.
+local function keep_best(run, archive, path)
   local best = run.out .. "/best.safetensors"
   local aside = best .. ".new"
   uv.fs_unlink(aside)
-  assert(uv.fs_link(path, aside))
-  assert(uv.fs_rename(aside, best))
+  if uv.fs_link(path, aside) and uv.fs_rename(aside, best) then return end
+  uv.fs_unlink(aside)
+  archive:save(best)
 end
 
 local function remove_old(run)
@@ -78,9 +95,11 @@ end
 
 -- --- writing ---------------------------------------------------------------
 
+-- The record first: a run that goes on from the file has all that came before.
 local function write(run, archive, path, step, is_best)
+  if run.record then run.record:sync() end
   local bytes = archive:save(path)
-  if is_best then link_best(run, path) end
+  if is_best then keep_best(run, archive, path) end
   remove_old(run)
   run:tell("checkpoint", { step = step, path = path,
                            bytes = bytes, best = is_best or nil })
@@ -107,6 +126,7 @@ local function start(run, is_best, request)
   local archive = state.collect(run)
   beside(run, function()
     local ok, e = pcall(write, run, archive, path, step, is_best)
+    archive:dispose()
     answer(request, ok and path, not ok and tostring(e) or nil)
     if ok or run.task.cancelled then return end
     run:tell("checkpoint_failed", { path = path, why = tostring(e) })

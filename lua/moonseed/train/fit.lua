@@ -7,13 +7,14 @@
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local moon = require "moonseed"
+local metrics = require "moonseed.metrics"
 local nn = require "moonseed.nn"
+local optim = require "moonseed.optim"
 local checkpoint = require "moonseed.train.checkpoint"
 local Metrics = require "moonseed.train.metrics"
 local recording = require "moonseed.train.recording"
 local Run = require "moonseed.train.run"
 local runs = require "moonseed.train.runs"
-local schedule = require "moonseed.train.schedule"
 local training = require "moonseed.train.training"
 
 local known = {
@@ -22,7 +23,8 @@ local known = {
   schedule = "constant", garden = check.optional, out = check.optional,
   every = check.optional, keep = 3, patience = check.optional,
   loss = check.optional, quiet = false, rng_seed = check.optional,
-  on_event = check.optional,
+  on_event = check.optional, accumulate = 1, ema = check.optional,
+  metrics = check.optional,
 }
 
 local function check_options(o)
@@ -32,13 +34,16 @@ local function check_options(o)
   check.count("fit", "epochs", o.epochs, 1)
   check.count("fit", "batch", o.batch, 1)
   check.count("fit", "keep", o.keep, 1)
+  check.count("fit", "accumulate", o.accumulate, 1)
   check.boolean("fit", "quiet", o.quiet)
   if o.every ~= nil then check.count("fit", "every", o.every, 1) end
   if o.patience ~= nil then check.count("fit", "patience", o.patience, 1) end
   if o.out ~= nil then check.text("fit", "out", o.out) end
   if o.rng_seed ~= nil then check.count("fit", "rng_seed", o.rng_seed) end
-  if o.patience and not o.valid then
-    check.fail("fit", "patience means nothing without valid")
+  for _, name in ipairs{ "patience", "metrics" } do
+    if o[name] and not o.valid then
+      check.fail("fit", "%s means nothing without valid", name)
+    end
   end
   for _, name in ipairs{ "loss", "on_event" } do
     if o[name] ~= nil then check.callable("fit", name, o[name]) end
@@ -46,6 +51,39 @@ local function check_options(o)
   if o.garden and o.garden.model ~= o.model then
     check.fail("fit", "the garden is of another model")
   end
+  if o.ema ~= nil and not optim.EMA.is(o.ema) then
+    check.fail("fit", "ema is an optim.EMA of the model, not a %s",
+               type(o.ema))
+  elseif o.ema and o.ema.source ~= o.model then
+    check.fail("fit", "the averages are of another model")
+  end
+end
+
+-- Metrics by name, made from descriptions where such are given.
+local function metrics_of(o)
+  local list = {}
+  if o.metrics == nil then return list end
+  for name, metric in pairs(check.table("fit", "metrics", o.metrics)) do
+    check.text("fit", "the name of a metric", name)
+    check.table("fit", "metrics." .. name, metric)
+    if not getmetatable(metric) then metric = metrics.rebuild(metric) end
+    for _, method in ipairs{ "update", "value", "reset" } do
+      check.callable("fit", ("metrics.%s.%s"):format(name, method),
+                     metric[method])
+    end
+    list[name] = metric
+  end
+  return list
+end
+
+-- The schedule, driving the optimiser over the run's steps.
+local function schedule_of(o, steps)
+  local schedule = optim.schedule
+  local rate = schedule.of("fit", o.schedule)
+  if rate:listens() and not o.valid then
+    check.fail("fit", "schedule plateau means nothing without valid")
+  end
+  return schedule.drive(rate, o.optim, steps)
 end
 
 -- "first" of "runs/first/".
@@ -59,13 +97,13 @@ end
 local function prepare(options)
   local o = check.options("fit", options, { "model" }, known)
   check_options(o)
-  local steps = math.ceil(#o.train / o.batch)
+  local steps = math.ceil(math.ceil(#o.train / o.batch) / o.accumulate)
   local clock = Metrics.new(o.epochs, steps)
   local run = setmetatable({
     options = o, model = o.model, optim = o.optim, garden = o.garden,
     out = o.out, name = name_of(o.out), state = "running", requests = {},
     clock = clock, metrics = clock.now, series = clock.series,
-    rate = schedule.of("fit", o.schedule), first_rate = o.optim.lr,
+    rate = schedule_of(o, clock.total), ema = o.ema, measured = metrics_of(o),
     steps_per_epoch = steps, on_event = o.on_event,
     position = { epoch = 1, batch = 0 },
   }, Run)
@@ -80,9 +118,11 @@ local function body(run)
   elseif run.options.rng_seed then
     moon.manual_seed(run.options.rng_seed)
   end
-  checkpoint.open(run)
-  recording.open(run)
-  local ok, e = xpcall(training, context.note, run)
+  local ok, e = xpcall(function()
+    checkpoint.open(run)
+    recording.open(run)
+    training(run)
+  end, context.note)
   if ok then
     run.state = "done"
   else
@@ -107,8 +147,13 @@ local M = { prepare = prepare, start = start }
 
 --- moon.train.fit{ model, optim =, train =, valid =, epochs = 1, ... }
 ---   batch      128; augment: { flip = true, crop = 2 } of data:batches
----   schedule   "constant", "cosine", "one_cycle", or function(part) -> factor
----              of optim.lr; part of the run in [0, 1)
+---   schedule   of optim.lr: a name of optim.schedule, { name, warmup = 100,
+---              ... }, or function(part of the run) -> share of the first rate
+---   accumulate  batches whose gradients a step adds up, weighted by their size
+---   ema        an optim.EMA of the model, moved after every step; without a
+---              garden it is what is validated
+---   metrics    { name = metric }: moon.metrics, or { "TopK", k = 5 }, of
+---              validation; in run.metrics under valid_name
 ---   loss       function(model, x, y) -> loss; cross-entropy unless given
 ---   garden     a seed.Garden of the model
 ---   out        a folder: checkpoints and the record

@@ -44,14 +44,14 @@ local function add(self, name, step, value)
   curve.steps[n + 1], curve.values[n + 1] = step, value
 end
 
---- Notes a number: it is the present one, and a point of its curve.
+--- Notes a value: it is the present one, and a number a point of its curve.
 ---@param name string
 ---@param step integer
----@param value number|nil
+---@param value number|table|nil
 function Metrics:note(name, step, value)
   if value == nil then return end
   self.now[name] = value
-  add(self, name, step, value)
+  if type(value) == "number" then add(self, name, step, value) end
 end
 
 local function take_time(self, batch)

@@ -1,10 +1,12 @@
 --- The line on the terminal while a run goes on; nothing in a pipe.
 
+local output = require "moonseed.output"
 local uv = require("moonseed.ffi").uv
 
 local M = {}
 
 local EVERY_MS = 200
+local COLUMNS = 80  -- of a terminal that does not say
 local CLEAR = "\r\27[K"
 
 -- "1:05"
@@ -46,33 +48,71 @@ function M.line(run)
   return text .. slots(run.garden)
 end
 
---- Draws it until `stop` of the result is called. `print` lines between with
---- the result's `say`.
+-- --- what else is printed ----------------------------------------------------
+
+local shown = 0    -- runs that have a line
+local stdout       -- where it is written
+local give_back    -- ends the taking of what is printed
+local is_begun = false  -- a row that was printed is not ended
+
+-- Everything is printed above the line, which comes again when a row is ended.
+-- In a session stdout is the session's, which does so itself.
+local function take_output()
+  shown = shown + 1
+  if shown > 1 then return end
+  stdout = io.stdout
+  if type(stdout) ~= "userdata" then return end
+  give_back = output.take(function(text, file)
+    if text == "" then return end
+    if not is_begun then stdout:write(CLEAR) end
+    if file ~= stdout then stdout:flush() end
+    file:write(text)
+    is_begun = not text:find "\n$"
+  end)
+end
+
+local function leave_output()
+  if not is_begun then stdout:write(CLEAR) end
+  stdout:flush()
+  shown = shown - 1
+  if shown > 0 or not give_back then return end
+  give_back()
+  give_back, is_begun = nil, false
+end
+
+-- --- the line ----------------------------------------------------------------
+
+local function draw(run, columns)
+  if run.state ~= "running" or is_begun then return end
+  -- At its beginning again: what comes next in a session is written over it.
+  stdout:write(CLEAR, M.line(run):sub(1, columns - 1), "\r")
+  stdout:flush()
+end
+
+--- Draws it until `stop` of the result is called; the result's `say` prints a
+--- line, also where there is no terminal.
 ---@param run table
 ---@return table
 function M.start(run)
   local self = {}
-  local is_terminal = uv.guess_handle(1) == "tty"
-  local timer = is_terminal and uv.new_timer()
-  if timer then
-    timer:start(EVERY_MS, EVERY_MS, function()
-      if run.state ~= "running" then return end
-      local width = tonumber(os.getenv "COLUMNS") or 79
-      io.write(CLEAR, M.line(run):sub(1, width))
-      io.flush()
-    end)
-    timer:unref()
-  end
   function self.say(line)
-    io.write(is_terminal and CLEAR or "", line, "\n")
+    io.write(is_begun and "\n" or "", line, "\n")
     io.flush()
   end
+  if uv.guess_handle(1) ~= "tty" then
+    function self.stop() end
+    return self
+  end
+  local timer, terminal = uv.new_timer(), uv.new_tty(1, false)
+  take_output()
+  timer:start(EVERY_MS, EVERY_MS, function()
+    draw(run, terminal:get_winsize() or COLUMNS)
+  end)
+  timer:unref()
   function self.stop()
-    if not timer then return end
     timer:close()
-    timer = nil
-    io.write(CLEAR)
-    io.flush()
+    terminal:close()
+    leave_output()
   end
   return self
 end

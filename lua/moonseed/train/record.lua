@@ -214,13 +214,20 @@ local function shut(self)
       :format(self.path, left, tostring(self.queue.failing)))
   end
   -- A thread that still writes needs the file.
-  if not self.queue.writing and not self.queue.given_up then
-    uv.fs_close(self.fd)
+  if not self.queue:is_busy() then uv.fs_close(self.fd) end
+end
+
+--- Suspends until the disk keeps what was recorded so far, through a loss of
+--- power too. Gives up when a write fails or nothing moves for `patience`.
+function Record:sync()
+  if not self.closed and not self.closing then
+    self.queue:sync(self.patience)
   end
 end
 
---- Has everything written, and suspends until it is. Gives up, and says so,
---- when a write fails or nothing moves for `patience`. Again: does nothing.
+--- Has everything written, and suspends until the disk keeps it. Gives up, and
+--- says so, when a write fails or nothing moves for `patience`. Again: does
+--- nothing.
 function Record:close()
   if self.closed or self.closing then return end
   self.closing = true

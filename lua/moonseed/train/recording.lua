@@ -1,43 +1,43 @@
---- A run's record: opened in its folder, told what the garden tells.
+--- A run's record: opened in its folder, told what garden and reloads tell.
 
 local core = require "moonseed.ffi"
 local moon = require "moonseed"
+local reload = require "moonseed.reload"
+local wait = require "moonseed.wait"
 
 local M = {}
 
-local function environment(run)
-  local uname = core.uv.os_uname()
-  return { name = run.name, version = moon.version,
-           isa = core.ffi.string(core.C.moon_isa()), threads = moon.threads(),
-           system = uname.sysname .. " " .. uname.machine,
-           epochs = run.options.epochs, batch = run.options.batch,
-           rng_seed = run.options.rng_seed,
-           step = run.continued and run.continued.step }
+-- What the run was given; where it takes place is for the record to say.
+local function meta_of(run)
+  local o = run.options
+  return { name = run.name, epochs = o.epochs, batch = o.batch,
+           images = #o.train, step = run.continued and run.continued.step }
 end
 
--- The garden's events go into the record too.
-local function listen(run)
-  local garden = run.garden
-  if not garden then return end
-  local before = garden.on_event
-  garden.on_event = function(event)
-    run:tell(event.kind, event)
-    if before then before(event) end
-  end
-  return function() garden.on_event = before end
+-- The garden's events go into the record too; returns what ends that.
+local function hear_garden(run)
+  return run.garden:listen(function(event) run:tell(event.kind, event) end)
+end
+
+-- And those of moon.reload.
+local function hear_reloads(run)
+  return reload.listen(function(event)
+    local fields = { step = run.metrics.step }
+    for name, value in pairs(event) do fields[name] = value end
+    run:tell(event.kind, fields)
+  end)
 end
 
 --- Opens the record, where the run has a folder.
 ---@param run table
 function M.open(run)
-  run.deafen = listen(run)
+  run.deafen = { hear_reloads(run), run.garden and hear_garden(run) or nil }
   if run.out then
     local Record = require "moonseed.train.record"
     run.record = Record.open{ run.out .. "/record.jsonl",
                               append = run.continued ~= nil,
-                              meta = environment(run) }
+                              meta = meta_of(run) }
   end
-  run:tell("run_start", environment(run))
 end
 
 -- --- what the page is drawn from --------------------------------------------
@@ -52,12 +52,14 @@ local STREAMS_AT = 20  -- the step of an epoch whose streams are written down
 function M.step(run, loss, since)
   if not run.record then return end
   if run.garden then run.record:garden(run.garden) end
-  if run.position.batch + 1 ~= STREAMS_AT then return end
+  local before = math.floor(run.position.batch / run.options.accumulate)
+  if before + 1 ~= STREAMS_AT then return end
   loss:await()
   run.record:streams(run.metrics.step, moon.streams():recent(64), since)
 end
 
--- Norm and share of zeros of each parameter's last gradient.
+-- Norm and share of zeros of each parameter's last gradient; a seed that has
+-- failed has none.
 local function write_gradients(run)
   local list = {}
   for name, p in run.model:parameters() do
@@ -65,9 +67,13 @@ local function write_gradients(run)
     if statistics then list[#list + 1] = { name, statistics } end
   end
   for _, entry in ipairs(list) do
-    local name, values = entry[1], entry[2]:totable()
-    run.record:scalar("gradient/norm/" .. name, run.metrics.step, values[1])
-    run.record:scalar("gradient/zeros/" .. name, run.metrics.step, values[2])
+    local name, statistics = unpack(entry)
+    wait.settled(statistics)
+    if core.C.moon_tensor_error(statistics.p) == 0 then
+      local values = statistics:totable()
+      run.record:scalar("gradient/norm/" .. name, run.metrics.step, values[1])
+      run.record:scalar("gradient/zeros/" .. name, run.metrics.step, values[2])
+    end
   end
 end
 
@@ -78,9 +84,13 @@ local epoch_names = { "valid_loss", "valid_accuracy", "accuracy", "lr",
 ---@param run table
 function M.epoch(run)
   if not run.record then return end
-  for _, name in ipairs(epoch_names) do
+  local names = { unpack(epoch_names) }
+  for name in pairs(run.measured) do names[#names + 1] = "valid_" .. name end
+  for _, name in ipairs(names) do
     local value = run.metrics[name]
-    if value then run.record:scalar(name, run.metrics.step, value) end
+    if type(value) == "number" then
+      run.record:scalar(name, run.metrics.step, value)
+    end
   end
   write_gradients(run)
   if run.garden then run.record:garden(run.garden) end
@@ -92,7 +102,7 @@ end
 ---@param why string|nil
 function M.close(run, state, why)
   run:tell("run_end", { state = state, why = why, step = run.metrics.step })
-  if run.deafen then run.deafen() end
+  for _, stop in ipairs(run.deafen or {}) do stop() end
   if run.record then run.record:close() end
 end
 

@@ -7,6 +7,7 @@
 local check = require "moonseed.check"
 local moon = require "moonseed"
 local describe = require "moonseed.nn.describe"
+local follow = require "moonseed.optim.follow"
 local optim = require "moonseed.optim"
 local Archive = require "moonseed.train.archive"
 local checkpoint = require "moonseed.train.checkpoint"
@@ -20,6 +21,7 @@ local known = {
   valid = check.optional, schedule = check.optional, loss = check.optional,
   on_event = check.optional, on_garden_event = check.optional,
   quiet = check.optional, epochs = check.optional,
+  metrics = check.optional,
 }
 
 -- The newest file that can be read; those that cannot are named.
@@ -62,9 +64,11 @@ end
 
 local function make_optim(o, t, model)
   if o.optim then return o.optim end
-  local options = { model }
-  for name, value in pairs(t.optim) do options[name] = value end
-  return optim.SGD(options)
+  local description, groups = need(t.optim, "optim"), t.optim.groups
+  description.groups = nil  -- seeds, which they may be for, come later
+  local opt = optim.rebuild(description, model)
+  follow.adopt_groups(opt, groups)
+  return opt
 end
 
 local function make_garden(o, t, fit_options)
@@ -78,12 +82,16 @@ end
 
 local function fit_options_of(o, archive, folder)
   local t, f = archive.plain, {}
+  for _, name in ipairs(t.functions) do need(o[name], name) end
   for name, value in pairs(t.options) do f[name] = value end
-  for _, name in ipairs{ "schedule", "loss", "on_event", "quiet", "epochs" } do
+  for _, name in ipairs{ "schedule", "loss", "on_event", "quiet", "epochs",
+                         "metrics" } do
     if o[name] ~= nil then f[name] = o[name] end
   end
   f.model, f.out = make_model(o, t), folder
   f.optim = make_optim(o, t, f.model)
+  f.ema = t.ema and optim.EMA{ f.model, decay = t.ema.decay,
+                               buffers = t.ema.buffers }
   f.train = o.train or read_data(t.train, "train", archive)
   f.valid = o.valid or read_data(t.valid, "valid", archive)
   f.garden = make_garden(o, t, f)
@@ -91,8 +99,8 @@ local function fit_options_of(o, archive, folder)
 end
 
 --- moon.train.resume(folder), or { folder, model =, optim =, train =, valid =,
---- schedule =, loss =, ... } for what a checkpoint cannot hold: classes,
---- functions and data of your own. Suspends while it reads.
+--- schedule =, loss =, metrics =, ... } for what a checkpoint cannot hold:
+--- classes, functions and data of your own. Suspends while it reads.
 ---@param options string|table
 ---@return table run  that trains on from now
 return function(options)

@@ -73,11 +73,11 @@ end
 function Run:rest()
   if not self.wants_pause then return end
   self.state, self.resting = "paused", loop.running
-  self:tell("paused", {})
+  self:tell("paused", { step = self.metrics.step })
   while self.wants_pause do loop.wait("run:resume()", self) end
   self.state, self.resting = "running", nil
   self.clock:start()
-  self:tell("resumed", {})
+  self:tell("resumed", { step = self.metrics.step })
 end
 
 --- Notes an event: into the record, and to whoever listens.

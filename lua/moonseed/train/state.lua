@@ -10,7 +10,7 @@ local rows = require "moonseed.data.rows"
 local Archive = require "moonseed.train.archive"
 local garden_state = require "moonseed.seed.save"
 
-local M = { FORMAT = 1 }
+local M = { FORMAT = 3 }
 
 -- --- what it was made of ---------------------------------------------------
 
@@ -28,28 +28,41 @@ local function data_of(data, name, archive)
   return { n = #data, origin = origin, index = index ~= nil }
 end
 
-local optim_fields = { "lr", "momentum", "nesterov", "weight_decay",
-                       "max_norm" }
-
+-- Nil for an optimiser of one's own that cannot say; resume is then given it.
 local function optim_of(optim)
+  return optim.describe and optim:describe() or nil
+end
+
+local fit_fields = { "epochs", "batch", "augment", "every", "keep", "patience",
+                     "quiet", "rng_seed", "accumulate" }
+
+-- Metrics of one's own that cannot say how they are made are left out.
+local function metrics_of(run)
   local t = {}
-  for _, name in ipairs(optim_fields) do t[name] = optim[name] end
+  for name, metric in pairs(run.measured) do
+    t[name] = metric.describe and metric:describe() or nil
+  end
+  return next(t) and t or nil
+end
+
+local function options_of(run)
+  local t = {}
+  for _, name in ipairs(fit_fields) do t[name] = run.options[name] end
+  t.schedule, t.metrics = run.rate:describe(), metrics_of(run)
   return t
 end
 
-local fit_fields = { "epochs", "batch", "augment", "schedule", "every", "keep",
-                     "patience", "quiet", "rng_seed" }
-
-local function options_of(o)
-  local t = {}
-  for _, name in ipairs(fit_fields) do
-    if type(o[name]) ~= "function" then t[name] = o[name] end
+-- Names of those that are functions, which resume must be given again.
+local function functions_of(o)
+  local names = {}
+  for _, name in ipairs{ "schedule", "loss" } do
+    if type(o[name]) == "function" then names[#names + 1] = name end
   end
-  return t
+  return names
 end
 
 local function build_of()
-  return { version = moon.version,
+  return { version = moon.version, precision = moon.precision(),
            isa = core.ffi.string(core.C.moon_isa()) }
 end
 
@@ -66,30 +79,47 @@ local function late_of(clock, archive)
   return list
 end
 
+-- Names of the curves; their points are tensors.
+local function curves_of(series, archive)
+  local names = {}
+  for name, curve in pairs(series) do
+    names[#names + 1] = name
+    archive:put_numbers("curve." .. name .. ".steps", curve.steps)
+    archive:put_numbers("curve." .. name .. ".values", curve.values)
+  end
+  return names
+end
+
 local function position_of(run)
   local p = run.position
   return { epoch = p.epoch, batch = p.batch, generator = p.generator
            and context.generator_numbers(p.generator) }
 end
 
---- An archive of the run as it is. Enqueues copies; waits for nothing.
+--- An archive of the run as it is. Waits for what its seeds have in flight,
+--- then enqueues copies.
 ---@param run table
 ---@return table
 function M.collect(run)
+  if run.garden then garden_state.settle(run.garden) end
   local archive, o = Archive.new(), run.options
   local t = archive.plain
   t.format, t.build = M.FORMAT, build_of()
   t.description = description_of(run.model)
-  t.optim, t.first_rate = optim_of(run.optim), run.first_rate
+  t.optim, t.ema = optim_of(run.optim), run.ema and run.ema:describe()
+  t.schedule = run.rate.name
   t.train = data_of(o.train, "train", archive)
   t.valid = data_of(o.valid, "valid", archive)
-  t.options, t.best = options_of(o), run.best
+  t.options, t.best = options_of(run), run.best
+  t.functions = functions_of(o)
   t.position = position_of(run)
   t.generator = context.generator_numbers(context.save_generator())
-  t.metrics, t.series = run.metrics, run.series
+  t.metrics, t.curves = run.metrics, curves_of(run.series, archive)
   t.late = late_of(run.clock, archive)
   archive:put_all("model.", run.model:state())
   archive:put_all("optim.", run.optim:state())
+  archive:put_all("schedule.", run.rate:state())
+  if run.ema then archive:put_all("ema.", run.ema:state()) end
   if run.garden then
     t.garden_options = run.garden:plain_options()
     garden_state.save(run.garden, archive)
@@ -104,14 +134,29 @@ local function fill(into, from)
 end
 
 local function load_clock(run, archive)
-  local t = archive.plain
+  local t, epochs = archive.plain, run.metrics.epochs  -- which may be more now
   fill(run.metrics, t.metrics)
-  fill(run.series, t.series)
+  run.metrics.epochs = epochs
+  for _, name in ipairs(t.curves) do
+    run.series[name] = {
+      steps = archive:numbers("curve." .. name .. ".steps"),
+      values = archive:numbers("curve." .. name .. ".values") }
+  end
   for i, entry in ipairs(t.late) do
     local right = archive:get("late.right" .. i)
     run.clock.late[i] = { entry.at, archive:get("late.loss" .. i):keep(),
                           right and right:keep(), entry.batch }
   end
+end
+
+-- Of another kind of schedule, given on resuming, only where it is counts.
+local function load_rate(rate, name, given)
+  if name ~= rate.name then
+    local own = rate:state()
+    own.at, own.first = given.at, given.first
+    given = own
+  end
+  rate:load_state(given)
 end
 
 --- Makes a run that was prepared what the archive says, seeds first. Its
@@ -127,8 +172,10 @@ function M.restore(run, archive)
   if run.garden then garden_state.plant(run.garden, archive) end
   run.model:load_state(archive:all "model.")
   run.optim:load_state(archive:all "optim.")
+  load_rate(run.rate, t.schedule, archive:all "schedule.")
+  if run.ema then run.ema:load_state(archive:all "ema.") end
   if run.garden then garden_state.load(run.garden, archive) end
-  run.first_rate, run.best = t.first_rate, t.best
+  run.best = t.best
   run.position = { epoch = t.position.epoch, batch = t.position.batch,
     generator = t.position.generator
       and context.generator_of_numbers(t.position.generator) }
@@ -143,10 +190,10 @@ end
 ---@return string|nil
 function M.other_build(archive)
   local wrote, now, parts = archive.plain.build, build_of(), {}
-  for _, name in ipairs{ "version", "isa" } do
+  for _, name in ipairs{ "version", "isa", "precision" } do
     if wrote[name] ~= now[name] then
-      parts[#parts + 1] = ("%s %s, now %s"):format(name, wrote[name],
-                                                   now[name])
+      parts[#parts + 1] = ("%s %s, now %s"):format(
+        name, tostring(wrote[name]), now[name])
     end
   end
   return #parts > 0 and table.concat(parts, "; ") or nil

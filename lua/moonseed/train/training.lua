@@ -1,57 +1,13 @@
 --- The loop of a run, in its task: epochs, steps, validation, early stopping.
 
-local check = require "moonseed.check"
 local context = require "moonseed.context"
-local moon = require "moonseed"
-local nn = require "moonseed.nn"
 local pace = require "moonseed.pace"
 local checkpoint = require "moonseed.train.checkpoint"
 local recording = require "moonseed.train.recording"
 local progress = require "moonseed.train.progress"
 local reload = require "moonseed.reload"
 local seed = require "moonseed.seed"
-local uv = require("moonseed.ffi").uv
-
-local ACCURACY_EVERY = 10  -- steps
-
--- --- a step ----------------------------------------------------------------
-
-local function set_rate(run)
-  local part = (run.metrics.step) / run.clock.total
-  run.optim.lr = run.first_rate * run.rate(math.min(part, 1))
-end
-
--- The loss, and now and then how many answers are right.
-local function forward(run, x, y)
-  local loss_of = run.options.loss
-  if loss_of then return loss_of(run.model, x, y) end
-  local logits = run.model(x)
-  local right
-  if run.metrics.step % ACCURACY_EVERY == 0 then
-    right = moon.no_grad(function()
-      return logits:detach():argmax(2):eq(y):to("f32"):sum()
-    end)
-  end
-  return nn.cross_entropy(logits, y), right
-end
-
-local function learn(run, x, y)
-  local loss, right = forward(run, x, y)
-  run.optim:zero_grad()
-  loss:backward()
-  run.optim:step()
-  if run.garden then run.garden:step{ y = y, loss = loss } end
-  return loss:detach():clone():keep(), right and right:keep()
-end
-
-local function step(run, x, y)
-  set_rate(run)
-  local since, loss, right = uv.hrtime(), nil, nil
-  moon.tidy(function() loss, right = learn(run, x, y) end)
-  recording.step(run, loss, since)
-  local at, value = run.clock:step(x:size(1), loss, right)
-  if run.record and at then run.record:scalar("loss", at, value) end
-end
+local step = require "moonseed.train.step"
 
 -- Between two steps: who wants what? After the last of an epoch, checkpoints
 -- wait for the epoch's end, which still looks at that step's gradients.
@@ -82,18 +38,33 @@ local function batches(run)
   return next_batch
 end
 
+local function measure(run)
+  for _, metric in pairs(run.measured) do metric:reset() end
+  return seed.evaluate.accuracy(run.model, run.options.valid, run.measured)
+end
+
+-- A garden keeps states of the model, so it sees the weights as they are.
 local function evaluate(run)
-  if run.garden then return run.garden:epoch(run.options.valid) end
-  if not run.options.valid then return {} end
-  return seed.evaluate.accuracy(run.model, run.options.valid)
+  local valid = run.options.valid
+  if run.garden then
+    local found = run.garden:epoch(valid)
+    if next(run.measured) then measure(run) end
+    return found
+  end
+  if not valid then return {} end
+  if run.ema then return run.ema:swapped(measure, run) end
+  return measure(run)
 end
 
 local function note_epoch(run, found)
   local clock, at = run.clock, run.metrics.step
-  repeat local more = clock:read() until not more
+  repeat until not step.record_loss(run, clock:read())
   clock:note("valid_loss", at, found.loss)
   clock:note("valid_accuracy", at, found.accuracy)
   clock:note("lr", at, run.optim.lr)
+  for name, metric in pairs(run.measured) do
+    clock:note("valid_" .. name, at, metric:value())
+  end
   recording.epoch(run)
 end
 
@@ -111,6 +82,7 @@ end
 
 local function end_epoch(run, say)
   local found = evaluate(run)
+  if found.loss and run.rate:listens() then run.rate:tell(found.loss) end
   note_epoch(run, found)
   local is_best, go_on = judge(run, found.loss)
   local m = run.metrics
@@ -128,9 +100,10 @@ end
 
 local function epoch(run)
   run.metrics.epoch = run.position.epoch
-  for x, y in batches(run) do
-    step(run, x, y)
-    run.position.batch = run.position.batch + 1
+  local next_batch = batches(run)
+  for group in step.groups(next_batch, run.options.accumulate) do
+    step.take(run, group)
+    run.position.batch = run.position.batch + #group
     boundary(run)
   end
 end
@@ -138,12 +111,13 @@ end
 --- Trains to the end.
 ---@param run table
 return function(run)
-  if type(run.first_rate) ~= "number" then
-    check.fail("fit", "optim.lr is a %s", type(run.first_rate))
-  end
   run.model:train()
   run.clock:start()
   local display = not run.options.quiet and progress.start(run)
+  if display and run.continued then
+    display.say(("%s: goes on from step %d"):format(run.name,
+                                                    run.continued.step))
+  end
   local ok, e = xpcall(function()
     while run.position.epoch <= run.options.epochs do
       epoch(run)

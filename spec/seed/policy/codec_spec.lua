@@ -62,6 +62,32 @@ describe("codec", function()
     end
   end)
 
+  it("writes a frozen table as it was when it was frozen", function()
+    local entry = { step = 1 }
+    codec.freeze(entry)
+    entry.step = 2
+    codec.freeze(entry)
+    assert.same({ a = { step = 1 }, b = 3 }, round_trip{ a = entry, b = 3 })
+  end)
+
+  it("copies what may change, and shares what is frozen", function()
+    local entry = { step = 1 }
+    codec.freeze(entry)
+    local t = { list = { entry }, n = 1 }
+    local copy = codec.copy(t)
+    t.n, t.list[2] = 2, { step = 2 }
+    assert.same({ list = { { step = 1 } }, n = 1 }, copy)
+    assert.equal(entry, copy.list[1])
+  end)
+
+  it("gives way now and then, to the same text", function()
+    local list, n = {}, 0
+    for i = 1, 10000 do list[i] = { step = i, name = "x" } end
+    local text = codec.encode(list, "it", function() n = n + 1 end)
+    assert.equal(codec.encode(list), text)
+    assert.is_true(n > 50, n)
+  end)
+
   it("refuses broken text at every length", function()
     local text = codec.encode{ 1, "two", { a = true } }
     for n = 0, #text - 1 do

@@ -33,19 +33,32 @@ end
 ---@param path string  what to call the table in an error
 ---@return table
 function M.keys(t, path)
-  local keys = {}
+  local keys, n, sorted = {}, 0, true
   for key in next, t do
     if type(key) ~= "string" and type(key) ~= "number" then
       error(("%s has a key that is a %s; keys are strings and numbers"):format(
         path, type(key)), 0)
     end
-    keys[#keys + 1] = key
+    sorted = sorted and (n == 0 or key_order(keys[n], key))
+    n = n + 1
+    keys[n] = key
   end
-  table.sort(keys, key_order)
+  if not sorted then table.sort(keys, key_order) end  -- lists are
   return keys
 end
 
 local put
+
+local texts = setmetatable({}, { __mode = "k" })  -- of tables that are frozen
+
+local STRIDE = 500  -- pieces of text from a rest to the next
+
+-- Now and then lets others have the thread.
+local function rest(out)
+  if #out < out.due then return end
+  out.due = #out + STRIDE
+  out.rest()
+end
 
 local function put_table(out, t, path, depth)
   if depth > MOST_DEPTH then
@@ -56,6 +69,7 @@ local function put_table(out, t, path, depth)
   for _, key in ipairs(M.keys(t, path)) do
     put(out, key, path, depth)
     put(out, t[key], path .. "." .. tostring(key), depth + 1)
+    if out.rest then rest(out) end
   end
   out[#out + 1] = "}"
 end
@@ -69,7 +83,11 @@ put = function(out, value, path, depth)
   elseif kind == "boolean" then
     out[#out + 1] = value and "t" or "f"
   elseif kind == "table" then
-    put_table(out, value, path, depth)
+    if texts[value] then
+      out[#out + 1] = texts[value]
+    else
+      put_table(out, value, path, depth)
+    end
   else
     error(("%s is a %s; expected numbers, strings, booleans and tables of "
            .. "them"):format(path, kind), 0)
@@ -79,11 +97,34 @@ end
 --- A plain value (numbers, strings, booleans, tables of them) as a string.
 ---@param value any
 ---@param name string|nil  what to call it in an error
+---@param give_way function|nil  called now and then; the value must not change
+---                              meanwhile
 ---@return string
-function M.encode(value, name)
-  local out = {}
+function M.encode(value, name, give_way)
+  local out = { rest = give_way, due = STRIDE }
   put(out, value, name or "the value", 1)
   return table.concat(out)
+end
+
+local function copy(value, depth)
+  if type(value) ~= "table" or texts[value] or depth > MOST_DEPTH then
+    return value
+  end
+  local t = {}
+  for key, member in next, value do t[key] = copy(member, depth + 1) end
+  return t
+end
+
+--- A plain value as it is now; frozen tables are shared.
+---@param value any
+---@return any
+function M.copy(value) return copy(value, 1) end
+
+--- Encodes a table that changes no more, once: it is this text in every
+--- encoding from now on.
+---@param t table
+function M.freeze(t)
+  if not texts[t] then texts[t] = M.encode(t) end
 end
 
 local special = { nan = 0 / 0, inf = math.huge, ["-inf"] = -math.huge }

@@ -5,14 +5,16 @@ local context = require "moonseed.context"
 local moon = require "moonseed"
 local C, ffi, uv = core.C, core.ffi, core.uv
 
--- As it was typed, as far as Lua knows.
+-- As it was typed, as far as Lua knows; the launcher is a script around ours.
+local LAUNCHED = "^%S+ %S*moonseed/cli/main%.lua"
+
 local function command()
   local list = rawget(_G, "arg")
   if type(list) ~= "table" then return nil end
   local parts, first = {}, 0
   while list[first - 1] do first = first - 1 end
   for i = first, #list do parts[#parts + 1] = tostring(list[i]) end
-  return table.concat(parts, " ")
+  return (table.concat(parts, " "):gsub(LAUNCHED, "moonseed"))
 end
 
 local function rng_seed()

@@ -7,7 +7,7 @@
 --   gradient_ratio/early/1  seed / host, while it incubates
 --   parameters/early/1, flops/early/1   what was planted costs
 
-local cost = require "moonseed.seed.cost"
+local cost = require "moonseed.nn.cost"
 local stage = require "moonseed.seed.stage"
 
 local measured = { "contribution", "improvement", "gradient_ratio" }

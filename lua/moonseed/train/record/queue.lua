@@ -38,6 +38,8 @@ function Queue.new(options)
     chunks = {}, first = 1, last = 0,      -- { text, n = lines in it }
     bytes = 0, written = 0, at = 0,        -- at: bytes of the first written
     failures = 0,
+    waiters = {},                          -- tasks that wait for writes
+    syncs = 0,                             -- under way
   }, Queue)
 end
 
@@ -82,11 +84,16 @@ local function complain(self, why)
                   "; training goes on, trying again\n")
 end
 
+local function wake(self)
+  for waiter in pairs(self.waiters) do loop.wake(waiter) end
+end
+
 local function fail(self, why)
   self.failures = self.failures + 1
   if not self.failing then complain(self, why) end
   self.failing = why
-  if self.closer then return loop.wake(self.closer) end
+  wake(self)
+  if self.finishing then return end
   self.retry = alarm.set(RETRY, function()
     self.retry = nil
     self:pump()
@@ -112,7 +119,7 @@ local function on_write(self, why, n)
   self.failing = nil
   self.on_written(failed)
   self:pump()
-  if self.closer then loop.wake(self.closer) end
+  wake(self)
 end
 
 --- Starts the next write unless one is under way.
@@ -132,32 +139,86 @@ function Queue:flush()
   self:pump()
 end
 
---- Suspends until everything is written; gives up on a write that fails, or
---- when nothing moves for `patience` ms.
+-- Suspends until is_done(), or for `patience` ms in which nothing was written;
+-- whether it is done.
+local function wait(self, patience, is_done)
+  local task, late = loop.running, false
+  self.waiters[task] = true
+  while not is_done() and not late and not self.given_up do
+    local before, rang = self.written, false
+    local bell = alarm.set(patience, function()
+      rang = true
+      loop.wake(task)
+    end)
+    loop.rest("a record", self)
+    alarm.cancel(bell)
+    late = rang and self.written == before
+  end
+  self.waiters[task] = nil
+  return is_done()
+end
+
+-- Until what was sealed is written, or a write fails.
+local function drain(self, patience)
+  self:flush()
+  local last = self.last
+  local done = wait(self, patience, function()
+    return self.first > last or self.failing
+  end)
+  if done then return end
+  self.failing = ("nothing was written for %g ms"):format(patience)
+  complain(self, self.failing)
+end
+
+-- Pipes and the like cannot, and need not.
+local function is_fault(why)
+  return why and not why:find "^EINVAL" and not why:find "^ENOTSUP"
+end
+
+-- Has the disk keep what is written; what is wrong with that, or nil.
+local function fsync(self, patience)
+  local done, fault
+  self.syncs = self.syncs + 1
+  uv.fs_fsync(self.fd, loop.guard(function(why)
+    self.syncs, done, fault = self.syncs - 1, true, why
+    wake(self)
+  end))
+  wait(self, patience, function() return done end)
+  return is_fault(fault) and "fsync: " .. fault or nil
+end
+
+--- Suspends until the disk keeps what was pushed so far, through a loss of
+--- power too; gives up on a write that fails, or when nothing moves for
+--- `patience` ms.
+---@param patience number
+function Queue:sync(patience)
+  drain(self, patience)
+  if self.failing or self.given_up then return end
+  local why = fsync(self, patience)
+  if why then
+    self.failures = self.failures + 1
+    complain(self, why)
+  end
+end
+
+--- As Queue:sync, at the end: a write that failed is tried at once, and then
+--- no more.
 ---@param patience number
 function Queue:finish(patience)
   loop.refuse_callback "a record"
-  self.closer = loop.running
+  self.finishing = true
   for _, name in ipairs{ "retry", "bell" } do
     if self[name] then alarm.cancel(self[name]) end
     self[name] = nil
   end
   self.failing = nil
-  self:flush()
-  while self.first <= self.last and not self.failing do
-    local before, late = self.written, false
-    local bell = alarm.set(patience, function()
-      late = true
-      loop.wake(self.closer)
-    end)
-    loop.rest("a record", self)
-    alarm.cancel(bell)
-    if late and self.written == before then
-      self.failing = ("nothing was written for %g ms"):format(patience)
-      complain(self, self.failing)
-    end
-  end
-  self.closer = nil
+  self:sync(patience)
+end
+
+--- Whether a thread still uses the file.
+---@return boolean
+function Queue:is_busy()
+  return self.writing or self.given_up or self.syncs > 0
 end
 
 -- The write under way, whose end the loop can no longer tell: the file's size

@@ -7,12 +7,16 @@ local M = {}
 
 local MOST = 400  -- events listed
 
+-- What says nothing: alpha is told by the lane.
+local idle = { ["alpha 0"] = true, ["append false"] = true }
+
 -- What a field of its own column or sentence shows.
 local placed = { event = true, time = true, step = true, epoch = true,
                  slot = true, seed = true, kind = true, why = true,
                  from = true, stage = true, blueprint = true, gate = true,
                  passed = true, failed = true, spans = true,
-                 environment = true, schema = true, actions = true }
+                 environment = true, schema = true, meta = true,
+                 actions = true }
 
 -- --- one event ---------------------------------------------------------------
 
@@ -36,8 +40,11 @@ end
 
 local function rest(event)
   local names, parts = {}, {}
-  for name in pairs(event) do
-    if not placed[name] then names[#names + 1] = tostring(name) end
+  for name, value in pairs(event) do
+    local is_empty = type(value) == "table" and next(value) == nil
+    if not (placed[name] or is_empty) then
+      names[#names + 1] = tostring(name)
+    end
   end
   table.sort(names)
   for i, name in ipairs(names) do
@@ -73,8 +80,7 @@ local function what_of(event)
   add_actions(parts, event.actions)
   if event.blueprint then parts[#parts + 1] = html.text(event.blueprint) end
   for _, text in ipairs(rest(event)) do
-    -- alpha is told by the lane; 0 says nothing
-    if text ~= "alpha 0" then parts[#parts + 1] = text end
+    if not idle[text] then parts[#parts + 1] = text end
   end
   if event.why then parts[#parts + 1] = html.text(event.why) end
   return table.concat(parts, " · ") .. checks(event, "passed")
@@ -82,10 +88,12 @@ local function what_of(event)
 end
 
 local bad = { failed = true, rolled_back = true, policy_failed = true,
+              policy_overdue = true, checkpoint_failed = true,
               not_rolled_back = true, dropped = true, write_failed = true,
               error = true }
 local warn = { plan_rejected = true, policy_rejected = true,
-               policy_silent = true, reload_failed = true }
+               policy_silent = true, policy_deleted = true,
+               reload_failed = true }
 
 local function clock(seconds)
   if type(seconds) ~= "number" then return "" end

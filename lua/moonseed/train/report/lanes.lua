@@ -76,8 +76,9 @@ end
 
 local marks = { plan_applied = "m-good", plan_rejected = "m-warn",
                 rolled_back = "m-bad", failed = "m-bad",
-                policy_failed = "m-bad", reloaded = "m-info",
-                checkpoint = "m-info" }
+                policy_failed = "m-bad", policy_overdue = "m-bad",
+                policy_rejected = "m-warn", reload_failed = "m-warn",
+                policy_reloaded = "m-info", reloaded = "m-info" }
 
 local function decisions(run, o)
   local by_class, any = {}, false
@@ -112,9 +113,9 @@ local function legend(seen, with_decisions)
   entries[#entries + 1] = { class = "alpha", text = "alpha, 0 to 1" }
   if with_decisions then
     for _, row in ipairs{ { "m-good", "plan applied" },
-                          { "m-warn", "plan rejected" },
+                          { "m-warn", "plan or file rejected" },
                           { "m-bad", "failure, rollback" },
-                          { "m-info", "reload, checkpoint" } } do
+                          { "m-info", "reload" } } do
       entries[#entries + 1] = { class = "tick " .. row[1], text = row[2] }
     end
   end

@@ -2,7 +2,8 @@
 
 local light = {
   ink = "#1c2330", soft = "#5b6574", paper = "#fbfbf9", card = "#ffffff",
-  rule = "#e3e5e8", warn = "#a15c00", bad = "#c02b2b", good = "#1b7f4d",
+  rule = "#e3e5e8", shade = "#c9ced6",
+  warn = "#a15c00", bad = "#c02b2b", good = "#1b7f4d",
   info = "#2563c9", alpha = "#2563c9",
   c = { "#2563c9", "#d0661c", "#1d8a5f", "#8a4fbf", "#c2337c", "#8a7400",
         "#0f7f8e", "#6d7684" },
@@ -13,7 +14,8 @@ local light = {
 
 local dark = {
   ink = "#e6e9ee", soft = "#98a2b1", paper = "#12161c", card = "#1a2029",
-  rule = "#2c3440", warn = "#e0a24a", bad = "#f07a70", good = "#4cc394",
+  rule = "#2c3440", shade = "#05070a",
+  warn = "#e0a24a", bad = "#f07a70", good = "#4cc394",
   info = "#79a8ff", alpha = "#79a8ff",
   c = { "#6ea4ff", "#f0935b", "#4cc394", "#c08cf0", "#f07fb8", "#cdbb4a",
         "#4fc3d0", "#a3acb9" },
@@ -132,7 +134,14 @@ td:first-child,th:first-child{padding-left:0}
 .env thead{display:none}
 td:last-child:not(.r){min-width:14rem}
 ol.events{list-style:none;margin:.5rem 0 0;padding:0;font-size:.84rem;
- max-height:36rem;overflow-y:auto}
+ max-height:36rem;overflow-y:auto;background-repeat:no-repeat;
+ background-image:linear-gradient(var(--card) 30%,transparent),
+  linear-gradient(transparent,var(--card) 70%),
+  linear-gradient(var(--shade),transparent),
+  linear-gradient(transparent,var(--shade));
+ background-size:100% 3rem,100% 3rem,100% 1rem,100% 1rem;
+ background-position:top,bottom,top,bottom;
+ background-attachment:local,local,scroll,scroll}
 .events li{display:grid;gap:0 .75rem;padding:.35rem 0;
  grid-template-columns:4rem 4.5rem 8.5rem minmax(0,1fr);
  border-bottom:1px solid var(--rule);font-variant-numeric:tabular-nums}

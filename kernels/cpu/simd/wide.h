@@ -1,0 +1,72 @@
+/* Vectors of f32 as wide as this instruction set's registers, for kernels
+ * that keep many of them in registers at once. A multiply-add is rounded once
+ * where the processor can. */
+#ifndef MOON_SIMD_WIDE_H
+#define MOON_SIMD_WIDE_H
+#include "simd.h"
+#ifdef __FMA__
+#include <immintrin.h>
+#endif
+
+#ifdef __AVX512F__
+enum { WIDE = 16 };
+#elif defined(__AVX__)
+enum { WIDE = 8 };
+#else
+enum { WIDE = 4 };
+#endif
+
+typedef float wide
+    __attribute__((vector_size(4 * WIDE), aligned(4), may_alias));
+typedef int32_t wide_bits __attribute__((vector_size(4 * WIDE)));
+
+/* a b + c */
+static inline __attribute__((always_inline)) wide wide_madd(wide a, wide b,
+                                                            wide c) {
+#if defined(__AVX512F__)
+  return (wide)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (wide)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
+static inline __attribute__((always_inline)) wide wide_all(float v) {
+  return (wide){0} + v;
+}
+
+/* NaN stays. */
+static inline __attribute__((always_inline)) wide wide_relu(wide v) {
+  return (wide)((wide_bits)v & ~(wide_bits)(v < 0));
+}
+
+static inline __attribute__((always_inline)) wide wide_load(const float *x) {
+  return *(const wide *)x;
+}
+
+static inline __attribute__((always_inline)) void wide_store(float *y,
+                                                             wide v) {
+  *(wide *)y = v;
+}
+
+/* Past the caches; y is a whole number of vectors from a 64-byte border. */
+static inline __attribute__((always_inline)) void wide_stream(float *y,
+                                                              wide v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(y, (__m512)v);
+#elif defined(__AVX__)
+  _mm256_stream_ps(y, (__m256)v);
+#else
+  wide_store(y, v);
+#endif
+}
+
+/* Other threads see what was streamed before what is written after this. */
+static inline void wide_fence(void) {
+#if defined(__AVX__)
+  _mm_sfence();
+#endif
+}
+
+#endif

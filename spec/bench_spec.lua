@@ -1,0 +1,97 @@
+-- What benchmarks come to: numbers over rounds, the CSV file, the table, the
+-- figure. (scripts/bench/run is called by hand.)
+
+package.path = "scripts/bench/?.lua;scripts/?.lua;" .. package.path
+local figure = require "figure"
+local results = require "results"
+local summary = require "summary"
+
+-- Files of a run, as results.lua writes them.
+local function folder_of(benches)
+  local name = os.tmpname()
+  os.remove(name)
+  assert(os.execute("mkdir " .. name) == 0)
+  for bench, values in pairs(benches) do
+    local result = results.new()
+    for metric, peers in pairs(values) do
+      for peer, list in pairs(peers) do
+        for round, value in ipairs(list) do
+          result:add(round, peer, metric, value)
+        end
+      end
+    end
+    result:write(name .. "/" .. bench .. ".csv")
+  end
+  return name .. "/"
+end
+
+local fixture = {
+  step = { ["step:images_per_s"] = {
+    moonseed = { 200, 210, 190 }, ["bare oneDNN"] = { 100, 100, 100 },
+    ["PyTorch contiguous"] = { 40, 40, 40 },
+    ["PyTorch channels_last"] = { 50, 50, 50 },
+    ["PyTorch channels_last, malloc keeps"] = { 80, 70, 90 },
+  } },
+  conv = { ["1,2,3,4,5:all"] = { moonseed = { 1 }, ["bare oneDNN"] = { 2 } },
+           ["6,7,8,9,1g:all"] = { moonseed = { 4 }, ["bare oneDNN"] = { 2 } },
+           ["6,7,8,9,1g:data"] = { moonseed = { 9 } } },
+}
+
+describe("a benchmark's numbers", function()
+  local folder
+
+  setup(function() folder = folder_of(fixture) end)
+  teardown(function() os.execute("rm -r " .. folder) end)
+
+  it("have a median and ends", function()
+    assert.same({ 2, 1, 9 }, { results.spread{ 9, 1, 2 } })
+    assert.same({ 1.5, 1, 2 }, { results.spread{ 2, 1 } })
+  end)
+
+  it("are compared round by round", function()
+    assert.same({ 2, 3 }, results.ratios({ 1, 2 }, { 2, 6 }))
+    assert.same({ 2, 3 }, results.ratios({ 4, 9 }, { 2, 3 }, true))
+  end)
+
+  it("come back from their file", function()
+    local read = results.read(folder .. "step.csv")
+    assert.same({ 200, 210, 190 }, read.values["step:images_per_s"].moonseed)
+    assert.same({ 80, 70, 90 }, read.values["step:images_per_s"][
+      "PyTorch channels_last, malloc keeps"])
+    assert.is_nil(results.read(folder .. "none.csv"))
+  end)
+
+  it("make a table with the columns that there are", function()
+    local table = summary.table(summary.read(folder))
+    assert.matches("^|  | Moonseed | bare oneDNN | contiguous | channels_last "
+                   .. "| malloc keeps |\n", table)
+    assert.is_truthy(table:find("| small CNN, training step, images/s | 200.0 |"
+      .. " 100.0 | 40.0 | 50.0 | 80.0 |", 1, true))
+    assert.is_truthy(table:find("| conv 1,2,3,4,5, forward and backward, ms | "
+                                .. "1.000 | 2.000 |  |", 1, true))
+    assert.is_truthy(table:find("| convolutions, geometric mean, ms | 2.000 | "
+                                .. "2.000 |", 1, true))
+  end)
+
+  it("are drawn against the best of each kind", function()
+    local ratios = summary.ratios(summary.read(folder))
+    assert.equal(2, #ratios)
+    assert.equal("small CNN, training step", ratios[1].title)
+    local bars = ratios[1].bars
+    assert.same({ 1, 4, 3.8, 4.2 }, bars[1])  -- eager: channels_last
+    assert.equal(2, bars[2][1])
+    assert.near(2.5, bars[2][2], 1e-12)       -- with its malloc tuned
+    assert.same({ 4, 2, 1.9, 2.1 }, bars[3])  -- there is no torch.compile
+    assert.equal("ten convolutions, forward and backward", ratios[2].title)
+  end)
+
+  it("are a figure of balanced elements", function()
+    local svg = figure.svg(summary.read(folder), "a <machine> & more")
+    local _, opened = svg:gsub("<%a[^>]*[^/]>", "")
+    local _, closed = svg:gsub("</", "")
+    assert.equal(opened, closed)
+    assert.matches("a &lt;machine&gt; &amp; more", svg)
+    assert.matches('<text class="" x="[%d.]+" y="[%d.]+">2.50</text>', svg)
+    assert.is_nil(figure.svg({}, "nowhere"))
+  end)
+end)

@@ -1,0 +1,6 @@
+/* The reader of pictures, on JPEG. */
+#include "fuzz.h"
+
+int fuzz_read(const uint8_t *data, size_t n, moon_fail *fail) {
+  return fuzz_with(data, n, moon__picture_list, fail);
+}

@@ -1,0 +1,6 @@
+/* The npy reader. */
+#include "fuzz.h"
+
+int fuzz_read(const uint8_t *data, size_t n, moon_fail *fail) {
+  return fuzz_with(data, n, moon__npy_list, fail);
+}
