@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 18, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 19, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -438,6 +438,7 @@ typedef struct moon_batch_norm_params {
   int32_t training;  /* 1: batch statistics, which also move the running ones,
                         in program order: when somebody looks at them, at the
                         latest */
+  int32_t epilogue;
 } moon_batch_norm_params;
 /* weight and bias [C], or both NULL; running mean and variance [C]. */
 typedef struct moon_batch_norm_state {

@@ -59,13 +59,16 @@ typedef struct moon_operand {
  * max_pool2d_grad dy, i, dx        params.pool
  * avg_pool2d    x, y               params.avg_pool; kernel 0: adaptive
  * avg_pool2d_grad dy, dx           params.avg_pool
- * batch_norm    x, [w], [b], m, v, y, r   params.norm; m, v and r are the
- *                                  batch's mean, its unbiased variance and
- *                                  1/sqrt(biased variance + eps), [C]
+ * batch_norm    x, [w], [b], m, v, y, r, [k]   params.norm; m, v and r are
+ *                                  the batch's mean, its unbiased variance and
+ *                                  1/sqrt(biased variance + eps), [C]; k [2,C]
+ *                                  for the gradient of a ReLU: y > 0 where
+ *                                  k0 x > k1
  * running       m, v, mean+, var+  params.norm; mean = (1 - momentum) mean +
  *                                  momentum m, var likewise
  * batch_norm_eval x, [w], [b], mean, var, y         params.norm
- * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.norm
+ * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db], [k]  params.norm; with a
+ *                                  ReLU dy counts where y > 0, told by k
  * group_norm    x, [w], [b], y, m, r      params.group; m and r [N,groups] are
  *                                  each group's mean and 1/sqrt(variance + eps)
  * group_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.group
@@ -149,7 +152,7 @@ typedef union moon_params {
   struct { const void *order; } pack;          /* of weight_order */
   moon_pool2d_params pool;
   moon_avg_pool2d_params avg_pool;
-  struct { double eps, momentum; } norm;
+  struct { double eps, momentum; int32_t epilogue; } norm;
   moon_group_norm_params group;
   struct { int32_t kind; } blend;              /* MOON_BLEND_* */
   moon_attention_params attention;

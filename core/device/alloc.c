@@ -16,7 +16,9 @@ enum {
   CLASSES = 4 * 48,
   ALIGN = 64,
   LOOK = 32,               /* blocks of a class looked at before a new one */
-  HUGE_PAGE = 1 << 21
+  HUGE_PAGE = 1 << 21,
+  SHIFT = 4096 + 128,      /* see shift_of */
+  SHIFTS = 61
 };
 
 /* Sizes 64, 80, 96, 112, 128, 160, ... */
@@ -52,9 +54,18 @@ static void *from_system(moon_runtime *rt, size_t nbytes, size_t left) {
     atomic_fetch_sub(&rt->memory.mapped, nbytes);
     return NULL;
   }
-  if (align == HUGE_PAGE) madvise(p, size, MADV_HUGEPAGE);
+  if (align == HUGE_PAGE) {  /* but what lies behind the last whole one */
+    madvise(p, nbytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+  }
   atomic_fetch_add(&rt->memory.system_allocs, 1);
   return p;
+}
+
+/* Large blocks begin at different places of their first page, in turn. Where
+ * several begin alike, a loop over all of them finds its lines in one set of
+ * the nearest cache, which may tell them apart by a few address bits only. */
+static size_t shift_of(moon__memory *m, size_t nbytes) {
+  return nbytes < HUGE_PAGE ? 0 : (size_t)(m->shifts++ % SHIFTS) * SHIFT;
 }
 
 static void to_system(moon_runtime *rt, void *p, size_t nbytes) {
@@ -90,18 +101,19 @@ static moon__block *from_cache(moon_runtime *rt, int c, int stream, bool any) {
 }
 
 static moon__block *block_new(moon_runtime *rt, int c) {
-  size_t nbytes = class_size(c);
-  void *p = from_system(rt, nbytes, left_to_scratch(&rt->memory));
+  size_t nbytes = class_size(c), shift = shift_of(&rt->memory, nbytes);
+  char *p = from_system(rt, nbytes + shift, left_to_scratch(&rt->memory));
   if (!p) return NULL;
   moon__block *b = moon__calloc(1, sizeof *b);
-  b->data = p;
+  b->data = p + shift;
+  b->shift = shift;
   b->nbytes = nbytes;
   b->size_class = c;
   return b;
 }
 
 static void block_free(moon_runtime *rt, moon__block *b) {
-  to_system(rt, b->data, b->nbytes);
+  to_system(rt, (char *)b->data - b->shift, b->nbytes + b->shift);
   free(b->use);
   free(b);
 }

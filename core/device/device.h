@@ -107,7 +107,7 @@ typedef struct moon__edge { struct moon__op *op; struct moon__edge *next; }
 typedef struct moon__waiter { double ticket; struct moon__waiter *next; }
     moon__waiter;
 
-enum { MOON_OP_ARGS = 8, MOON_OP_TOUCHES = 8 };
+enum { MOON_OP_ARGS = 10, MOON_OP_TOUCHES = 10 };
 typedef struct moon__op {
   const char *name;               /* what users call it */
   moon_call call;
@@ -191,6 +191,7 @@ const char *moon__cuda_absent(void);
 typedef struct moon__block {
   void *data;
   size_t nbytes;                   /* of its size class */
+  size_t shift;                    /* of data in what the system gave */
   int size_class;
   int n_uses, capacity;            /* who may still touch it */
   moon__use *use;
@@ -206,7 +207,7 @@ typedef struct moon__memory {
   size_t scratch_used;             /* L */
   bool pressed;                    /* see moon_memory_press */
   size_t live;
-  int64_t allocated;
+  int64_t allocated, shifts;
   _Atomic int64_t system_allocs;
   struct moon__scratch *scratch;   /* L */
 } moon__memory;

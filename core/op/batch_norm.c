@@ -12,13 +12,16 @@
  *   training:  dx = w r (dy - mean dy - h mean(dy h))
  *   else:      dx = w r dy
  *
+ * With ReLU as the epilogue y = max(0, w h + b), and dy counts where y > 0: in
+ * training the forward keeps what tells that from x.
+ *
  * Memory is channels-last: another x is copied first. */
 #include <math.h>
 #include "shared.h"
 
 enum { X, W };                    /* saved */
-enum { M = 2, R };                /* in training */
-enum { MEAN = 2, VAR };           /* else */
+enum { M = 2, R, K };             /* in training */
+enum { MEAN = 2, VAR, Y };        /* else */
 enum { NHW = 1 | 4 | 8 };         /* all dimensions but C */
 
 static int training_backward(moon__back *b) {
@@ -38,9 +41,10 @@ static int training_backward(moon__back *b) {
                       {moon__saved_at(b, R), MOON__READ, NULL},
                       {dx, MOON__WRITE, NULL},
                       {dw, MOON__WRITE, NULL},
-                      {db, MOON__WRITE, NULL}};
+                      {db, MOON__WRITE, NULL},
+                      {moon__saved_at(b, K), MOON__READ, NULL}};
   moon__c_run(&c, "batch_norm backward", MOON_K_batch_norm_grad,
-              &b->node->params, args, 8);
+              &b->node->params, args, 9);
   if (moon__wants(b, 0)) moon__calc_give(&c, b, 0, dx);
   if (dw) moon__calc_give(&c, b, 1, dw);
   if (db) moon__calc_give(&c, b, 2, db);
@@ -49,7 +53,9 @@ static int training_backward(moon__back *b) {
 
 static int eval_backward(moon__back *b) {
   moon_tensor *x = moon__saved_at(b, X), *w = moon__saved_at(b, W);
+  moon_tensor *y = moon__saved_at(b, Y);
   moon__calc c = {.ctx = b->ctx};
+  moon_tensor *dy = y ? moon__c_relu_grad(&c, b->dy, y, NULL) : b->dy;
   moon__shape row = {4, {1, x->shape[1], 1, 1}}, channels = {1, {row.dim[1]}};
   moon_tensor *var = moon__c_reshape(&c, moon__saved_at(b, VAR), row);
   moon_tensor *mean = moon__c_reshape(&c, moon__saved_at(b, MEAN), row);
@@ -59,16 +65,16 @@ static int eval_backward(moon__back *b) {
   if (moon__wants(b, 0)) {
     moon_tensor *scale = w ? moon__c_mul(&c, r, moon__c_reshape(&c, w, row))
                            : r;
-    moon__calc_give(&c, b, 0, moon__c_mul(&c, b->dy, scale));
+    moon__calc_give(&c, b, 0, moon__c_mul(&c, dy, scale));
   }
   if (moon__wants(b, 1)) {
     moon_tensor *h = moon__c_mul(&c, moon__c_sub(&c, x, mean), r);
     moon_tensor *dw =
-        moon__c_reduce(&c, MOON_R_SUM, moon__c_mul(&c, b->dy, h), NHW);
+        moon__c_reduce(&c, MOON_R_SUM, moon__c_mul(&c, dy, h), NHW);
     moon__calc_give(&c, b, 1, moon__c_reshape(&c, dw, channels));
   }
   if (moon__wants(b, 2)) {
-    moon_tensor *db = moon__c_reduce(&c, MOON_R_SUM, b->dy, NHW);
+    moon_tensor *db = moon__c_reduce(&c, MOON_R_SUM, dy, NHW);
     moon__calc_give(&c, b, 2, moon__c_reshape(&c, db, channels));
   }
   return moon__calc_end(&c);
@@ -125,6 +131,8 @@ static int check(moon_ctx *ctx, const moon_tensor *x,
     return moon__fail(MOON_E_VALUE, "%s: momentum %g is outside [0, 1]", op,
                       p->momentum);
   }
+  status = moon__check_epilogue(op, p->epilogue);
+  if (status < 0) return status;
   int64_t n = x->shape[1] ? x->numel / x->shape[1] : 2;
   if (n > 1 || !p->training) return MOON_OK;
   return moon__fail(MOON_E_SHAPE, "%s: %lld values per channel, training "
@@ -132,13 +140,15 @@ static int check(moon_ctx *ctx, const moon_tensor *x,
                     moon__text(x));
 }
 
-/* The training kernel; m and r are what the gradient keeps. */
+/* The training kernel; kept: m, r and k. */
 static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
                          const moon_batch_norm_state *s,
-                         const moon_params *params, moon_tensor *kept[2]) {
-  moon__shape channels = {1, {x->shape[1]}};
+                         const moon_params *params, moon_tensor *kept[3]) {
+  moon__shape channels = {1, {x->shape[1]}}, rows = {2, {2, x->shape[1]}};
+  bool relu = params->norm.epilogue == MOON_EPILOGUE_RELU;
   kept[0] = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
   kept[1] = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
+  kept[2] = relu ? moon__c_new(c, x, x->dtype, rows, MOON__ROWS) : NULL;
   moon_tensor *v = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {s->weight, MOON__READ, NULL},
@@ -146,8 +156,9 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
                       {kept[0], MOON__WRITE, NULL},
                       {v, MOON__WRITE, NULL},
                       {y, MOON__WRITE, NULL},
-                      {kept[1], MOON__WRITE, NULL}};
-  moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 7);
+                      {kept[1], MOON__WRITE, NULL},
+                      {kept[2], MOON__WRITE, NULL}};
+  moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 8);
   if (c->status >= 0 && !c->ctx->again) {
     moon__late_add(c->ctx, s, kept[0], v, params->norm.momentum);
   }
@@ -155,9 +166,10 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
 
 static void run_eval(moon__calc *c, moon_tensor *x, moon_tensor *y,
                      const moon_batch_norm_state *s,
-                     const moon_params *params, moon_tensor *kept[2]) {
+                     const moon_params *params, moon_tensor *kept[3]) {
   kept[0] = s->mean;
   kept[1] = s->var;
+  kept[2] = params->norm.epilogue == MOON_EPILOGUE_RELU ? y : NULL;
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {s->weight, MOON__READ, NULL},
                       {s->bias, MOON__READ, NULL},
@@ -174,8 +186,8 @@ int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
   if (status < 0) return status;
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
-  moon_params params = {.norm = {p->eps, p->momentum}};
-  moon_tensor *inputs[] = {x, s->weight, s->bias}, *kept[2] = {NULL};
+  moon_params params = {.norm = {p->eps, p->momentum, p->epilogue}};
+  moon_tensor *inputs[] = {x, s->weight, s->bias}, *kept[3] = {NULL};
   moon_tensor *y =
       moon__c_new(&c, x, x->dtype, moon__shape_of(x), MOON__CHANNELS_LAST);
   x = moon__c_channels_last(&c, x);
@@ -189,8 +201,7 @@ int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
     node->params = params;
     moon__save(node, x);
     moon__save(node, s->weight);
-    moon__save(node, kept[0]);
-    moon__save(node, kept[1]);
+    for (int i = 0; i < 3; i++) moon__save(node, kept[i]);
   }
   return moon__calc_finish(&c, y, out);
 }

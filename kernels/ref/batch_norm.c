@@ -12,14 +12,16 @@
  *
  *   db = sum dy    dw = sum dy h    dx = w r (dy - mean(dy) - h mean(dy h))
  *
+ * With a ReLU after it, y = max(y, 0), and dy counts where k0 x > k1.
+ *
  * Ioffe and Szegedy, "Batch normalization", 2015.
  */
 #include <math.h>
 #include "walk.h"
 
-/* training: x, w, b, m, v, y, r;  eval: x, w, b, mean, var, y */
-enum { X, W, B, M, V, Y, R, MEAN = M, VAR = V };
-enum { G_DY, G_X, G_W, G_M, G_R, G_DX, G_DW, G_DB };
+/* training: x, w, b, m, v, y, r, k;  eval: x, w, b, mean, var, y */
+enum { X, W, B, M, V, Y, R, K, MEAN = M, VAR = V };
+enum { G_DY, G_X, G_W, G_M, G_R, G_DX, G_DW, G_DB, G_K };
 
 /* Element c of a vector, or `otherwise` if it is absent. */
 static double at_or(const moon_operand *v, int64_t c, double otherwise) {
@@ -56,6 +58,20 @@ static void measure(const moon_operand *channel, double *mean, double *var) {
   *var = squares / n;
 }
 
+static bool has_relu(const moon_call *call) {
+  return call->params.norm.epilogue == MOON_EPILOGUE_RELU;
+}
+
+/* y = (x - mean) scale + shift is above 0 where k0 x > k1. */
+static void store_zero(const moon_operand *k, int64_t c, double mean,
+                       double scale, double shift) {
+  double sign = scale < 0 ? -1 : 1;
+  double above = scale != 0 ? sign * (mean - shift / scale)
+                            : shift > 0 ? -INFINITY : INFINITY;
+  ref_store(k, c * k->stride[1], sign);
+  ref_store(k, k->stride[0] + c * k->stride[1], above);
+}
+
 /* y = (x - mean) scale + shift on channel c. */
 static void normalise(const moon_call *call, int64_t c, double mean,
                       double r) {
@@ -63,10 +79,12 @@ static void normalise(const moon_call *call, int64_t c, double mean,
   double shift = at_or(ref_optional(call, B), c, 0);
   moon_operand x = ref_channel(&call->arg[X], c);
   moon_operand y = ref_channel(&call->arg[Y], c);
-  const moon_operand *o[] = {&y, &x};
+  const moon_operand *o[] = {&y, &x}, *k = ref_optional(call, K);
+  if (k) store_zero(k, c, mean, scale, shift);
   ref_walk w = ref_begin(o, 2, 0, moon_operand_numel(&y));
   for (; w.left > 0; ref_next(&w)) {
-    ref_store(&y, w.at[0], (ref_load(&x, w.at[1]) - mean) * scale + shift);
+    double v = (ref_load(&x, w.at[1]) - mean) * scale + shift;
+    ref_store(&y, w.at[0], has_relu(call) && v < 0 ? 0 : v);
   }
 }
 
@@ -138,9 +156,17 @@ REF_PLAN(plan_grad) {
   return MOON_OK;
 }
 
+/* dy where it counts, else 0. */
+static double grad_at(const moon_operand *k, int64_t c, double dy, double x) {
+  if (!k) return dy;
+  double sign = ref_load(k, c * k->stride[1]);
+  return sign * x > ref_load(k, k->stride[0] + c * k->stride[1]) ? dy : 0;
+}
+
 static void grad_channel(const moon_call *call, int64_t c) {
   const moon_operand *dw = ref_optional(call, G_DW);
   const moon_operand *db = ref_optional(call, G_DB);
+  const moon_operand *k = ref_optional(call, G_K);
   double m = at_or(&call->arg[G_M], c, 0), r = at_or(&call->arg[G_R], c, 0);
   moon_operand dy = ref_channel(&call->arg[G_DY], c);
   moon_operand x = ref_channel(&call->arg[G_X], c);
@@ -149,16 +175,17 @@ static void grad_channel(const moon_call *call, int64_t c) {
   double n = (double)moon_operand_numel(&dx), sum = 0, dot = 0;
   ref_walk w = ref_begin(o, 3, 0, moon_operand_numel(&dx));
   for (; w.left > 0; ref_next(&w)) {
-    double d = ref_load(&dy, w.at[1]);
+    double v = ref_load(&x, w.at[2]);
+    double d = grad_at(k, c, ref_load(&dy, w.at[1]), v);
     sum += d;
-    dot += d * (ref_load(&x, w.at[2]) - m) * r;
+    dot += d * (v - m) * r;
   }
   double scale = r * at_or(ref_optional(call, G_W), c, 1);
   w = ref_begin(o, 3, 0, moon_operand_numel(&dx));
   for (; w.left > 0; ref_next(&w)) {
-    double h = (ref_load(&x, w.at[2]) - m) * r;
-    double d = ref_load(&dy, w.at[1]) - sum / n - h * dot / n;
-    ref_store(&dx, w.at[0], scale * d);
+    double v = ref_load(&x, w.at[2]), h = (v - m) * r;
+    double d = grad_at(k, c, ref_load(&dy, w.at[1]), v);
+    ref_store(&dx, w.at[0], scale * (d - sum / n - h * dot / n));
   }
   if (dw) ref_store(dw, c * dw->stride[0], dot);
   if (db) ref_store(db, c * db->stride[0], sum);

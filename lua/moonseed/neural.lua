@@ -141,13 +141,15 @@ end
 -- --- norm, dropout, loss -------------------------------------------------
 
 local norm_known = { weight = true, bias = true, mean = true, var = true,
-                     eps = true, momentum = true, training = true }
+                     eps = true, momentum = true, training = true,
+                     epilogue = true }
 
 --- Normalises each channel of x [N, C, H, W]: in training by the batch's
 --- statistics, which also move `mean` and `var` in place; else by those.
 ---@param x userdata
 ---@param options table  weight, bias [C] or nil; mean, var [C]; eps (1e-5),
----                      momentum (0.1), training (false)
+---                      momentum (0.1), training (false), epilogue ("none" or
+---                      "relu")
 ---@return userdata  of the same shape
 function M.batch_norm(x, options)
   local op = "batch_norm"
@@ -163,6 +165,7 @@ function M.batch_norm(x, options)
   norm_params.momentum = check.number(op, "momentum", o.momentum or 0.1)
   norm_params.training =
     check.boolean(op, "training", o.training or false) and 1 or 0
+  norm_params.epilogue = epilogue_of(op, o.epilogue or "none")
   return after(call(C.moon_batch_norm, p, norm_state, norm_params, out), x, o)
 end
 

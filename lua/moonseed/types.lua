@@ -140,7 +140,7 @@ function moon.max_pool2d_params(options) end
 --- Normalises each channel of x [N, C, H, W]: in training by the batch's
 --- statistics, which also move `mean` and `var` in place; else by those.
 ---@param x Tensor
----@param options table  weight, bias [C] or nil; mean, var [C]; eps (1e-5), momentum (0.1), training (false)
+---@param options table  weight, bias [C] or nil; mean, var [C]; eps (1e-5), momentum (0.1), training (false), epilogue ("none" or "relu")
 ---@return Tensor  # of the same shape
 function moon.batch_norm(x, options) end
 
@@ -1203,6 +1203,11 @@ local AvgPool2d = {}
 ---@overload fun(options: table): BatchNorm2d
 local BatchNorm2d = {}
 
+--- forward and ReLU in one kernel.
+---@param x Tensor  [N, C, H, W]
+---@return Tensor
+function BatchNorm2d:forward_relu(x) end
+
 --- Convolution: x [N, C, H, W], weight [K, C / groups, kH, kW], bias [K]
 --- -> [N, K, oH, oW].
 ---
@@ -1547,8 +1552,8 @@ function Residual.rebuild(options, rebuild) end
 ---
 ---   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
 ---
---- A Conv2d or Linear that a ReLU follows computes it in the same kernel; the
---- numbers are those of the two calls.
+--- A Conv2d, Linear or BatchNorm2d that a ReLU follows computes it in the same
+--- kernel; the numbers are those of the two calls.
 ---
 --- nn.Sequential{ ... }
 ---@class Sequential: Module

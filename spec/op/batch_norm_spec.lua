@@ -1,15 +1,17 @@
 local moon = require "moonseed"
+local bits = require "support.bits"
 local op = require "support.op"
 local task = require "support.task"
 
 -- Normalises with running statistics { 0.25 ... } and { 1.5 ... } on x's side.
-local function norm(training)
+local function norm(training, epilogue)
   return function(x, weight, bias)
     local o = { dtype = x:dtype(), device = x:device() }
     return moon.batch_norm(x, {
       mean = moon.full({ x:size(2) }, 0.25, o),
       var = moon.full({ x:size(2) }, 1.5, o),
       weight = weight, bias = bias, eps = 1e-3, training = training,
+      epilogue = epilogue,
     })
   end
 end
@@ -26,8 +28,37 @@ describe("batch_norm", function()
   op.agrees{ "after training", inputs = { x, c, c }, fn = norm(false) }
   op.agrees{ "after training, without weights", inputs = { x },
              fn = norm(false) }
+  op.agrees{ "in training, with ReLU", inputs = { x, c, c },
+             fn = norm(true, "relu"), tolerance = 3e-5 }
+  op.agrees{ "in training, with ReLU, without weights", inputs = { x },
+             fn = norm(true, "relu"), tolerance = 3e-5 }
+  op.agrees{ "after training, with ReLU", inputs = { x, c, c },
+             fn = norm(false, "relu") }
   op.agrees{ "after training, of no images", inputs = { { 0, 3, 2, 2 }, c, c },
              fn = norm(false) }
+
+  -- Channels with a weight of 0 and below, a NaN, more than one part; and x so
+  -- far from 0 that it takes every float around the place where y is 0.
+  it("with ReLU gives the bits of the two calls, gradients too",
+     task(function()
+    local function run(fused)
+      moon.manual_seed(1)
+      local images = moon.randn(9, 40, 31, 19) + 2 ^ 17
+      images[2][7][3][5] = 0 / 0
+      local leaves = { images:requires_grad(),
+                       moon.randn(40):requires_grad(),
+                       moon.randn(40):requires_grad() }
+      moon.no_grad(function()
+        leaves[2][1], leaves[2][2], leaves[3][2] = 0, 0, -1
+      end)
+      local y = norm(true, fused and "relu")(unpack(leaves))
+      if not fused then y = y:relu() end
+      y:backward(moon.randn(9, 40, 31, 19))
+      return { y, leaves[1].grad, leaves[2].grad, leaves[3].grad }
+    end
+    local one, two = run(true), run(false)
+    for i = 1, 4 do assert.equal(bits.of(two[i]), bits.of(one[i])) end
+  end))
 
   op.everywhere("moves the running statistics in training", function(device)
     local o = { device = device }

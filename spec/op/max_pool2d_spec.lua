@@ -12,11 +12,46 @@ describe("max_pool2d", function()
              fn = pool{ { 3, 2 }, stride = { 1, 2 }, padding = { 1, 0 } } }
   op.agrees{ "with padding on all sides", inputs = { x },
              fn = pool{ 3, stride = 2, padding = 1 } }
+  op.agrees{ "of windows that many pixels share", inputs = { x },
+             fn = pool{ 4, stride = 1, padding = 2 } }
+  op.agrees{ "of windows apart", inputs = { x }, fn = pool{ 2, stride = 3 } }
   op.agrees{ "of 1x1", inputs = { { 1, 1, 1, 1 } }, fn = pool{ 1 } }
   op.agrees{ "of many channels", inputs = { { 1, 19, 4, 4,
                                               fill = "distinct" } },
              fn = pool{ 2 } }
   op.agrees{ "of none", inputs = { { 0, 3, 4, 4 } }, fn = pool{ 2 } }
+
+  -- 64 channels, the whole windows of a row go together; 1 does not fill a
+  -- vector.
+  for _, channels in ipairs{ 1, 64 } do
+    op.everywhere("of equals picks the first, with " .. channels ..
+                  " channels", function(device)
+      local same = moon.ones({ 1, channels, 3, 3 }, { device = device })
+      same:requires_grad()
+      same:max_pool2d{ 2, stride = 1 }:sum():backward()
+      for c = 1, channels do
+        assert.same({ { 1, 1, 0 }, { 1, 1, 0 }, { 0, 0, 0 } },
+                    same.grad[1][c]:totable())
+      end
+    end)
+
+    op.everywhere("picks a NaN, the first, with " .. channels .. " channels",
+                  function(device)
+      local nan = 0 / 0
+      local images = moon.tensor({ { 1, nan, 5, 6 }, { 3, nan, 7, 8 } },
+                            { device = device }):reshape(1, 1, 2, 4)
+        :expand(1, channels, 2, 4):clone():requires_grad()
+      local y = images:max_pool2d(2)
+      y:sum():backward()
+      for c = 1, channels do
+        local row = y[1][c][1]:totable()
+        assert.is_true(row[1] ~= row[1])
+        assert.equal(8, row[2])
+        assert.same({ { 0, 1, 0, 0 }, { 0, 0, 0, 1 } },
+                    images.grad[1][c]:totable())
+      end
+    end)
+  end
 
   op.everywhere("never picks padding", function(device)
     local low = moon.full({ 1, 1, 2, 2 }, -3, { device = device })

@@ -4,45 +4,51 @@
 #include "simd.h"
 
 typedef void number_fn(int64_t n, const float *restrict a,
-                       const float *restrict b, float *restrict y);
+                       const float *restrict b, float *restrict y, bool past);
 typedef void bool_fn(int64_t n, const float *restrict a,
                      const float *restrict b, uint8_t *restrict y);
 
 typedef void byte_fn(int64_t n, const uint8_t *restrict a,
                      const uint8_t *restrict b, uint8_t *restrict y);
 
-#define LOOP(name, from, to, result)                                     \
+#define NUMBER(name, result)                                             \
+  static inline float name##_value(float a, float b) { return result; }  \
+  static void name(int64_t n, const float *restrict a,                   \
+                   const float *restrict b, float *restrict y,           \
+                   bool past) {                                          \
+    SIMD_EACH(n, y, past, name##_value(a[i], b[i]))                      \
+  }
+#define BOOL(name, from, result)                                         \
   static void name(int64_t n, const from *restrict left,                 \
-                   const from *restrict right, to *restrict y) {         \
+                   const from *restrict right, uint8_t *restrict y) {    \
     for (int64_t i = 0; i < n; i++) {                                    \
       from a = left[i], b = right[i];                                    \
-      y[i] = (to)(result);                                               \
+      y[i] = (uint8_t)(result);                                          \
     }                                                                    \
   }
-#define EACH(name, type, operator) LOOP(name, float, type, a operator b)
-EACH(plus, float, +)
-EACH(minus, float, -)
-EACH(times, float, *)
-EACH(over, float, /)
-EACH(eq, uint8_t, ==)
-EACH(ne, uint8_t, !=)
-EACH(lt, uint8_t, <)
-EACH(le, uint8_t, <=)
-EACH(gt, uint8_t, >)
-EACH(ge, uint8_t, >=)
+NUMBER(plus, a + b)
+NUMBER(minus, a - b)
+NUMBER(times, a * b)
+NUMBER(over, a / b)
+BOOL(eq, float, a == b)
+BOOL(ne, float, a != b)
+BOOL(lt, float, a < b)
+BOOL(le, float, a <= b)
+BOOL(gt, float, a > b)
+BOOL(ge, float, a >= b)
 
 /* NaN wins. */
 #define WINS(relation) (((a) relation (b)) | ((a) != (a)) ? (a) : (b))
-LOOP(min, float, float, WINS(<))
-LOOP(max, float, float, WINS(>))
+NUMBER(min, WINS(<))
+NUMBER(max, WINS(>))
 
-LOOP(and, float, uint8_t, (a != 0) & (b != 0))
-LOOP(or, float, uint8_t, (a != 0) | (b != 0))
-LOOP(xor, float, uint8_t, (a != 0) ^ (b != 0))
-LOOP(byte_eq, uint8_t, uint8_t, (a != 0) == (b != 0))
-LOOP(byte_and, uint8_t, uint8_t, (a != 0) & (b != 0))
-LOOP(byte_or, uint8_t, uint8_t, (a != 0) | (b != 0))
-LOOP(byte_xor, uint8_t, uint8_t, (a != 0) ^ (b != 0))
+BOOL(and, float, (a != 0) & (b != 0))
+BOOL(or, float, (a != 0) | (b != 0))
+BOOL(xor, float, (a != 0) ^ (b != 0))
+BOOL(byte_eq, uint8_t, (a != 0) == (b != 0))
+BOOL(byte_and, uint8_t, (a != 0) & (b != 0))
+BOOL(byte_or, uint8_t, (a != 0) | (b != 0))
+BOOL(byte_xor, uint8_t, (a != 0) ^ (b != 0))
 
 static number_fn *const numbers[] = {[MOON_B_ADD] = plus,
                                      [MOON_B_SUB] = minus,
@@ -103,13 +109,15 @@ static void run_bools(const moon_call *call, const cpu_loop *l, cpu_walk w) {
 static void run_numbers(const moon_call *call, const cpu_loop *l, cpu_walk w) {
   const float *a = call->arg[0].data, *b = call->arg[1].data;
   float *y = call->arg[2].data, room[3][SIMD_STAGE];
+  bool past = simd_is_past(&call->arg[2]);
   for (; w.n > 0; cpu_walk_next(&w)) {
     const float *p = simd_row(a + w.at[1], cpu_inner(l, 1), w.n, room[0]);
     const float *q = simd_row(b + w.at[2], cpu_inner(l, 2), w.n, room[1]);
     float *to = simd_target(y + w.at[0], cpu_inner(l, 0), room[2]);
-    numbers[call->params.binary.kind](w.n, p, q, to);
+    numbers[call->params.binary.kind](w.n, p, q, to, past);
     simd_scatter(to, w.n, y + w.at[0], cpu_inner(l, 0));
   }
+  simd_store_end(past);
 }
 
 CPU_RUN(binary) {

@@ -11,6 +11,7 @@
 #define MOON_SIMD_COLUMNS_H
 #include "simd.h"
 
+#define SIMD_INLINE static inline __attribute__((always_inline))
 enum { SIMD_WIDTH = 128 };  /* columns that are worth a loop */
 
 typedef struct simd_columns {
@@ -31,13 +32,26 @@ static inline int64_t simd_row_at(int64_t i, int64_t n, int64_t width) {
   return n - i < width ? n - i : width;
 }
 
+/* `step`, a statement in c, for c < n: a tile at a time, so that the compiler
+ * knows how often. */
+enum { SIMD_UNROLL = 64 };
+#define SIMD_COLUMNS(n, step)                                         \
+  {                                                                   \
+    int64_t at_ = 0;                                                  \
+    for (; at_ + SIMD_UNROLL <= (n); at_ += SIMD_UNROLL) {            \
+      _Pragma("GCC ivdep")                                            \
+      for (int64_t c = at_; c < at_ + SIMD_UNROLL; c++) { step }      \
+    }                                                                 \
+    _Pragma("GCC ivdep")                                              \
+    for (int64_t c = at_; c < (n); c++) { step }                      \
+  }
+
 /* sum[i % width] += x[i] for i < n. */
 static inline void simd_add_sums(int64_t n, int64_t width,
                                  const float *restrict x,
                                  double *restrict sum) {
   for (int64_t i = 0; i < n; i += width) {
-    int64_t m = simd_row_at(i, n, width);
-    for (int64_t c = 0; c < m; c++) sum[c] += (double)x[i + c];
+    SIMD_COLUMNS(simd_row_at(i, n, width), sum[c] += (double)x[i + c];)
   }
 }
 
@@ -45,10 +59,8 @@ static inline void simd_add_squares(int64_t n, int64_t width,
                                     const float *restrict x,
                                     double *restrict sum) {
   for (int64_t i = 0; i < n; i += width) {
-    int64_t m = simd_row_at(i, n, width);
-    for (int64_t c = 0; c < m; c++) {
-      sum[c] += (double)x[i + c] * (double)x[i + c];
-    }
+    SIMD_COLUMNS(simd_row_at(i, n, width),
+                 sum[c] += (double)x[i + c] * (double)x[i + c];)
   }
 }
 
@@ -62,12 +74,10 @@ static inline void simd_add_spread(int64_t n, int64_t width,
   double *restrict sum = s.sum, *restrict square = s.square;
   const double *restrict shift = s.shift;
   for (int64_t i = 0; i < n; i += width) {
-    int64_t m = simd_row_at(i, n, width);
-    for (int64_t c = 0; c < m; c++) {
-      double d = (double)x[i + c] - shift[c];
-      sum[c] += d;
-      square[c] += d * d;
-    }
+    SIMD_COLUMNS(simd_row_at(i, n, width),
+                 double d = (double)x[i + c] - shift[c];
+                 sum[c] += d;
+                 square[c] += d * d;)
   }
 }
 

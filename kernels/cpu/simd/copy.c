@@ -128,15 +128,21 @@ static void copy_rows(const moon_call *call, cast_fn *cast, cpu_walk w) {
   const moon_operand *x = &call->arg[0], *y = &call->arg[1];
   int64_t from = (int64_t)moon_dtype_size(x->dtype);
   int64_t to = (int64_t)moon_dtype_size(y->dtype);
+  bool past = !cast && to >= 4 && simd_is_past(y);
   for (; w.n > 0; cpu_walk_next(&w)) {
     const char *source = (const char *)x->data + w.at[1] * from;
     char *target = (char *)y->data + w.at[0] * to;
     if (cast) {
       cast(w.n, source, target);
+    } else if (past) {
+      const float *x4 = (const float *)source;
+      float *y4 = (float *)target;
+      SIMD_EACH(w.n * to / 4, y4, past, x4[i])
     } else {
       memcpy(target, source, (size_t)(w.n * to));
     }
   }
+  simd_store_end(past);
 }
 
 CPU_RUN(copy) {

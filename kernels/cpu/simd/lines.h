@@ -16,37 +16,38 @@ static inline int64_t simd_lines_per_tile(int64_t n) {
 /* The largest number, NaN aside; minus infinity where there is none. Equals
  * count as one, so that the order does not matter. */
 static inline float simd_line_max(int64_t n, const float *restrict x) {
-  enum { LANES = 64 };
+  enum { LANES = 64, FEW = 8 };
   float lane[LANES], max = -INFINITY;
   int64_t i = 0;
   if (n >= LANES) {
-    memcpy(lane, x, sizeof lane);
-    for (i = LANES; i < n; i += LANES) {
-      int64_t m = simd_row_at(i, n, LANES);
-      for (int64_t k = 0; k < m; k++) {
-        float v = x[i + k], old = lane[k];
-        lane[k] = old >= v ? old : v == v ? v : old;
+    for (int k = 0; k < LANES; k++) lane[k] = -INFINITY;
+    for (; i + LANES <= n; i += LANES) {
+      for (int k = 0; k < LANES; k++) {
+        lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
       }
     }
-    x = lane;
-    n = LANES;
+    for (int half = LANES / 2; half >= FEW; half /= 2) {
+      for (int k = 0; k < half; k++) {
+        lane[k] = lane[k + half] > lane[k] ? lane[k + half] : lane[k];
+      }
+    }
+    for (int k = 0; k < FEW; k++) max = lane[k] > max ? lane[k] : max;
   }
-  for (i = 0; i < n; i++) max = x[i] > max ? x[i] : max;
+  for (; i < n; i++) max = x[i] > max ? x[i] : max;
   return max;
 }
 
 static inline double simd_line_sum(int64_t n, const float *x) {
-  double sum[SIMD_WIDTH];
-  simd_columns c = simd_columns_of(1, n);
-  if (n < 32) {
-    double few = 0;
-    for (int64_t i = 0; i < n; i++) few += (double)x[i];
-    return few;
+  simd_sum s = {.rest = 0};
+  int64_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    for (int k = 0; k < 4; k++) {
+      s.lane[k] += __builtin_convertvector(*(const simd_f8 *)(x + i + 8 * k),
+                                           simd_d8);
+    }
   }
-  for (int64_t i = 0; i < c.width; i++) sum[i] = 0;
-  simd_add_sums(n, c.width, x, sum);
-  simd_fold_sums(&c, sum);
-  return sum[0];
+  for (; i < n; i++) s.rest += (double)x[i];
+  return n < 32 ? s.rest : simd_total(&s);
 }
 
 static inline double simd_line_dot(int64_t n, const float *restrict a,

@@ -1,6 +1,6 @@
 /* The gradient of y = max(0, x), told by y alone, and of a bias before it; see
  * ref/relu_grad.c. The bias gradient is for channels-last memory: each part
- * adds up the columns of its dx while they are in the cache.
+ * adds up the columns of its dx on their way to memory.
  */
 #include "columns.h"
 
@@ -41,38 +41,66 @@ CPU_CUT(relu_grad) {
 }
 
 static void row(int64_t n, const float *restrict dy, const float *restrict y,
-                float *restrict dx) {
-  for (int64_t i = 0; i < n; i++) {
-    float d = dy[i];
-    dx[i] = y[i] > 0 ? d : 0;
-  }
+                float *restrict dx, bool past) {
+  SIMD_EACH(n, dx, past, simd_where(y[i] > 0, dy[i]))
 }
 
 /* Elements lo to hi in dx's order. */
 static void run_range(const moon_call *call, const cpu_loop *l, int64_t lo,
                       int64_t hi) {
   const float *dy = call->arg[DY].data, *y = call->arg[Y].data;
+  bool past = simd_is_past(&call->arg[DX]);
   float *dx = call->arg[DX].data, room[2][SIMD_STAGE];
   cpu_walk w = cpu_walk_from(l, lo, hi, simd_piece(l));
   for (; w.n > 0; cpu_walk_next(&w)) {
     row(w.n, simd_row(dy + w.at[1], cpu_inner(l, 1), w.n, room[0]),
-        simd_row(y + w.at[2], cpu_inner(l, 2), w.n, room[1]), dx + w.at[0]);
+        simd_row(y + w.at[2], cpu_inner(l, 2), w.n, room[1]), dx + w.at[0],
+        past);
+  }
+  simd_store_end(past);
+}
+
+/* The same for neighbours in a row of columns, and their sums. */
+static void summed_row(int64_t n, const float *restrict dy,
+                       const float *restrict y, float *restrict dx,
+                       double *restrict sum, bool past) {
+  int64_t at = 0;
+  for (; past && at + SIMD_RUN <= n; at += SIMD_RUN) {
+    float run[SIMD_RUN];
+    for (int64_t i = 0; i < SIMD_RUN; i++) {
+      run[i] = simd_where(y[at + i] > 0, dy[at + i]);
+    }
+    for (int64_t i = 0; i < SIMD_RUN; i++) sum[at + i] += (double)run[i];
+    simd_store_past(SIMD_RUN, run, dx + at);
+  }
+  for (int64_t i = at; i < n; i++) {
+    dx[i] = simd_where(y[i] > 0, dy[i]);
+    sum[i] += (double)dx[i];
   }
 }
 
-/* The same, and the sums of each channel; lo is the first of a row. */
+/* Elements lo to hi, and the sums of each channel; lo is the first of a row
+ * of columns. */
 static void run_summed(const moon_call *call, const cpu_loop *l, int64_t lo,
                        int64_t hi, double *sum) {
-  enum { TILE = 4096 };  /* elements that stay in the nearest cache */
-  const float *dx = call->arg[DX].data;
+  const float *dy = call->arg[DY].data, *y = call->arg[Y].data;
+  float *dx = call->arg[DX].data, room[2][SIMD_STAGE];
+  bool past = simd_is_past(&call->arg[DX]);
   simd_columns c = columns_of(&call->arg[DX]);
-  int64_t step = (TILE + c.width - 1) / c.width * c.width;
+  int64_t column = 0;
   memset(sum, 0, (size_t)c.width * sizeof *sum);
-  for (int64_t i = lo; i < hi; i += step) {
-    int64_t end = i + step < hi ? i + step : hi;
-    run_range(call, l, i, end);
-    simd_add_sums(end - i, c.width, dx + i, sum);
+  cpu_walk w = cpu_walk_from(l, lo, hi, simd_piece(l));
+  for (; w.n > 0; cpu_walk_next(&w)) {
+    const float *p = simd_row(dy + w.at[1], cpu_inner(l, 1), w.n, room[0]);
+    const float *q = simd_row(y + w.at[2], cpu_inner(l, 2), w.n, room[1]);
+    for (int64_t k = 0, m; k < w.n; k += m, column = (column + m) % c.width) {
+      float *to = dx + w.at[0] + k;
+      m = simd_row_at(k, w.n, c.width - column);
+      summed_row(m, p + k, q + k, to, sum + column,
+                 past && simd_may_store_past(to));
+    }
   }
+  simd_store_end(past);
   simd_fold_sums(&c, sum);
 }
 

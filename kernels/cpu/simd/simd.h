@@ -12,6 +12,7 @@
 #include <string.h>
 #include "../cpu.h"
 #include "../loop.h"
+#include "store.h"
 
 #ifndef MOON_ISA
 #define MOON_ISA plain
@@ -29,6 +30,14 @@
 #else
 #define SIMD_MADD(a, b, c) ((a) * (b) + (c))
 #endif
+
+/* x, or 0 where it does not count: by bits, which no compiler turns into a
+ * branch. */
+static inline float simd_where(bool counts, float x) {
+  union { float value; int32_t bits; } v = {x};
+  v.bits &= -(int32_t)counts;
+  return v.value;
+}
 
 /* Where strided or repeated operands are gathered, a piece at a time. */
 enum { SIMD_STAGE = 1024 };

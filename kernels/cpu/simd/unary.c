@@ -4,67 +4,73 @@
 
 typedef struct pair { float s, t; } pair;
 typedef void number_fn(int64_t n, const float *restrict x, pair p,
-                       float *restrict y);
+                       float *restrict y, bool past);
 typedef void bool_fn(int64_t n, const float *restrict x, pair p,
                      uint8_t *restrict y);
 
-#define EACH(name, type, result)                                           \
+#define NUMBER(name, result)                                               \
+  static inline float name##_value(float x, CPU_UNUSED float s,            \
+                                   CPU_UNUSED float t) {                   \
+    return (result);                                                       \
+  }                                                                        \
+  static void name(int64_t n, const float *restrict x, pair p,             \
+                   float *restrict y, bool past) {                         \
+    SIMD_EACH(n, y, past, name##_value(x[i], p.s, p.t))                    \
+  }
+#define BOOL(name, result)                                                 \
   static void name(int64_t n, const float *restrict in, pair p,            \
-                   type *restrict y) {                                     \
-    CPU_UNUSED float s = p.s, t = p.t;                                     \
+                   uint8_t *restrict y) {                                  \
+    CPU_UNUSED float s = p.s;                                              \
     for (int64_t i = 0; i < n; i++) {                                      \
       float x = in[i];                                                     \
-      y[i] = (type)(result);                                               \
+      y[i] = (uint8_t)(result);                                            \
     }                                                                      \
   }
-EACH(neg, float, -x)
-EACH(relu, float, x < 0 ? 0 : x)
-EACH(abs_of, float, fabsf(x))
-EACH(sign, float, (float)(x > 0) - (float)(x < 0))
-EACH(floor_of, float, floorf(x))
-EACH(ceil_of, float, ceilf(x))
-EACH(round_of, float, rintf(x))
-EACH(plus, float, x + s)
-EACH(times, float, x * s)
-EACH(minus, float, s - x)
-EACH(exp_of, float, simd_exp(x))
-EACH(log_of, float, simd_log(x))
-EACH(sqrt_of, float, sqrtf(x))
-EACH(erf_of, float, simd_erf(x))
-EACH(sigmoid, float, simd_sigmoid(x))
-EACH(tanh_of, float, simd_tanh(x))
-EACH(silu, float, x * simd_sigmoid(x))
-EACH(gelu, float, x * simd_normal(x, simd_exp(-0.5f * x * x)))
-EACH(gelu_tanh, float, x * simd_sigmoid(simd_gelu_inner(x)))
-EACH(over, float, s / x)
-EACH(square, float, x * x)
-EACH(cube, float, x * x * x)
-EACH(leaky_relu, float, x > 0 ? x : s * x)
-EACH(elu, float, x > 0 ? x : s * simd_expm1(x))
-EACH(softplus, float, s * x > t ? x : simd_softplus(s * x) / s)
-EACH(eq, uint8_t, x == s)
-EACH(ne, uint8_t, x != s)
-EACH(lt, uint8_t, x < s)
-EACH(le, uint8_t, x <= s)
-EACH(gt, uint8_t, x > s)
-EACH(ge, uint8_t, x >= s)
-EACH(isnan_of, uint8_t, x != x)
-EACH(isinf_of, uint8_t, fabsf(x) == INFINITY)
-EACH(isfinite_of, uint8_t, fabsf(x) < INFINITY)
+NUMBER(neg, -x)
+NUMBER(relu, x < 0 ? 0 : x)
+NUMBER(abs_of, fabsf(x))
+NUMBER(sign, (float)(x > 0) - (float)(x < 0))
+NUMBER(floor_of, floorf(x))
+NUMBER(ceil_of, ceilf(x))
+NUMBER(round_of, rintf(x))
+NUMBER(plus, x + s)
+NUMBER(times, x * s)
+NUMBER(minus, s - x)
+NUMBER(exp_of, simd_exp(x))
+NUMBER(log_of, simd_log(x))
+NUMBER(sqrt_of, sqrtf(x))
+NUMBER(erf_of, simd_erf(x))
+NUMBER(sigmoid, simd_sigmoid(x))
+NUMBER(tanh_of, simd_tanh(x))
+NUMBER(silu, x * simd_sigmoid(x))
+NUMBER(gelu, x * simd_normal(x, simd_exp(-0.5f * x * x)))
+NUMBER(gelu_tanh, x * simd_sigmoid(simd_gelu_inner(x)))
+NUMBER(over, s / x)
+NUMBER(square, x * x)
+NUMBER(cube, x * x * x)
+NUMBER(leaky_relu, x > 0 ? x : s * x)
+NUMBER(elu, x > 0 ? x : s * simd_expm1(x))
+NUMBER(softplus, s * x > t ? x : simd_softplus(s * x) / s)
+BOOL(eq, x == s)
+BOOL(ne, x != s)
+BOOL(lt, x < s)
+BOOL(le, x <= s)
+BOOL(gt, x > s)
+BOOL(ge, x >= s)
+BOOL(isnan_of, x != x)
+BOOL(isinf_of, fabsf(x) == INFINITY)
+BOOL(isfinite_of, fabsf(x) < INFINITY)
 
-static void clamp(int64_t n, const float *restrict x, pair p,
-                  float *restrict y) {
-  float s = p.s, t = p.t;
-  for (int64_t i = 0; i < n; i++) {
-    float v = x[i] < s ? s : x[i];
-    y[i] = v > t ? t : v;
-  }
+static inline float clamped(float x, float s, float t) {
+  float v = x < s ? s : x;
+  return v > t ? t : v;
 }
+NUMBER(clamp, clamped(x, s, t))
 
 /* What is too large for simd_wave is left to C's library. */
 #define WAVE(name, quarter, other)                                         \
   static void name(int64_t n, const float *restrict x, CPU_UNUSED pair p,  \
-                   float *restrict y) {                                    \
+                   float *restrict y, CPU_UNUSED bool past) {              \
     for (int64_t i = 0; i < n; i++) y[i] = simd_wave(x[i], quarter);       \
     if (!simd_wave_is_far(n, x)) return;                                   \
     for (int64_t i = 0; i < n; i++) {                                      \
@@ -157,12 +163,14 @@ static void run_numbers(const moon_call *call, const cpu_loop *l, cpu_walk w) {
   float *y = call->arg[1].data, room[SIMD_STAGE], result[SIMD_STAGE];
   pair p = pair_of(call);
   number_fn *f = number_of(call->params.unary.kind, call->params.unary.s);
+  bool past = simd_is_past(&call->arg[1]);
   for (; w.n > 0; cpu_walk_next(&w)) {
     const float *row = simd_row(x + w.at[1], cpu_inner(l, 1), w.n, room);
     float *to = simd_target(y + w.at[0], cpu_inner(l, 0), result);
-    f(w.n, row, p, to);
+    f(w.n, row, p, to, past);
     simd_scatter(to, w.n, y + w.at[0], cpu_inner(l, 0));
   }
+  simd_store_end(past);
 }
 
 CPU_RUN(unary) {

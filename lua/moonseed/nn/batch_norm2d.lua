@@ -26,14 +26,21 @@ function BatchNorm2d:init(options)
   self:buffer("running_var", moon.ones(n))
 end
 
----@param x userdata [N, C, H, W]
----@return userdata
-function BatchNorm2d:forward(x)
+local function normalise(self, x, epilogue)
   return neural.batch_norm(x, {
     weight = self.weight, bias = self.bias,
-    mean = self.running_mean, var = self.running_var,
-    eps = self.eps, momentum = self.momentum, training = self.training,
+    mean = self.running_mean, var = self.running_var, eps = self.eps,
+    momentum = self.momentum, training = self.training, epilogue = epilogue,
   })
 end
+
+---@param x userdata [N, C, H, W]
+---@return userdata
+function BatchNorm2d:forward(x) return normalise(self, x) end
+
+--- forward and ReLU in one kernel.
+---@param x userdata [N, C, H, W]
+---@return userdata
+function BatchNorm2d:forward_relu(x) return normalise(self, x, "relu") end
 
 return BatchNorm2d

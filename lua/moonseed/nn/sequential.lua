@@ -2,8 +2,9 @@
 --
 --   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
 --
--- A Conv2d or Linear that a ReLU follows computes it in the same kernel; the
--- numbers are those of the two calls.
+-- A Conv2d, Linear or BatchNorm2d that a ReLU follows computes it in the same
+-- kernel; the numbers are those of the two calls.
+local BatchNorm2d = require "moonseed.nn.batch_norm2d"
 local check = require "moonseed.check"
 local Conv2d = require "moonseed.nn.conv2d"
 local Linear = require "moonseed.nn.linear"
@@ -17,6 +18,7 @@ local Sequential = Module:extend("Sequential")
 local with_relu = {
   [Conv2d.forward] = Conv2d.forward_relu,
   [Linear.forward] = Linear.forward_relu,
+  [BatchNorm2d.forward] = BatchNorm2d.forward_relu,
 }
 
 --- See describe.lua.
