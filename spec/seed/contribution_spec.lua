@@ -76,7 +76,7 @@ describe("contribution.measure", function()
                                          slots = slots, batch = 8 }
     assert.equal(8, result.passes)
     assert.equal(3, result.prefix_passes)
-    assert.equal(4, result.prefix_steps)
+    assert.equal(3, result.prefix_steps)
     assert.equal(3, first.n)
     assert.equal(3 * 8, last.n)
   end))

@@ -3,6 +3,7 @@
  * pixels go by.
  */
 #include "../../windows.h"
+#include "simd.h"
 #include "wide.h"
 
 enum { X, Y };

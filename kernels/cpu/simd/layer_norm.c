@@ -2,6 +2,7 @@
  * cache after its first sum, so it is read again for the next: the variance is
  * that of two passes, in float.
  */
+#include "simd.h"
 #include "wide.h"
 
 enum { X, W, B, Y, M, R };

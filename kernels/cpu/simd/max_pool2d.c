@@ -1,5 +1,5 @@
-/* The largest element of each window and its place; see ref/max_pool2d.c. Memory is channels-last: all channels of a pixel go at
- * once.
+/* The largest element of each window and its place; see ref/max_pool2d.c.
+ * Memory is channels-last: all channels of a pixel go at once.
  */
 #include "max_pool2d.h"
 

@@ -9,6 +9,7 @@
  */
 #ifndef MOON_SIMD_MULTIPLY_H
 #define MOON_SIMD_MULTIPLY_H
+#include "simd.h"
 #include "wide.h"
 
 enum { SIMD_GRAIN = 16 };  /* lanes, on every instruction set */

@@ -4,34 +4,24 @@
  */
 #ifndef MOON_SIMD_STORE_H
 #define MOON_SIMD_STORE_H
-#include "../cpu.h"
+#include "wide.h"
 
 /* Bytes of a result from which on it goes past the caches. */
 enum { SIMD_PAST = 1 << 23 };
 
 /* By its size alone, though no value depends on it. */
+static inline bool simd_goes_past(size_t nbytes) {
+  return nbytes >= (size_t)SIMD_PAST;
+}
+
 static inline bool simd_is_past(const moon_operand *y) {
   size_t size = moon_dtype_size(y->dtype);
-  return (size_t)moon_operand_numel(y) * size >= (size_t)SIMD_PAST;
+  return simd_goes_past((size_t)moon_operand_numel(y) * size);
 }
 
 /* Elements of four bytes: of a line, and what is computed at a time on its way
  * past the caches. More would come in bursts, which memory likes less. */
 enum { SIMD_LINE = 16, SIMD_RUN = 4 * SIMD_LINE };
-
-#if defined(__AVX512F__)
-typedef float simd_line __attribute__((vector_size(64)));
-#define SIMD_STORE_PAST(to, v) __builtin_ia32_movntps512(to, v)
-#elif defined(__AVX__)
-typedef float simd_line __attribute__((vector_size(32)));
-#define SIMD_STORE_PAST(to, v) __builtin_ia32_movntps256(to, v)
-#elif defined(__SSE__)
-typedef float simd_line __attribute__((vector_size(16)));
-#define SIMD_STORE_PAST(to, v) __builtin_ia32_movntps(to, v)
-#else
-typedef float simd_line __attribute__((vector_size(64), aligned(4)));
-#define SIMD_STORE_PAST(to, v) (*(simd_line *)(to) = (v))
-#endif
 
 /* Such stores need a place on a line. */
 static inline bool simd_may_store_past(const void *y) {
@@ -41,11 +31,8 @@ static inline bool simd_may_store_past(const void *y) {
 /* y = x, n elements of four bytes, whole lines. */
 static inline __attribute__((always_inline)) void simd_store_past(
     int n, const void *restrict x, void *restrict y) {
-  size_t nbytes = (size_t)n * sizeof(float);
-  for (size_t i = 0; i < nbytes; i += sizeof(simd_line)) {
-    simd_line v;
-    memcpy(&v, (const char *)x + i, sizeof v);
-    SIMD_STORE_PAST((float *)((char *)y + i), v);
+  for (int i = 0; i < n; i += WIDE) {
+    wide_stream((float *)y + i, wide_load((const float *)x + i));
   }
 }
 
@@ -61,7 +48,7 @@ static inline __attribute__((always_inline)) void simd_store_past(
         for (int64_t i = at_; i < at_ + SIMD_RUN; i++) {                \
           run_[i - at_] = (value);                                      \
         }                                                               \
-        simd_store_past(SIMD_RUN, run_, (y) + at_);                \
+        simd_store_past(SIMD_RUN, run_, (y) + at_);                     \
       }                                                                 \
     }                                                                   \
     _Pragma("GCC ivdep")                                                \
@@ -70,11 +57,7 @@ static inline __attribute__((always_inline)) void simd_store_past(
 
 /* After stores past the caches, before anybody is told that they are done. */
 static inline void simd_store_end(bool past) {
-#if defined(__SSE__)
-  if (past) __builtin_ia32_sfence();
-#else
-  (void)past;
-#endif
+  if (past) wide_fence();
 }
 
 #endif

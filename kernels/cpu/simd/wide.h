@@ -3,7 +3,7 @@
  * where the processor can. */
 #ifndef MOON_SIMD_WIDE_H
 #define MOON_SIMD_WIDE_H
-#include "simd.h"
+#include "../cpu.h"
 #ifdef __FMA__
 #include <immintrin.h>
 #endif

@@ -3,10 +3,6 @@
 
 enum { PANEL = WINO_PANEL };
 
-/* Elements of y that are written past the caches, because they would not stay
- * there until y is read. */
-enum { STREAMED = 2 << 20 };
-
 /* The 36 pixels of x that a tile needs; those outside are `zeros`. */
 static void find_pixels(const winograd_block *b, int64_t tile, const float *x,
                         const float *pixel[6][6]) {
@@ -85,7 +81,8 @@ static void output_vector(const winograd_block *b, const float *m, wide bias,
 static void output(const winograd_block *b, const float *bias, bool relu,
                    float *y) {
   const conv_problem *p = &b->g->p;
-  bool streams = p->n * p->oh * p->ow * p->k >= STREAMED;
+  size_t nbytes = (size_t)(p->n * p->oh * p->ow * p->k) * sizeof *y;
+  bool streams = simd_goes_past(nbytes);
   for (int64_t t = 0; t < b->count; t++) {
     wino_place at = wino_place_of(b->g, b->first + t);
     int64_t rows = p->oh - at.i < 4 ? p->oh - at.i : 4;
@@ -105,7 +102,7 @@ static void output(const winograd_block *b, const float *bias, bool relu,
       }
     }
   }
-  wide_fence();
+  simd_store_end(streams);
 }
 
 /* The pixels of dy that a tile has; those outside are `zeros`. */

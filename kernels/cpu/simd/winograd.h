@@ -18,6 +18,7 @@
 #ifndef MOON_SIMD_WINOGRAD_H
 #define MOON_SIMD_WINOGRAD_H
 #include "../winograd.h"
+#include "simd.h"
 #include "wide.h"
 
 #define WINO_INLINE static inline __attribute__((always_inline))
