@@ -57,6 +57,45 @@ static inline __attribute__((always_inline)) void wide_store(float *y,
   *(wide *)y = v;
 }
 
+#if defined(__AVX__) && !defined(__AVX512F__)
+/* All bits of the first n lanes. */
+static inline __attribute__((always_inline)) __m256i wide_mask(int n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
+/* The first n, 1 to WIDE; the others are 0, and x may end before them. */
+static inline __attribute__((always_inline)) wide wide_load_some(
+    const float *x, int n) {
+  if (n == WIDE) return wide_load(x);
+#if defined(__AVX512F__)
+  return (wide)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), x);
+#elif defined(__AVX__)
+  return (wide)_mm256_maskload_ps(x, wide_mask(n));
+#else
+  wide v = {0};
+  for (int i = 0; i < n; i++) v[i] = x[i];
+  return v;
+#endif
+}
+
+static inline __attribute__((always_inline)) void wide_store_some(float *y,
+                                                                  wide v,
+                                                                  int n) {
+  if (n == WIDE) {
+    wide_store(y, v);
+    return;
+  }
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(y, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX__)
+  _mm256_maskstore_ps(y, wide_mask(n), (__m256)v);
+#else
+  for (int i = 0; i < n; i++) y[i] = v[i];
+#endif
+}
+
 /* The sum of all, halves added to halves: its order is the instruction set's.
  */
 static inline __attribute__((always_inline)) float wide_sum(wide v) {
