@@ -54,7 +54,7 @@ depthwise_line moon_cpu_depthwise_line(const depthwise *g, const float *x,
   int64_t rows = g->back ? p->h : p->oh, height = g->back ? p->oh : p->h;
   int64_t places = g->back ? p->w : p->ow, width = g->back ? p->ow : p->w;
   int64_t apart = g->back ? p->stride[1] : 1, lanes = g->weights->lanes;
-  int64_t line = width * p->c;
+  int64_t line = width * p->c, fresh = g->back ? 1 : p->stride[0];
   axis down = clip(axis_at(g, 0, row % rows), height);
   axis along = axis_at(g, 1, phase);
   return (depthwise_line){
@@ -63,6 +63,7 @@ depthwise_line moon_cpu_depthwise_line(const depthwise *g, const float *x,
       .channels = p->c,
       .rows = down.taps, .x_row = down.reach * line,
       .w_row = down.apart * p->kw * lanes,
+      .fresh = down.taps < fresh ? down.taps : fresh,
       .taps = along.taps, .w_tap = along.apart * lanes,
       .width = width, .first = along.first, .reach = along.reach,
       .step = g->back ? 1 : p->stride[1],

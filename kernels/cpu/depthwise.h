@@ -41,6 +41,7 @@ typedef struct depthwise_line {
   int64_t channels;
   int64_t first_w;               /* elements before the first tap that counts */
   int64_t rows, x_row, w_row;    /* elements from row to row */
+  int64_t fresh;                 /* rows, the last, that no line before had */
   int64_t taps, w_tap;           /* elements from tap to tap */
   int64_t width, first, step, reach;  /* columns of x */
   int64_t places, y_step;        /* pixels; elements from one to the next */

@@ -30,16 +30,17 @@ DEPTHWISE_INLINE void block(const depthwise_line *l, depthwise_block b) {
   int64_t first = depthwise_column(l, b.m);
   const float *x = l->x + first * l->channels + b.c, *w = l->w + b.c;
   wide sum[PIXELS], tap[DEPTHWISE_TAPS];
+  depthwise_fetch_rows(l, b, x);
 #pragma GCC unroll 4
   for (int t = 0; t < pixels; t++) sum[t] = first_sum(l, b);
   for (int64_t r = 0; r < l->rows; r++, x += l->x_row, w += l->w_row) {
-#pragma GCC unroll 5
+#pragma GCC unroll 7
     for (int v = 0; v < taps; v++) tap[v] = wide_load(w + v * l->w_tap);
-#pragma GCC unroll 11
+#pragma GCC unroll 13
     for (int q = 0; q < (pixels - 1) * step + taps; q++) {
       if (b.edge && depthwise_misses(l, first + q)) continue;
       wide pixel = wide_load_some(x + q * l->channels, b.lanes);
-#pragma GCC unroll 5
+#pragma GCC unroll 7
       for (int v = 0; v < taps; v++) {
         int t = (q - v) / step;
         if (q < v || (q - v) % step || t >= pixels) continue;
@@ -54,6 +55,7 @@ DEPTHWISE_INLINE void block_any(const depthwise_line *l, depthwise_block b) {
   int64_t first = depthwise_column(l, b.m);
   const float *x = l->x + first * l->channels + b.c, *w = l->w + b.c;
   wide sum[PIXELS];
+  depthwise_fetch_rows(l, b, x);
 #pragma GCC unroll 4
   for (int t = 0; t < b.form.pixels; t++) sum[t] = first_sum(l, b);
   for (int64_t r = 0; r < l->rows; r++, x += l->x_row, w += l->w_row) {
@@ -90,6 +92,7 @@ LINE(line_3_1, 3, 1, block)
 LINE(line_3_2, 3, 2, block)
 LINE(line_5_1, 5, 1, block)
 LINE(line_5_2, 5, 2, block)
+LINE(line_7_1, 7, 1, block)
 
 static void line_short(const depthwise_line *l) {
   const depthwise_form f = {0, 0, 1};
@@ -102,7 +105,8 @@ typedef void line_function(const depthwise_line *l);
 static line_function *const lines[DEPTHWISE_TAPS + 1][3] = {
     [1] = {[1] = line_1_1}, [2] = {[1] = line_2_1},
     [3] = {[1] = line_3_1, [2] = line_3_2},
-    [5] = {[1] = line_5_1, [2] = line_5_2}};
+    [5] = {[1] = line_5_1, [2] = line_5_2},
+    [7] = {[1] = line_7_1}};
 
 static void line(const depthwise_line *l) {
   line_function *fn = NULL;
