@@ -65,7 +65,7 @@ static int64_t find(int64_t n, const float *x, bool is_max) {
   wide rest = none * sign, best = none, nan = wide_all(NAN);
   uint32_t all = wide_equal(none, none), numbers = all;
   for (int64_t i = 0; i < n; i += WIDE) {
-    wide v = wide_load_or(simd_row_at(i, n, WIDE), x + i, rest) * sign;
+    wide v = wide_load_or(x + i, simd_row_at(i, n, WIDE), rest) * sign;
     numbers &= wide_equal(v, v);
     best = wide_max(v, best);
   }
@@ -76,7 +76,7 @@ static int64_t find(int64_t n, const float *x, bool is_max) {
   }
   best = wide_all(wide_most(best)) * sign;
   for (; at < n; at += WIDE) {
-    wide v = wide_load_or(simd_row_at(at, n, WIDE), x + at, nan);
+    wide v = wide_load_or(x + at, simd_row_at(at, n, WIDE), nan);
     uint32_t bits = wide_equal(v, best);
     if (bits) return at + __builtin_ctz(bits);
   }

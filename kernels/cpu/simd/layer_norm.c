@@ -22,15 +22,15 @@ static const float *row_or(const moon_operand *v, int64_t n, float otherwise,
 /* --- sums of a row -------------------------------------------------------- */
 /* Of x - shift. */
 #define STEP(s, at, m) \
-  s += wide_first(m, wide_load_or(m, x + (at), s0) - wide_all(shift));
+  s += wide_first(wide_load_or(x + (at), m, s0) - wide_all(shift), m);
 SIMD_ROW_SUM(sum_less, (int64_t n, const float *x, float shift), STEP)
 #undef STEP
 
 /* Of its square. */
 #define STEP(s, at, m)                                                      \
   {                                                                         \
-    wide d = wide_load_or(m, x + (at), s0) - wide_all(shift);               \
-    d = wide_first(m, d);                                                   \
+    wide d = wide_load_or(x + (at), m, s0) - wide_all(shift);               \
+    d = wide_first(d, m);                                                   \
     s = wide_madd(d, d, s);                                                 \
   }
 SIMD_ROW_SUM(sum_squares, (int64_t n, const float *x, float shift), STEP)
@@ -40,9 +40,9 @@ SIMD_ROW_SUM(sum_squares, (int64_t n, const float *x, float shift), STEP)
 typedef struct factors { const float *a, *b, *x; float shift; } factors;
 #define STEP(s, at, m)                                                      \
   {                                                                         \
-    wide d = wide_load_or(m, f->x + (at), s0) - wide_all(f->shift);         \
-    wide w = wide_load_or(m, f->b + (at), s0);                              \
-    d = wide_first(m, wide_load_or(m, f->a + (at), s0) * w * d);            \
+    wide d = wide_load_or(f->x + (at), m, s0) - wide_all(f->shift);         \
+    wide w = wide_load_or(f->b + (at), m, s0);                              \
+    d = wide_first(wide_load_or(f->a + (at), m, s0) * w * d, m);            \
     s += d;                                                                 \
   }
 SIMD_ROW_SUM(sum_spread, (int64_t n, const factors *f), STEP)

@@ -29,13 +29,12 @@
     return wide_sum((s0 + s1) + (s2 + s3));                                 \
   }
 
-#define SIMD_STEP(s, at, m) s += wide_load_or(m, x + (at), (wide){0});
+#define SIMD_STEP(s, at, m) s += wide_load_some(x + (at), m);
 SIMD_ROW_SUM(simd_row_sum, (int64_t n, const float *x), SIMD_STEP)
 #undef SIMD_STEP
 
-#define SIMD_STEP(s, at, m)                             \
-  s = wide_madd(wide_load_or(m, a + (at), (wide){0}),   \
-                wide_load_or(m, b + (at), (wide){0}), s);
+#define SIMD_STEP(s, at, m) \
+  s = wide_madd(wide_load_some(a + (at), m), wide_load_some(b + (at), m), s);
 SIMD_ROW_SUM(simd_row_dot, (int64_t n, const float *a, const float *b),
              SIMD_STEP)
 #undef SIMD_STEP
@@ -51,7 +50,7 @@ static inline float simd_row_max(int64_t n, const float *x) {
   }
   for (; i < n; i += WIDE) {
     int64_t m = n - i < WIDE ? n - i : WIDE;
-    a = wide_max(wide_load_or(m, x + i, none), a);
+    a = wide_max(wide_load_or(x + i, m, none), a);
   }
   return wide_most(wide_max(a, b));
 }

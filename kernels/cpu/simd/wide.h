@@ -57,33 +57,63 @@ static inline __attribute__((always_inline)) void wide_store(float *y,
   *(wide *)y = v;
 }
 
-/* x[0] to x[n - 1], then lanes of `otherwise`; n <= WIDE. Nothing behind them
- * is read. */
+#if defined(__AVX__) && !defined(__AVX512F__)
+/* All bits of the first n lanes. */
+static inline __attribute__((always_inline)) __m256i wide_mask(int n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
+static inline __attribute__((always_inline)) void wide_store_some(float *y,
+                                                                  wide v,
+                                                                  int n) {
+  if (n == WIDE) {
+    wide_store(y, v);
+    return;
+  }
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(y, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX__)
+  _mm256_maskstore_ps(y, wide_mask(n), (__m256)v);
+#else
+  for (int i = 0; i < n; i++) y[i] = v[i];
+#endif
+}
+
+/* x[0] to x[n - 1], 1 to WIDE, then lanes of `otherwise`; x may end there. */
 static inline __attribute__((always_inline)) wide wide_load_or(
-    int64_t n, const float *x, wide otherwise) {
+    const float *x, int64_t n, wide otherwise) {
   if (n == WIDE) return wide_load(x);
 #if defined(__AVX512F__)
   __mmask16 some = (__mmask16)((1u << n) - 1);
   return (wide)_mm512_mask_loadu_ps((__m512)otherwise, some, x);
+#elif defined(__AVX__)
+  __m256i some = wide_mask((int)n);
+  return (wide)_mm256_blendv_ps((__m256)otherwise, _mm256_maskload_ps(x, some),
+                                (__m256)some);
 #else
-  float all[WIDE];
-  wide_store(all, otherwise);
-  for (int64_t i = 0; i < n; i++) all[i] = x[i];
-  return wide_load(all);
+  for (int64_t i = 0; i < n; i++) otherwise[i] = x[i];
+  return otherwise;
 #endif
 }
 
+static inline __attribute__((always_inline)) wide wide_load_some(
+    const float *x, int64_t n) {
+  return wide_load_or(x, n, (wide){0});
+}
+
 /* v's first n lanes, then zeros. */
-static inline __attribute__((always_inline)) wide wide_first(int64_t n,
-                                                             wide v) {
+static inline __attribute__((always_inline)) wide wide_first(wide v,
+                                                             int64_t n) {
   if (n == WIDE) return v;
 #if defined(__AVX512F__)
   return (wide)_mm512_maskz_mov_ps((__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX__)
+  return (wide)_mm256_and_ps((__m256)v, (__m256)wide_mask((int)n));
 #else
-  float all[WIDE];
-  wide_store(all, v);
-  for (int64_t i = n; i < WIDE; i++) all[i] = 0;
-  return wide_load(all);
+  for (int64_t i = n; i < WIDE; i++) v[i] = 0;
+  return v;
 #endif
 }
 
