@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 19, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 20, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -99,6 +99,8 @@ typedef struct moon_op_span {  /* one of a stream's recent ops */
   const char *name;
   int64_t submit_ns, start_ns, end_ns;  /* moon_now's clock */
   int32_t stream, status;
+  const char *kernel, *by;  /* as moon_kernel_row names them, but "ref" also
+                               where its own kernel left the call to ref */
 } moon_op_span;
 
 /* A point on a stream: the ops submitted to it so far. Plain data. */

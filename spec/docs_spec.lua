@@ -1,5 +1,5 @@
--- docs/reference.md and lua/moonseed/types.lua: made from the sources, complete
--- and current.
+-- docs/reference.md, lua/moonseed/types.lua and the table of operations in
+-- README.md: made from the sources, complete and current.
 
 local moon = require "moonseed"
 local files = require "support.files"
@@ -106,8 +106,8 @@ describe("the check of the reference", function()
   setup(function()
     build = shell.run 'readlink -f "${BUILD:-build}"':gsub("%s+$", "")
     folder, remove = shell.folder()
-    shell.run(("cp -r lua scripts docs '%s' && ln -s \"$PWD/core\" '%s'")
-      :format(folder, folder))
+    shell.run(("cp -r lua scripts docs README.md '%s'"):format(folder))
+    shell.run(("ln -s \"$PWD/core\" '%s'"):format(folder))
   end)
 
   teardown(function() remove() end)
@@ -161,6 +161,40 @@ describe("the check of the reference", function()
       at_the_end "--- One.\n---@return Nowhere\nfunction M.unheard() end")
     assert.equal(1, status)
     assert.matches("names the class Nowhere, which nobody defines", output)
+  end)
+
+  it("fails for an operation that no call covers", function()
+    local output, status = check_with("lua/moonseed/pick.lua",
+      at_the_end "--- x.\n---@return userdata\nfunction M.same(x) return x end")
+    assert.equal(1, status)
+    assert.matches("operation same: neither called nor excepted", output, 1,
+                   true)
+  end)
+
+  it("fails for a kernel that no call runs", function()
+    local output, status = check_with("scripts/docs/calls.lua", function(text)
+      return (text:gsub('"tril triu"', '""')
+        :gsub("%[%[shape size", "%0 tril triu"))
+    end)
+    assert.equal(1, status)
+    assert.matches("kernel triangle: neither called nor excepted", output, 1,
+                   true)
+  end)
+
+  it("fails for a call that no dtype can make", function()
+    local output, status = check_with("scripts/docs/calls.lua", function(text)
+      return (text:gsub("t%.m:tile%(2, 3%)", "t.m:tile(-1)"))
+    end)
+    assert.equal(1, status)
+    assert.matches("tile has no dtype", output, 1, true)
+  end)
+
+  it("fails for a table that is not what was found", function()
+    local output, status = check_with("README.md", function(text)
+      return (text:gsub("| `nll` | | f32 f64", "| `nll` | f32 | f64"))
+    end)
+    assert.equal(1, status)
+    assert.matches("README.md:1: is not current", output, 1, true)
   end)
 
   it("fails for a made comment of what is there no more", function()

@@ -192,6 +192,19 @@ describe("streams", function()
     end)
   end))
 
+  it("say whose kernel ran", task(function()
+    local x, by = moon.rand(8, 8), {}
+    x:exp()
+    x:to("f64"):exp():await()  -- which the cpu leaves to ref
+    for _, span in ipairs(moon.streams():recent(3)) do
+      if span.name == "exp" and span.stream == moon.stream():id() then
+        assert.equal("unary", span.kernel)
+        by[#by + 1] = span.by
+      end
+    end
+    assert.same({ "ref", "cpu" }, by)
+  end))
+
   it("refuse what is no stream", function()
     fails("on: its first argument is a stream, not number", moon.on, 1,
           function() end)

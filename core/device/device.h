@@ -179,6 +179,10 @@ typedef struct moon__device {
 } moon__device;
 
 const moon_kernel *moon__device_kernel(const moon__device *d, int kernel);
+const char *moon__kernel_name(int kernel);
+/* Whose kernel ran: the device's own leaves what it does not cover to the spare
+ * table's, and its plan says so (kernels/cpu/cpu.h). */
+const char *moon__op_by(const moon_runtime *rt, const moon__op *op);
 
 /* The device's stream for saving and loading, made when first asked for. */
 int moon__stream_for_files(moon_runtime *rt, int device);

@@ -78,7 +78,8 @@ static void remember(moon_runtime *rt, moon__op *op) {
   if (!op->start_ns) op->start_ns = op->end_ns;
   s->recent[s->ops++ & (MOON_RECENT - 1)] = (moon_op_span){
       op->name, op->submit_ns, op->start_ns, op->end_ns, op->stream,
-      op->error ? op->error->status : MOON_OK};
+      op->error ? op->error->status : MOON_OK,
+      moon__kernel_name(op->call.kernel), moon__op_by(rt, op)};
   s->busy_ns += op->end_ns - op->start_ns;
   s->errors += op->error != NULL;
 }

@@ -23,17 +23,32 @@ const moon_kernel *moon__device_kernel(const moon__device *d, int kernel) {
   return k ? k : of_files[kernel];
 }
 
-int moon_kernel_row(const moon_runtime *rt, int device, int k,
-                    const char **name, const char **from) {
+const char *moon__kernel_name(int kernel) {
 #define MOON_KERNEL_NAME(name) #name,
   static const char *const names[] = {MOON_KERNELS(MOON_KERNEL_NAME)};
+  return names[kernel];
+}
+
+static const char *source_of(const moon__device *d, int kernel) {
+  return d->table->kernel[kernel] ? d->table->name
+         : d->spare && d->spare->kernel[kernel] ? d->spare->name
+         : moon__device_kernel(d, kernel) ? "file" : "";
+}
+
+int moon_kernel_row(const moon_runtime *rt, int device, int k,
+                    const char **name, const char **from) {
   if (k < 0 || k >= MOON_KERNEL_COUNT) return 0;
-  const moon__device *d = &rt->device[device];
-  *name = names[k];
-  *from = d->table->kernel[k] ? d->table->name
-          : d->spare && d->spare->kernel[k] ? d->spare->name
-          : moon__device_kernel(d, k) ? "file" : "";
+  *name = moon__kernel_name(k);
+  *from = source_of(&rt->device[device], k);
   return 1;
+}
+
+const char *moon__op_by(const moon_runtime *rt, const moon__op *op) {
+  const moon__device *d = &rt->device[op->device];
+  int k = op->call.kernel;
+  bool left = d->spare && op->plan.state &&
+              op->plan.state == d->spare->kernel[k];
+  return left ? d->spare->name : source_of(d, k);
 }
 
 int moon_device_find(moon_runtime *rt, const char *name) {

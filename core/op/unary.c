@@ -64,11 +64,12 @@ static moon_tensor *d_rdiv(moon__calc *c, const given *g) {
   return moon__c_div(c, moon__c_div(c, dy, g->v), g->v);
 }
 
-/* s x^(s-1) dy; 0 for s = 0, at x = 0 too */
+/* s x^(s-1) dy; 0 for s = 0, at x = 0 too. x^1 is x: a square is common */
 static moon_tensor *d_pow(moon__calc *c, const given *g) {
   double s = g->params->unary.s;
   if (s == 0) return d_zero(c, g);
-  moon_tensor *slope = moon__c_unary(c, MOON_U_POW, g->v, s - 1);
+  moon_tensor *slope =
+      s == 2 ? g->v : moon__c_unary(c, MOON_U_POW, g->v, s - 1);
   return moon__c_mul(c, g->dy, moon__c_scale(c, slope, s));
 }
 

@@ -177,7 +177,8 @@ function Streams:stats()
 end
 
 --- The last ops of each stream, newest first: name, stream, status ("ok", ...),
---- and submit_ns, start_ns, end_ns on one monotonic clock.
+--- submit_ns, start_ns, end_ns on one monotonic clock, the kernel that ran and
+--- whose it was (`by`: "cpu", or "ref" where that has none for such a call).
 ---@param n integer|nil  at most, per stream; 256 unless given
 ---@return table[]
 function Streams:recent(n)
@@ -192,6 +193,7 @@ function Streams:recent(n)
         status = ffi.string(C.moon_status_name(span.status)),
         submit_ns = tonumber(span.submit_ns),
         start_ns = tonumber(span.start_ns), end_ns = tonumber(span.end_ns),
+        kernel = ffi.string(span.kernel), by = ffi.string(span.by),
       }
     end
   end)

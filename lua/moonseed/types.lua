@@ -3369,7 +3369,8 @@ function Streams:configure(options) end
 function Streams:stats() end
 
 --- The last ops of each stream, newest first: name, stream, status ("ok", ...),
---- and submit_ns, start_ns, end_ns on one monotonic clock.
+--- submit_ns, start_ns, end_ns on one monotonic clock, the kernel that ran and
+--- whose it was (`by`: "cpu", or "ref" where that has none for such a call).
 ---@param n integer|nil  at most, per stream; 256 unless given
 ---@return table[]
 function Streams:recent(n) end
