@@ -7,14 +7,14 @@ local training = require "training"
 local nn, optim = moon.nn, moon.optim
 
 local parser = training.parser("train_digits_vit.lua",
-  "Trains a vision transformer on the 8x8 digits.", 60)
+  "Trains a vision transformer on the 8x8 digits.", 100)
 
 local TEST, BATCH, PEAK_RATE = 360, 64, 2e-3
 
 -- A token for each 2 x 2 pixels.
 local function build()
   return moon.models.vit{ 10, inputs = 1, size = 8, patch = 2, width = 64,
-                          depth = 4, heads = 4, drop_path = 0.1 }
+                          depth = 4, heads = 4 }
 end
 
 -- Weight decay is for weights that multiply.
@@ -33,7 +33,7 @@ local function main()
   training.run{
     options = options, model = model, opt = opt, batch = BATCH, train = train,
     test = test, every = 10,
-    augment = { affine = { rotate = 10, scale = { 0.9, 1.1 },
+    augment = { affine = { rotate = 8, scale = { 0.9, 1.1 },
                            translate = 0.1 } },
     loss = function(logits, y)
       return nn.cross_entropy(logits, y, { label_smoothing = 0.1 })
