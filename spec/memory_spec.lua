@@ -8,6 +8,11 @@ local nn, optim = moon.nn, moon.optim
 
 local STEPS, EARLY = 10000, 1000
 
+-- Blocks that 9,000 steps may take more than the first 1,000: how many are held
+-- at a time is how far the device has ever been behind, which is chance on a
+-- busy machine. One lost in a hundred steps would be more.
+local AHEAD = 90
+
 -- Resident memory of the process, bytes.
 local function resident()
   local file = assert(io.open "/proc/self/statm")
@@ -55,7 +60,8 @@ end
 
 local function assert_flat(early, late)
   assert_bounded(early, late)
-  assert.equal(early.system_allocs, late.system_allocs)
+  local more = late.system_allocs - early.system_allocs
+  assert.is_true(more < AHEAD, more .. " more blocks from the system")
 end
 
 describe("memory stays flat", function()

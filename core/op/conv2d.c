@@ -43,7 +43,7 @@ static void give_weight_gradients(moon__calc *c, moon__back *b,
 
 static int backward(moon__back *b) {
   moon_tensor *y = moon__saved_at(b, Y);
-  moon__calc c = {.ctx = b->ctx};
+  moon__calc c = {.ctx = b->ctx, .trains = moon__wants(b, 1)};
   moon_tensor *dz = y ? moon__c_relu_grad(&c, b->dy, y, NULL)
                       : moon__c_channels_last(&c, b->dy);
   if (moon__wants(b, 0)) {
@@ -142,7 +142,7 @@ int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
   int status = check(x, w, b, p, &s);
   if (status < 0) return status;
   moon_ctx quiet = moon__quiet(ctx);
-  moon__calc c = {.ctx = &quiet};
+  moon__calc c = {.ctx = &quiet, .trains = moon__trains(ctx, w)};
   moon_params params = kernel_params(ctx, x, p);
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
   moon_tensor *inputs[] = {x, w, b};

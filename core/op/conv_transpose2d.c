@@ -35,7 +35,7 @@ static void give_weight_gradient(moon__calc *c, moon__back *b,
 
 static int backward(moon__back *b) {
   moon__node *n = b->node;
-  moon__calc c = {.ctx = b->ctx};
+  moon__calc c = {.ctx = b->ctx, .trains = moon__wants(b, 1)};
   moon_tensor *dy = moon__c_channels_last(&c, b->dy);
   if (moon__wants(b, 0) && dy) {
     moon_tensor *dx = moon__c_new(&c, b->dy, n->dtype, n->input_shape[0],
@@ -148,7 +148,7 @@ int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
   if (status < 0) return status;
   const moon_conv2d_params *q = &p->conv;
   moon_ctx quiet = moon__quiet(ctx);
-  moon__calc c = {.ctx = &quiet};
+  moon__calc c = {.ctx = &quiet, .trains = moon__trains(ctx, w)};
   moon_params params = {
       .conv = {.stride = {q->stride[0], q->stride[1]},
                .padding = {q->padding[0], q->padding[1]},

@@ -6,10 +6,14 @@
  * and again is brought into that order once. A call that finds no copy (its
  * order is not known before it was planned for the first time, or there is no
  * memory for it) packs for itself; the bits are the same.
+ *
+ * In a step of training each copy is mostly used once, and all of them together
+ * take several times the memory of the weights (Winograd's are four times as
+ * large). So there a large copy goes with the call that it was made for.
  */
 #include "shared.h"
 
-enum { MAX_ARGS = 5 };
+enum { MAX_ARGS = 5, LARGE = 1 << 18 /* elements, 1 MB */ };
 
 /* The place of this copy; drops what was made of other versions. */
 static moon__packed *find(moon__storage *s, const void *order,
@@ -58,6 +62,7 @@ moon_tensor *moon__c_packed(moon__calc *c, int kernel,
   if (p->t && !has_failed(p->t)) return p->t;
   moon__unref(p->t);
   p->t = NULL;
+  bool once = c->trains && order.numel > LARGE;
   moon_tensor *t;
   moon__shape s = {1, {order.numel}};
   int device = w->storage->device;
@@ -68,6 +73,7 @@ moon_tensor *moon__c_packed(moon__calc *c, int kernel,
   moon_params order_params = {.pack = {order.id}};
   moon__arg args[] = {{w, MOON__READ, NULL}, {t, MOON__WRITE, NULL}};
   moon__c_run(c, "conv2d pack", MOON_K_conv2d_pack, &order_params, args, 2);
+  if (once) return moon__calc_own(c, c->status, &t);
   p->version = w->storage->version;
   if (c->status >= 0) return p->t = t;
   moon__unref(t);

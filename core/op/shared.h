@@ -71,10 +71,15 @@ enum { MOON_CALC_STEPS = 40 };
 typedef struct moon__calc {
   moon_ctx *ctx;
   int status, n;
+  bool trains;  /* the weight: see packed.c */
   moon_tensor *owned[MOON_CALC_STEPS];
 } moon__calc;
 
 moon_ctx moon__quiet(const moon_ctx *ctx);
+/* Whether an op on t is a part of the graph that t is trained by. */
+static inline bool moon__trains(const moon_ctx *ctx, const moon_tensor *t) {
+  return ctx->grad_mode > 0 && moon_tensor_needs_grad(t);
+}
 /* Takes over a step's result: *t when status is 0. A pointer, because C
  * leaves open whether the call that fills t or the argument t comes first. */
 moon_tensor *moon__calc_own(moon__calc *c, int status,

@@ -2,6 +2,7 @@
  * not done yet, then every part runs its tiles. ReLU is a pass of our own over
  * a tile that is still in the cache, because oneDNN's would turn NaN into 0.
  */
+#include "depthwise.h"
 #include "winograd.h"
 
 enum { X, W, Y, B, P };
@@ -41,6 +42,10 @@ int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
   if (phase == 0 && !c->packed) pack(c, plan, packed, part);
   if (phase == 0 && plan->phases > 1) return MOON_OK;
   if (s->winograd) return moon_cpu_winograd_run(c, packed, part, fail);
+  if (s->depthwise) {
+    moon_cpu_depthwise_run(c, packed, part);
+    return MOON_OK;
+  }
   char *rooms = (char *)scratch + (c->packed ? 0 : packed_bytes(s->order));
   int64_t lo, hi;
   cpu_share(plan, phase, part, s->n_tiles, 1, &lo, &hi);

@@ -5,6 +5,7 @@
  * while they are brought into the user's order.
  */
 #include <string.h>
+#include "depthwise.h"
 #include "winograd.h"
 
 extern const moon_kernel moon_ref_conv2d_grad_x, moon_ref_conv2d_grad_w;
@@ -101,6 +102,10 @@ static int plan_grad_w(const moon_call *call, moon_plan *plan, int may_create,
     moon_cpu_winograd_plan_w(s, plan);
     return MOON_OK;
   }
+  if (s->depthwise) {
+    moon_cpu_depthwise_plan_w(s, plan);
+    return MOON_OK;
+  }
   const cpu_order *o = s->order;
   plan->parts[plan->phases++] = s->parts;
   cpu_phase(plan, o->units, (double)(o->numel * s->parts), 0.2);
@@ -151,6 +156,10 @@ static int run_grad_w(const moon_call *call, const moon_plan *plan,
   const conv_state *s = plan->state;
   if (s->winograd) {
     return moon_cpu_winograd_run_w(call, plan, scratch, phase, part, fail);
+  }
+  if (s->depthwise) {
+    moon_cpu_depthwise_run_w(call, plan, scratch, phase, part);
+    return MOON_OK;
   }
   room r = room_of(s, call, scratch);
   if (phase == 0) return sum_tiles(call, plan, &r, part, fail);

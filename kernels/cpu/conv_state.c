@@ -2,6 +2,7 @@
  * each key. See convolution.h. */
 #include <stdlib.h>
 #include <string.h>
+#include "depthwise.h"
 #include "winograd.h"
 
 enum { FORMS = 8 };  /* different tiles of one convolution */
@@ -166,6 +167,10 @@ static const void *make(const void *key_) {
   if (!s) return NULL;
   builder b = {.state = s, .p = key->p, .has_bias = key->has_bias};
   s->way = moon_cpu_conv_choose(key);
+  if (moon_cpu_depthwise_suits(&key->p, s->way)) {
+    s->by_ref = !moon_cpu_depthwise_make(s, key);
+    return s;
+  }
   bool turned = key->kernel == MOON_K_conv2d_grad_x && s->way == CONV_FORWARD;
   if (turned) b.p = moon_cpu_conv_turned(&key->p);
   if (!key->strict && moon_cpu_winograd_suits(&b.p, s->way)) {

@@ -33,7 +33,8 @@ typedef struct conv_tile {
   int64_t numel_x, numel;  /* of x; of y */
 } conv_tile;
 
-struct winograd;  /* winograd.h */
+struct winograd;   /* winograd.h */
+struct depthwise;  /* depthwise.h */
 typedef struct conv_state {
   conv_way way;
   bool by_ref;             /* oneDNN has only plain loops: nothing below */
@@ -41,7 +42,8 @@ typedef struct conv_state {
   double ns;               /* of all parts */
   const cpu_order *order;  /* of the weights; of none in a weight gradient by
                               Winograd */
-  const struct winograd *winograd;  /* or NULL, and then oneDNN's: */
+  const struct winograd *winograd;    /* or NULL */
+  const struct depthwise *depthwise;  /* or NULL; neither: oneDNN's */
   const cpu_packing *packing;
   bool bf16;               /* factors are rounded to bf16, those of a tile in */
   int64_t room;            /* so many bf16 of each part's scratch */

@@ -158,6 +158,8 @@ typedef struct cpu_product {
 struct cpu_winograd_simd;          /* winograd.h */
 struct cpu_winograd_product_simd;
 struct cpu_winograd_weights_simd;
+struct cpu_depthwise_simd;         /* depthwise.h */
+struct cpu_depthwise_weights_simd;
 
 typedef struct cpu_simd {
   const moon_kernel *kernel[MOON_KERNEL_COUNT];
@@ -167,6 +169,8 @@ typedef struct cpu_simd {
   const struct cpu_winograd_simd *winograd;
   const struct cpu_winograd_product_simd *winograd_product;
   const struct cpu_winograd_weights_simd *winograd_weights;
+  const struct cpu_depthwise_simd *depthwise;
+  const struct cpu_depthwise_weights_simd *depthwise_weights;
 } cpu_simd;
 
 const cpu_simd *moon_cpu_simd(void);  /* the set in use */

@@ -7,7 +7,7 @@
 -- one fits. Of a kernel's turns in a round, and of the loop's, the fastest
 -- counts; of the rounds, the median.
 
-package.path = "scripts/bench/?.lua;" .. package.path
+package.path = "scripts/bench/?.lua;scripts/?.lua;" .. package.path
 local ffi = require "ffi"
 local moon = require "moonseed"
 local rounds = require "rounds"

@@ -49,6 +49,31 @@ describe("packed weights", function()
     assert.equal(1, ops_of(half, w))
   end))
 
+  it("are kept by a weight that is trained only where they are small",
+     task(function()
+       local small, large = moon.randn(16, 16, 3, 3), moon.randn(256, 128, 3, 3)
+       local few, many = images(8), moon.randn(2, 12, 12, 128)
+       many = many:permute(1, 4, 2, 3)
+       for _, case in ipairs{ { few, small, 1 }, { many, large, 2 } } do
+         local x, w, n = unpack(case)
+         for _ = 1, 2 do moon.conv2d(x, w, nil, OPTIONS):await() end
+         w:copy_(w * 0.01):requires_grad()
+         local held = moon.stats().live_bytes
+         ops_of(x, w)
+         assert.equal(n, ops_of(x, w))
+         assert_right(x, w)
+         collectgarbage()
+         collectgarbage()
+         moon.synchronize()
+         local more = moon.stats().live_bytes - held
+         assert.is_true(more < 2 ^ 20, more)
+         moon.no_grad(function()
+           ops_of(x, w)
+           assert.equal(1, ops_of(x, w))
+         end)
+       end
+     end))
+
   it("follow what is written to the weight in place", task(function()
     local x, w = setup()
     assert_right(x, w)

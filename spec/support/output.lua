@@ -3,13 +3,20 @@
 
 local term = require "term"
 
--- One line per failure: its full name and where it stands.
+-- The beginning of what was wrong, in a line.
+local function reason(failure)
+  local message = failure.message
+  if type(message) ~= "string" then return "" end
+  return ": " .. message:gsub("%s+", " "):sub(1, 300)
+end
+
+-- One line per failure: its full name, where it stands, and why.
 local function print_names(list)
   for _, failure in ipairs(list) do
     local trace = failure.element.trace
     local place = trace and trace.short_src
       and (" (%s:%d)"):format(trace.short_src, trace.currentline) or ""
-    io.write("failed: ", tostring(failure.name), place, "\n")
+    io.write("failed: ", tostring(failure.name), place, reason(failure), "\n")
   end
 end
 

@@ -3,8 +3,9 @@
  * at side by side, a tile of them at a time; others one by one.
  */
 #include "columns.h"
+#include "wide.h"
 
-enum { TILE = 512, LANES = 64 };
+enum { TILE = 512 };
 enum { X, Y, I };
 
 typedef struct lines {
@@ -57,8 +58,33 @@ CPU_CUT(arg_reduce) {
 #define WINS(a, relation, b) \
   (((a) relation (b)) | (((a) != (a)) & ((b) == (b))))
 
-/* name_line: the place of a line's extreme. Of a dense line first the extreme,
- * in lanes, then where it is. name_rows: of n lines side by side. */
+/* The place of the extreme of a line in one piece: first the extreme, or a
+ * NaN, then where it is. */
+static int64_t find(int64_t n, const float *x, bool is_max) {
+  wide sign = wide_all(is_max ? 1 : -1), none = wide_all(-INFINITY);
+  wide rest = none * sign, best = none, nan = wide_all(NAN);
+  uint32_t all = wide_equal(none, none), numbers = all;
+  for (int64_t i = 0; i < n; i += WIDE) {
+    wide v = wide_load_or(x + i, simd_row_at(i, n, WIDE), rest) * sign;
+    numbers &= wide_equal(v, v);
+    best = wide_max(v, best);
+  }
+  int64_t at = 0;
+  if (numbers != all) {
+    while (x[at] == x[at]) at++;
+    return at;
+  }
+  best = wide_all(wide_most(best)) * sign;
+  for (; at < n; at += WIDE) {
+    wide v = wide_load_or(x + at, simd_row_at(at, n, WIDE), nan);
+    uint32_t bits = wide_equal(v, best);
+    if (bits) return at + __builtin_ctz(bits);
+  }
+  return 0;
+}
+
+/* name_walk: the place of a line's extreme, step by step. name_rows: of n lines
+ * side by side. */
 #define EXTREME(name, relation)                                             \
   static int64_t name##_walk(int64_t n, const float *x, int64_t step) {     \
     int64_t best = 0;                                                       \
@@ -66,26 +92,6 @@ CPU_CUT(arg_reduce) {
       if (WINS(x[i * step], relation, x[best * step])) best = i;            \
     }                                                                       \
     return best;                                                            \
-  }                                                                         \
-  static int64_t name##_line(int64_t n, const float *x, int64_t step) {     \
-    float lane[LANES];                                                      \
-    if (step != 1 || n < 2 * LANES) return name##_walk(n, x, step);         \
-    memcpy(lane, x, sizeof lane);                                           \
-    for (int64_t i = LANES; i < n; i += LANES) {                            \
-      int64_t m = simd_row_at(i, n, LANES);                                 \
-      for (int64_t k = 0; k < m; k++) {                                     \
-        float a = x[i + k], b = lane[k];                                    \
-        lane[k] = WINS(a, relation, b) ? a : b;                             \
-      }                                                                     \
-    }                                                                       \
-    float best = lane[name##_walk(LANES, lane, 1)];                         \
-    int64_t at = 0;                                                         \
-    if (best == best) {                                                     \
-      while (x[at] != best) at++;                                           \
-    } else {                                                                \
-      while (x[at] == x[at]) at++;                                          \
-    }                                                                       \
-    return at;                                                              \
   }                                                                         \
   static void name##_rows(int64_t n, const float *restrict x, int32_t row,  \
                           float *restrict best, int32_t *restrict place) {  \
@@ -119,7 +125,11 @@ static void run_tile(const lines *l, int64_t n, bool is_max, const float *x,
 
 static void run_line(const lines *l, bool is_max, const float *x, int64_t *to,
                      float *y) {
-  *to = is_max ? max_line(l->n, x, l->step) : min_line(l->n, x, l->step);
+  if (l->step == 1) {
+    *to = find(l->n, x, is_max);
+  } else {
+    *to = is_max ? max_walk(l->n, x, l->step) : min_walk(l->n, x, l->step);
+  }
   if (y) *y = x[*to * l->step];
 }
 

@@ -111,7 +111,7 @@ static void run_rows(const moon_call *call, int64_t lo, int64_t hi,
     int64_t lines = from + tile < hi ? tile : hi - from;
     const float *first = x + from * n;
     for (int64_t k = 0; k < lines; k++) {
-      max[from + k] = simd_line_max(n, first + k * n);
+      max[from + k] = simd_row_max(n, first + k * n);
     }
     if (n <= SIMD_STAGE) simd_exp_lines(lines, n, first, max + from, room);
     for (int64_t k = 0; k < lines; k++) {

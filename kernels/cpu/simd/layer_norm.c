@@ -2,8 +2,7 @@
  * cache after its first sum, so it is read again for the next: the variance is
  * that of two passes, in float.
  */
-#include "simd.h"
-#include "wide.h"
+#include "rows.h"
 
 enum { X, W, B, Y, M, R };
 enum { G_DY, G_X, G_W, G_M, G_R, G_DX, G_DW, G_DB };
@@ -20,49 +19,33 @@ static const float *row_or(const moon_operand *v, int64_t n, float otherwise,
   return room;
 }
 
-/* --- sums of a row: four vectors at a time, then one, then elements ------- */
-#define ROW_SUM(name, params, step, last)                                   \
-  static float name params {                                                \
-    enum { V = WIDE };                                                      \
-    wide s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};                            \
-    float rest = 0;                                                         \
-    int64_t i = 0;                                                          \
-    for (; i + 4 * V <= n; i += 4 * V) {                                    \
-      step(s0, i) step(s1, i + V) step(s2, i + 2 * V) step(s3, i + 3 * V)   \
-    }                                                                       \
-    for (; i + V <= n; i += V) {                                            \
-      step(s0, i)                                                           \
-    }                                                                       \
-    for (; i < n; i++) rest += last;                                        \
-    return wide_sum((s0 + s1) + (s2 + s3)) + rest;                          \
-  }
-
+/* --- sums of a row -------------------------------------------------------- */
 /* Of x - shift. */
-#define STEP(s, at) s += wide_load(x + (at)) - wide_all(shift);
-ROW_SUM(sum_less, (int64_t n, const float *x, float shift), STEP, x[i] - shift)
+#define STEP(s, at, m) \
+  s += wide_first(wide_load_or(x + (at), m, s0) - wide_all(shift), m);
+SIMD_ROW_SUM(sum_less, (int64_t n, const float *x, float shift), STEP)
 #undef STEP
 
 /* Of its square. */
-#define STEP(s, at)                                                         \
+#define STEP(s, at, m)                                                      \
   {                                                                         \
-    wide d = wide_load(x + (at)) - wide_all(shift);                         \
+    wide d = wide_load_or(x + (at), m, s0) - wide_all(shift);               \
+    d = wide_first(d, m);                                                   \
     s = wide_madd(d, d, s);                                                 \
   }
-ROW_SUM(sum_squares, (int64_t n, const float *x, float shift), STEP,
-        (x[i] - shift) * (x[i] - shift))
+SIMD_ROW_SUM(sum_squares, (int64_t n, const float *x, float shift), STEP)
 #undef STEP
 
-/* Of a b, and of a b (x - shift). */
-#define STEP(s, at) s = wide_madd(wide_load(a + (at)), wide_load(b + (at)), s);
-ROW_SUM(sum_products, (int64_t n, const float *a, const float *b), STEP,
-        a[i] * b[i])
-#undef STEP
+/* Of a b (x - shift). */
 typedef struct factors { const float *a, *b, *x; float shift; } factors;
-#define STEP(s, at)                                                         \
-  s = wide_madd(wide_load(f->a + (at)) * wide_load(f->b + (at)),            \
-                wide_load(f->x + (at)) - wide_all(f->shift), s);
-ROW_SUM(sum_spread, (int64_t n, const factors *f), STEP,
-        f->a[i] * f->b[i] * (f->x[i] - f->shift))
+#define STEP(s, at, m)                                                      \
+  {                                                                         \
+    wide d = wide_load_or(f->x + (at), m, s0) - wide_all(f->shift);         \
+    wide w = wide_load_or(f->b + (at), m, s0);                              \
+    d = wide_first(wide_load_or(f->a + (at), m, s0) * w * d, m);            \
+    s += d;                                                                 \
+  }
+SIMD_ROW_SUM(sum_spread, (int64_t n, const factors *f), STEP)
 #undef STEP
 
 /* --- forward -------------------------------------------------------------- */
@@ -204,7 +187,7 @@ static void run_rows(const moon_call *call, const moon_plan *plan, int part,
     f.a = (const float *)call->arg[G_DY].data + row * n;
     f.x = (const float *)x->data + row * n;
     f.shift = m;
-    float sum = sum_products(n, f.a, f.b) / (float)n;
+    float sum = simd_row_dot(n, f.a, f.b) / (float)n;
     float dot = sum_spread(n, &f) / (float)n * scale * scale;
     pull p = {m, scale, scale * sum, scale * dot};
     grad_row(n, &f, p, r, (float *)call->arg[G_DX].data + row * n);

@@ -7,61 +7,30 @@
 #define MOON_SIMD_LINES_H
 #include "columns.h"
 #include "elementary.h"
+#include "rows.h"
 
 /* Lines that go into one tile, at least 1. */
 static inline int64_t simd_lines_per_tile(int64_t n) {
   return n < SIMD_STAGE ? SIMD_STAGE / n : 1;
 }
 
-/* The largest number, NaN aside; minus infinity where there is none. Equals
- * count as one, so that the order does not matter. */
-static inline float simd_line_max(int64_t n, const float *restrict x) {
-  enum { LANES = 64, FEW = 8 };
-  float lane[LANES], max = -INFINITY;
-  int64_t i = 0;
-  if (n >= LANES) {
-    for (int k = 0; k < LANES; k++) lane[k] = -INFINITY;
-    for (; i + LANES <= n; i += LANES) {
-      for (int k = 0; k < LANES; k++) {
-        lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
-      }
-    }
-    for (int half = LANES / 2; half >= FEW; half /= 2) {
-      for (int k = 0; k < half; k++) {
-        lane[k] = lane[k + half] > lane[k] ? lane[k + half] : lane[k];
-      }
-    }
-    for (int k = 0; k < FEW; k++) max = lane[k] > max ? lane[k] : max;
-  }
-  for (; i < n; i++) max = x[i] > max ? x[i] : max;
-  return max;
-}
+/* Sums in f32 over a piece, in double over the pieces. */
+enum { SIMD_PIECE = 512 };
 
 static inline double simd_line_sum(int64_t n, const float *x) {
-  simd_sum s = {.rest = 0};
-  int64_t i = 0;
-  for (; i + 32 <= n; i += 32) {
-    for (int k = 0; k < 4; k++) {
-      s.lane[k] += __builtin_convertvector(*(const simd_f8 *)(x + i + 8 * k),
-                                           simd_d8);
-    }
+  double sum = 0;
+  for (int64_t i = 0; i < n; i += SIMD_PIECE) {
+    sum += (double)simd_row_sum(simd_row_at(i, n, SIMD_PIECE), x + i);
   }
-  for (; i < n; i++) s.rest += (double)x[i];
-  return n < 32 ? s.rest : simd_total(&s);
+  return sum;
 }
 
-static inline double simd_line_dot(int64_t n, const float *restrict a,
-                                   const float *restrict b) {
-  enum { LANES = 16 };
-  double lane[LANES] = {0}, sum = 0;
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
-    for (int k = 0; k < LANES; k++) {
-      lane[k] += (double)a[i + k] * (double)b[i + k];
-    }
+static inline double simd_line_dot(int64_t n, const float *a, const float *b) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i += SIMD_PIECE) {
+    int64_t m = simd_row_at(i, n, SIMD_PIECE);
+    sum += (double)simd_row_dot(m, a + i, b + i);
   }
-  for (; i < n; i++) sum += (double)a[i] * (double)b[i];
-  for (int k = 0; k < LANES; k++) sum += lane[k];
   return sum;
 }
 

@@ -29,37 +29,42 @@ typedef struct band {
   bool past;
 } band;
 
-#define PICKED(i, j) \
-  simd_where(at##i[c + j] == place, dy##i[c + j])
+/* dy where a window picked this place, else 0. */
+SIMD_INLINE float picked(const float *dy, const int32_t *at, int32_t place) {
+  return simd_where(*at == place, *dy);
+}
 
-/* A pixel that `columns` windows of each row hold, from window j on. They are
- * added row by row. */
+SIMD_INLINE wide wide_picked(const float *dy, const int32_t *at,
+                             int32_t place) {
+  wide_bits i;
+  memcpy(&i, at, sizeof i);
+  return (wide)((wide_bits)wide_load(dy) & (i == place));
+}
+
+/* The channels from c on of a pixel that `columns` windows of each row hold,
+ * `step` at a time. The windows are added row by row. */
+#define SET_PIXEL(type, pick, step, store)                               \
+  for (; c + (step) <= n; c += (step)) {                                 \
+    type sum = pick(dy0 + c, at0 + c, place);                            \
+    if (columns > 1) sum += pick(dy0 + c + n, at0 + c + n, place);       \
+    if (rows > 1) sum += pick(dy1 + c, at1 + c, place);                  \
+    if (rows > 1 && columns > 1) {                                       \
+      sum += pick(dy1 + c + n, at1 + c + n, place);                      \
+    }                                                                    \
+    store;                                                               \
+  }
+
 SIMD_INLINE void set_pixel(int rows, int columns, const band *b, int64_t j,
-                           int32_t place, float *restrict dx) {
-  int64_t channels = b->channels, next = channels, done = 0;
-  const float *restrict dy0 = b->dy[0] + j * channels;
-  const float *restrict dy1 = b->dy[rows - 1] + j * channels;
-  const int32_t *restrict at0 = b->at[0] + j * channels;
-  const int32_t *restrict at1 = b->at[rows - 1] + j * channels;
-#define SUM(sum)                                      \
-  float sum = PICKED(0, 0);                           \
-  if (columns > 1) sum += PICKED(0, next);            \
-  if (rows > 1) sum += PICKED(1, 0);                  \
-  if (rows > 1 && columns > 1) sum += PICKED(1, next);
-  for (; b->past && done + SIMD_RUN <= channels; done += SIMD_RUN) {
-    float run[SIMD_RUN];
-    _Pragma("GCC ivdep")
-    for (int64_t c = done; c < done + SIMD_RUN; c++) {
-      SUM(sum)
-      run[c - done] = sum;
-    }
-    simd_store_past(SIMD_RUN, run, dx + done);
+                           int32_t place, float *dx) {
+  int64_t n = b->channels, c = 0;
+  const float *dy0 = b->dy[0] + j * n, *dy1 = b->dy[rows - 1] + j * n;
+  const int32_t *at0 = b->at[0] + j * n, *at1 = b->at[rows - 1] + j * n;
+  if (b->past) {
+    SET_PIXEL(wide, wide_picked, WIDE, wide_stream(dx + c, sum))
+  } else {
+    SET_PIXEL(wide, wide_picked, WIDE, wide_store(dx + c, sum))
   }
-  _Pragma("GCC ivdep")
-  for (int64_t c = done; c < channels; c++) {
-    SUM(sum)
-    dx[c] = sum;
-  }
+  SET_PIXEL(float, picked, 1, dx[c] = sum)
 }
 
 SIMD_INLINE void set_row(int rows, const band *b, int32_t place,
@@ -105,7 +110,7 @@ static void grad_row(const moon_call *call, int64_t n, int64_t h, float *dx) {
   int64_t size = dy->shape[3] * channels;
   int32_t place = (int32_t)(h * width);
   band b = {.channels = channels, .along = pool_axis(call, all, dy, 1),
-            .past = simd_is_past(all) && channels % SIMD_RUN == 0 &&
+            .past = simd_is_past(all) && channels % SIMD_LINE == 0 &&
                     simd_may_store_past(dx)};
   moon_windows_over(&down, h, &lo, &hi);
   bool few = hi - lo <= 2 && b.along.kernel > 0 &&

@@ -77,17 +77,19 @@ static bool has_two(int kind) {
 
 #define WINS(a, relation, b) \
   (((a) relation (b)) | (((a) != (a)) & ((b) == (b))))
+/* In float, as all that may win is one. */
 #define EXTREME(name, relation)                                         \
   static void name##_run(int64_t n, int64_t width,                      \
                          const float *restrict x,                       \
                          double *restrict best) {                       \
+    float own[TILE];                                                    \
+    for (int64_t c = 0; c < width; c++) own[c] = (float)best[c];        \
     for (int64_t i = 0; i < n; i += width) {                            \
-      int64_t m = simd_row_at(i, n, width);                             \
-      for (int64_t c = 0; c < m; c++) {                                 \
-        double a = (double)x[i + c];                                    \
-        best[c] = WINS(a, relation, best[c]) ? a : best[c];             \
-      }                                                                 \
+      SIMD_COLUMNS(simd_row_at(i, n, width),                            \
+                   float a = x[i + c];                                  \
+                   own[c] = WINS(a, relation, own[c]) ? a : own[c];)    \
     }                                                                   \
+    for (int64_t c = 0; c < width; c++) best[c] = (double)own[c];       \
   }                                                                     \
   static void name##_join(int64_t n, const double *a, double *best) {   \
     for (int64_t i = 0; i < n; i++) {                                   \

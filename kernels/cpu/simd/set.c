@@ -22,6 +22,8 @@ extern bool MOON_NAME(multiply)(const cpu_product *p);
 extern const struct cpu_winograd_simd MOON_NAME(winograd);
 extern const struct cpu_winograd_product_simd MOON_NAME(winograd_product);
 extern const struct cpu_winograd_weights_simd MOON_NAME(winograd_weights);
+extern const struct cpu_depthwise_simd MOON_NAME(depthwise);
+extern const struct cpu_depthwise_weights_simd MOON_NAME(depthwise_weights);
 const cpu_simd MOON_NAME(simd) = {.kernel = {KERNELS(ROW)},
                                   .weights = &MOON_NAME(weights),
                                   .multiply = MOON_NAME(multiply),
@@ -29,4 +31,7 @@ const cpu_simd MOON_NAME(simd) = {.kernel = {KERNELS(ROW)},
                                   .winograd_product =
                                       &MOON_NAME(winograd_product),
                                   .winograd_weights =
-                                      &MOON_NAME(winograd_weights)};
+                                      &MOON_NAME(winograd_weights),
+                                  .depthwise = &MOON_NAME(depthwise),
+                                  .depthwise_weights =
+                                      &MOON_NAME(depthwise_weights)};

@@ -3,8 +3,7 @@
  *
  * Loops are plain C that the compiler vectorises, or written with vectors of 64
  * bytes, whatever the registers are. An element's value never depends on its
- * place in memory or on how a call is cut. Sums have eight lanes by index, in
- * double.
+ * place in memory or on how a call is cut. Long sums are in double.
  */
 #ifndef MOON_SIMD_H
 #define MOON_SIMD_H
@@ -73,22 +72,6 @@ static inline int64_t simd_piece(const cpu_loop *l) {
     if (cpu_inner(l, k) != 1) return SIMD_STAGE;
   }
   return INT64_MAX;
-}
-
-/* --- vectors -------------------------------------------------------------- */
-typedef float simd_f8 __attribute__((vector_size(32), aligned(4), may_alias));
-typedef double simd_d8 __attribute__((vector_size(64), aligned(8), may_alias));
-
-/* Sums in double: eight lanes, four times over, so that the adds of one lane
- * do not wait for each other. Element i goes to lane i % 32; what is left at
- * the end to `rest`. */
-typedef struct simd_sum { simd_d8 lane[4]; double rest; } simd_sum;
-
-static inline double simd_total(const simd_sum *s) {
-  simd_d8 v = (s->lane[0] + s->lane[1]) + (s->lane[2] + s->lane[3]);
-  double half[4];
-  for (int i = 0; i < 4; i++) half[i] = v[i] + v[i + 4];
-  return (half[0] + half[2]) + (half[1] + half[3]) + s->rest;
 }
 
 #endif

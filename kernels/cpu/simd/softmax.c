@@ -114,7 +114,7 @@ CPU_RUN(softmax) {
     const float *x = (const float *)call->arg[0].data + i * n;
     float *y = (float *)call->arg[1].data + i * n;
     int64_t lines = i + tile < hi ? tile : hi - i;
-    for (int64_t k = 0; k < lines; k++) max[k] = simd_line_max(n, x + k * n);
+    for (int64_t k = 0; k < lines; k++) max[k] = simd_row_max(n, x + k * n);
     simd_exp_lines(lines, n, x, max, y);
     for (int64_t k = 0; k < lines; k++) {
       scale(n, (float)(1 / simd_line_sum(n, y + k * n)), y + k * n);
@@ -148,7 +148,7 @@ CPU_RUN(log_softmax) {
     const float *x = (const float *)call->arg[0].data + i * n;
     float *y = (float *)call->arg[1].data + i * n;
     int64_t lines = i + tile < hi ? tile : hi - i;
-    for (int64_t k = 0; k < lines; k++) max[k] = simd_line_max(n, x + k * n);
+    for (int64_t k = 0; k < lines; k++) max[k] = simd_row_max(n, x + k * n);
     simd_exp_lines(lines, n, x, max, y);
     for (int64_t k = 0; k < lines; k++) {
       float *line = y + k * n;

@@ -16,7 +16,7 @@ typedef struct simd_tile {
   int64_t step[3];    /* in[0], in[1], out; with one input out is [1] */
 } simd_tile;
 
-/* The lines' maxima, NaN aside, as simd_line_max has them. */
+/* The lines' maxima, NaN aside, as simd_row_max has them. */
 static inline void simd_column_max(const simd_tile *t, float *restrict max) {
   for (int64_t k = 0; k < t->lines; k++) max[k] = -INFINITY;
   for (int64_t i = 0; i < t->n; i++) {

@@ -1,0 +1,82 @@
+/* Which convolutions are depthwise ones of our own, and how they are cut:
+ * rules on shapes, never timings. See depthwise.h. */
+#include <stdlib.h>
+#include <string.h>
+#include "depthwise.h"
+
+enum {
+  LANES = 16,      /* channels of packed weights: whole multiples */
+  PART_NS = 30000, PARTS = 32,
+  PARTS_W = 16     /* each has a weight gradient of its own */
+};
+
+static const double PACK_NS = 1;  /* per element */
+
+bool moon_cpu_depthwise_suits(const conv_problem *p, conv_way way) {
+  (void)way;
+  return p->groups == p->c && p->groups == p->k;
+}
+
+/* --- the weights' order --------------------------------------------------- */
+/* Tap by tap, all channels of each; those that there are not are 0. */
+static void pack(const cpu_order *o, const float *w, float *packed, int64_t tap,
+                 int64_t tap_end) {
+  const depthwise_weights *d = (const depthwise_weights *)o;
+  for (; tap < tap_end; tap++) {
+    int64_t at = d->flip ? d->kh * d->kw - 1 - tap : tap;
+    const float *from =
+        w + at / d->kw * d->stride[1] + at % d->kw * d->stride[2];
+    float *to = packed + tap * d->lanes;
+    for (int64_t c = 0; c < d->channels; c++) to[c] = from[c * d->stride[0]];
+    for (int64_t c = d->channels; c < d->lanes; c++) to[c] = 0;
+  }
+}
+
+static bool same(const depthwise_weights *a, const depthwise_weights *b) {
+  return a->channels == b->channels && a->kh == b->kh && a->kw == b->kw &&
+         a->flip == b->flip && !memcmp(a->stride, b->stride, sizeof a->stride);
+}
+
+/* The one description of these weights; one caller at a time. */
+static const depthwise_weights *weights_of(const conv_key *key, bool flip) {
+  static depthwise_weights *known;
+  const conv_problem *p = &key->p;
+  int64_t taps = p->kh * p->kw, lanes = (p->c + LANES - 1) / LANES * LANES;
+  depthwise_weights w = {
+      .order = {taps * lanes, taps, PACK_NS * (double)(taps * lanes), pack},
+      .next = known, .channels = p->c, .lanes = lanes, .kh = p->kh,
+      .kw = p->kw, .flip = flip,
+      .stride = {key->w_stride[0], key->w_stride[2], key->w_stride[3]}};
+  for (depthwise_weights *k = known; k; k = k->next) {
+    if (same(k, &w)) return k;
+  }
+  depthwise_weights *made = malloc(sizeof *made);
+  if (!made) return NULL;
+  *made = w;
+  return known = made;
+}
+
+/* --- the state ------------------------------------------------------------ */
+/* Parts are runs of rows: of y, or of dx. */
+static int parts_of(const depthwise *g, double ns, conv_way way) {
+  int64_t rows = moon_cpu_depthwise_rows(g), parts = 1;
+  int64_t most = way == CONV_BACKWARD_W ? PARTS_W : PARTS;
+  while (2 * parts <= most && 2 * parts <= rows &&
+         2 * (double)parts * PART_NS <= ns) {
+    parts *= 2;
+  }
+  return (int)parts;
+}
+
+bool moon_cpu_depthwise_make(conv_state *s, const conv_key *key) {
+  depthwise *g = calloc(1, sizeof *g);
+  if (!g) return false;
+  *g = (depthwise){.p = key->p, .back = key->kernel == MOON_K_conv2d_grad_x};
+  g->weights = weights_of(key, g->back);
+  s->ns = moon_cpu_conv_ns(&g->p, s->way);
+  s->parts = parts_of(g, s->ns, s->way);
+  s->depthwise = g;
+  if (g->back) s->way = CONV_FORWARD;
+  if (g->weights) s->order = &g->weights->order;
+  return g->weights != NULL;
+}

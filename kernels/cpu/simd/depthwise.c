@@ -1,0 +1,126 @@
+/* Lines of a depthwise convolution; see ../depthwise.h.
+ *
+ * The sums of a block, a few pixels side by side, stay in registers while the
+ * taps go by, and a pixel of x that several of them want is read once. Blocks
+ * go from left to right and channels, inside, from first to last: so memory is
+ * read and written nearly in its order. A line's last block may cover pixels
+ * of the one before, with the same results.
+ */
+#include "depthwise.h"
+
+enum { PIXELS = 4 };
+
+DEPTHWISE_INLINE wide first_sum(const depthwise_line *l, depthwise_block b) {
+  return l->bias ? wide_load_some(l->bias + b.c, b.lanes) : wide_all(0);
+}
+
+DEPTHWISE_INLINE void store(const depthwise_line *l, depthwise_block b,
+                            const wide *sum) {
+#pragma GCC unroll 4
+  for (int t = 0; t < b.form.pixels; t++) {
+    float *y = l->y + (b.m + t) * l->y_step + b.c;
+    wide v = l->relu ? wide_relu(sum[t]) : sum[t];
+    if (l->past) wide_stream(y, v);
+    else wide_store_some(y, v, b.lanes);
+  }
+}
+
+DEPTHWISE_INLINE void block(const depthwise_line *l, depthwise_block b) {
+  const int taps = b.form.taps, step = b.form.step, pixels = b.form.pixels;
+  int64_t first = depthwise_column(l, b.m);
+  const float *x = l->x + first * l->channels + b.c, *w = l->w + b.c;
+  wide sum[PIXELS], tap[DEPTHWISE_TAPS];
+  depthwise_fetch_rows(l, b, x);
+#pragma GCC unroll 4
+  for (int t = 0; t < pixels; t++) sum[t] = first_sum(l, b);
+  for (int64_t r = 0; r < l->rows; r++, x += l->x_row, w += l->w_row) {
+#pragma GCC unroll 7
+    for (int v = 0; v < taps; v++) tap[v] = wide_load(w + v * l->w_tap);
+#pragma GCC unroll 13
+    for (int q = 0; q < (pixels - 1) * step + taps; q++) {
+      if (b.edge && depthwise_misses(l, first + q)) continue;
+      wide pixel = wide_load_some(x + q * l->channels, b.lanes);
+#pragma GCC unroll 7
+      for (int v = 0; v < taps; v++) {
+        int t = (q - v) / step;
+        if (q < v || (q - v) % step || t >= pixels) continue;
+        sum[t] = wide_madd(pixel, tap[v], sum[t]);
+      }
+    }
+  }
+  store(l, b, sum);
+}
+
+DEPTHWISE_INLINE void block_any(const depthwise_line *l, depthwise_block b) {
+  int64_t first = depthwise_column(l, b.m);
+  const float *x = l->x + first * l->channels + b.c, *w = l->w + b.c;
+  wide sum[PIXELS];
+  depthwise_fetch_rows(l, b, x);
+#pragma GCC unroll 4
+  for (int t = 0; t < b.form.pixels; t++) sum[t] = first_sum(l, b);
+  for (int64_t r = 0; r < l->rows; r++, x += l->x_row, w += l->w_row) {
+    for (int64_t v = 0; v < l->taps; v++) {
+      wide tap = wide_load(w + v * l->w_tap);
+#pragma GCC unroll 4
+      for (int t = 0; t < b.form.pixels; t++) {
+        int64_t q = t * l->step + v * l->reach;
+        if (b.edge && depthwise_misses(l, first + q)) continue;
+        wide pixel = wide_load_some(x + q * l->channels, b.lanes);
+        sum[t] = wide_madd(pixel, tap, sum[t]);
+      }
+    }
+  }
+  store(l, b, sum);
+}
+
+/* --- lines ---------------------------------------------------------------- */
+/* Of at least PIXELS pixels. The line is copied, since no store can change a
+ * copy. */
+#define LINE(name, taps, step, block)                                       \
+  static void name(const depthwise_line *given) {                           \
+    const depthwise_line copy = *given, *l = &copy;                         \
+    const depthwise_form f = {taps, step, PIXELS};                          \
+    for (int64_t m = 0; m < l->places; m += PIXELS) {                       \
+      int64_t at = m + PIXELS > l->places ? l->places - PIXELS : m;         \
+      DEPTHWISE_CHANNELS(l, f, at, block(l, b))                             \
+    }                                                                       \
+  }
+LINE(line_any, 0, 0, block_any)
+LINE(line_1_1, 1, 1, block)
+LINE(line_2_1, 2, 1, block)
+LINE(line_3_1, 3, 1, block)
+LINE(line_3_2, 3, 2, block)
+LINE(line_5_1, 5, 1, block)
+LINE(line_5_2, 5, 2, block)
+LINE(line_7_1, 7, 1, block)
+
+static void line_short(const depthwise_line *l) {
+  const depthwise_form f = {0, 0, 1};
+  for (int64_t m = 0; m < l->places; m++) {
+    DEPTHWISE_CHANNELS(l, f, m, block_any(l, b))
+  }
+}
+
+typedef void line_function(const depthwise_line *l);
+static line_function *const lines[DEPTHWISE_TAPS + 1][3] = {
+    [1] = {[1] = line_1_1}, [2] = {[1] = line_2_1},
+    [3] = {[1] = line_3_1, [2] = line_3_2},
+    [5] = {[1] = line_5_1, [2] = line_5_2},
+    [7] = {[1] = line_7_1}};
+
+static void line(const depthwise_line *l) {
+  line_function *fn = NULL;
+  bool has = l->reach == 1 && l->taps <= DEPTHWISE_TAPS && l->step <= 2;
+  if (has) fn = lines[l->taps][l->step];
+  if (!fn) fn = line_any;
+  if (l->places < PIXELS) fn = line_short;
+  fn(l);
+}
+
+static bool goes_past(const float *y, int64_t numel, int64_t channels) {
+  return simd_goes_past((size_t)numel * sizeof *y) &&
+         simd_may_store_past(y) && channels % SIMD_LINE == 0;
+}
+
+const cpu_depthwise_simd MOON_NAME(depthwise) = {goes_past, line,
+                                                 simd_store_end};
