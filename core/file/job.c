@@ -101,8 +101,12 @@ const char *moon_csv_category(const moon_job *job, int i, int k) {
   return k >= 0 && k < texts->n ? texts->text[k] : NULL;
 }
 
+static bool lists_pictures(const moon__file_job *job) {
+  return job->format && !strcmp(job->format, "pictures");
+}
+
 static int open_and_list(moon__file_job *job) {
-  if (job->format && !strcmp(job->format, "pictures")) {
+  if (lists_pictures(job)) {
     return moon__folder_list(job->path, &job->list, &job->fail);
   }
   int status = moon__source_open(job->path, &job->source, &job->fail);
@@ -139,7 +143,7 @@ void moon_job_release(moon_job *job) { moon__job_unref(job); }
 
 /* What users call it. */
 static const char *op_of(const moon__file_job *job) {
-  return job->csv ? "csv" : "load";
+  return job->csv ? "csv" : lists_pictures(job) ? "images" : "load";
 }
 
 int moon_job_status(const moon_job *head) {

@@ -113,7 +113,7 @@ describe("moon.data.images", function()
                            true)
     end
     fails("images: size is missing", { "spec" })
-    fails("load: /nowhere/: No such file", { "/nowhere", size = 4 })
+    fails("images: /nowhere/: No such file", { "/nowhere", size = 4 })
     fails("README.md/: Not a directory", { "README.md", size = 4 })
     local root, remove = tree{ ["a/1.png"] = "png/good-rgb", ["b/"] = "" }
     fails("there are no pictures in " .. root .. "/b", { root, size = 4 })

@@ -24,7 +24,8 @@ describe("nn.Conv2d with padding 'same'", function()
     fails("Conv2d: padding 'same' is for stride 1, not 2x1", function()
       nn.Conv2d{ 1, 1, kernel = 3, padding = "same", stride = { 2, 1 } }
     end)
-    fails("padding is a number or { height, width }", function()
+    fails("Conv2d: padding is a number, { height, width } or \"same\", "
+          .. "not 'full'", function()
       nn.Conv2d{ 1, 1, kernel = 3, padding = "full" }
     end)
   end))

@@ -62,6 +62,10 @@ function Conv2d:init(options)
   check_groups(n_in, n_out, o.groups)
   local kh, kw = check.pair("Conv2d", "kernel", o.kernel, 1)
   local padding = o.padding
+  if type(padding) == "string" and padding ~= "same" then
+    check.fail("Conv2d", "padding is a number, { height, width } or \"same\", "
+               .. "not '%s'", padding)
+  end
   if padding == "same" then padding, self.extra = same(o, { kh, kw }) end
   self.params = core_params(o, padding, "none")
   self.params_relu = core_params(o, padding, "relu")
