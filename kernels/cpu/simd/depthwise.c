@@ -1,14 +1,11 @@
 /* Lines of a depthwise convolution; see ../depthwise.h.
  *
  * The sums of a block, a few pixels side by side, stay in registers while the
- * taps go by, and a pixel of x that several of them want is read once. Blocks
- * go from left to right and channels, inside, from first to last: so memory is
- * read and written nearly in its order. A line's last block may cover pixels
- * of the one before, with the same results.
+ * taps go by, and a pixel of x that several of them want is read once.
  */
 #include "depthwise.h"
 
-enum { PIXELS = 4 };
+enum { PIXELS = DEPTHWISE_PIXELS };
 
 DEPTHWISE_INLINE wide first_sum(const depthwise_line *l, depthwise_block b) {
   return l->bias ? wide_load_some(l->bias + b.c, b.lanes) : wide_all(0);
@@ -74,32 +71,23 @@ DEPTHWISE_INLINE void block_any(const depthwise_line *l, depthwise_block b) {
 }
 
 /* --- lines ---------------------------------------------------------------- */
-/* Of at least PIXELS pixels. The line is copied, since no store can change a
- * copy. */
-#define LINE(name, taps, step, block)                                       \
+/* The line is copied, since no store can change a copy. */
+#define LINE(name, taps, step, pixels, block)                               \
   static void name(const depthwise_line *given) {                           \
     const depthwise_line copy = *given, *l = &copy;                         \
-    const depthwise_form f = {taps, step, PIXELS};                          \
-    for (int64_t m = 0; m < l->places; m += PIXELS) {                       \
-      int64_t at = m + PIXELS > l->places ? l->places - PIXELS : m;         \
-      DEPTHWISE_CHANNELS(l, f, at, block(l, b))                             \
-    }                                                                       \
+    const depthwise_form f = {taps, step, pixels};                          \
+    DEPTHWISE_BLOCKS(l, f, block(l, b))                                     \
   }
-LINE(line_any, 0, 0, block_any)
-LINE(line_1_1, 1, 1, block)
-LINE(line_2_1, 2, 1, block)
-LINE(line_3_1, 3, 1, block)
-LINE(line_3_2, 3, 2, block)
-LINE(line_5_1, 5, 1, block)
-LINE(line_5_2, 5, 2, block)
-LINE(line_7_1, 7, 1, block)
-
-static void line_short(const depthwise_line *l) {
-  const depthwise_form f = {0, 0, 1};
-  for (int64_t m = 0; m < l->places; m++) {
-    DEPTHWISE_CHANNELS(l, f, m, block_any(l, b))
-  }
-}
+LINE(line_any, 0, 0, PIXELS, block_any)
+LINE(line_1_1, 1, 1, PIXELS, block)
+LINE(line_2_1, 2, 1, PIXELS, block)
+LINE(line_3_1, 3, 1, PIXELS, block)
+LINE(line_3_2, 3, 2, PIXELS, block)
+LINE(line_5_1, 5, 1, PIXELS, block)
+LINE(line_5_2, 5, 2, PIXELS, block)
+LINE(line_7_1, 7, 1, PIXELS, block)
+LINE(line_short, 0, 0, PIXELS / 2, block_any)
+LINE(line_one, 0, 0, 1, block_any)
 
 typedef void line_function(const depthwise_line *l);
 static line_function *const lines[DEPTHWISE_TAPS + 1][3] = {
@@ -113,7 +101,7 @@ static void line(const depthwise_line *l) {
   bool has = l->reach == 1 && l->taps <= DEPTHWISE_TAPS && l->step <= 2;
   if (has) fn = lines[l->taps][l->step];
   if (!fn) fn = line_any;
-  if (l->places < PIXELS) fn = line_short;
+  if (l->places < PIXELS) fn = l->places > 1 ? line_short : line_one;
   fn(l);
 }
 

@@ -1,6 +1,7 @@
 /* What depthwise.c and depthwise_weights.c share: loops over a line, a block of
- * pixels at a time, with the kernel's taps and stride as constants where they
- * are common. */
+ * pixels at a time, with the kernel's taps and steps as constants where they
+ * are common. Blocks go from left to right and channels, inside, from first to
+ * last: so memory is read and written nearly in its order. */
 #ifndef MOON_SIMD_DEPTHWISE_H
 #define MOON_SIMD_DEPTHWISE_H
 #include "../depthwise.h"
@@ -9,19 +10,21 @@
 
 #define DEPTHWISE_INLINE static inline __attribute__((always_inline))
 
-/* A block: `pixels` of a line from `m` on, in `lanes` channels from `c` on.
- * `edge`: columns of x may be missing. All but m and c are constants where
- * blocks are computed, but for the last lanes. `taps` and `step` are the
- * line's, whose `reach` is 1, or `taps` is 0: any line. */
+/* A block: `pixels` of a line from `m` on, in `lanes` channels from `c` on. The
+ * first `again` of them, in a line's last block, are in the one before, too.
+ * `edge`: columns of x may be missing. `taps` and `step` are the line's, whose
+ * `reach` is 1, or `taps` is 0: any line. The form, `edge` and, but for the
+ * last, `lanes` are constants where blocks are computed. */
 typedef struct depthwise_form { int taps, step, pixels; } depthwise_form;
 typedef struct depthwise_block {
   depthwise_form form;
   int64_t m, c;
-  int lanes;
+  int lanes, again;
   bool edge;
 } depthwise_block;
 
 enum {
+  DEPTHWISE_PIXELS = 4,    /* of a block; fewer in lines that have fewer */
   DEPTHWISE_TAPS = 7,      /* at most, as a constant */
   DEPTHWISE_AHEAD = 4096   /* elements that memory is asked for before */
 };
@@ -70,16 +73,19 @@ DEPTHWISE_INLINE void depthwise_fetch_rows(const depthwise_line *l,
   }
 }
 
-/* Runs `step`, a statement in the block b, for all channels of the pixels from
- * m on. */
-#define DEPTHWISE_CHANNELS(l, f, at, step)                                  \
-  if (depthwise_lacks(l, at, (f).pixels)) {                                 \
-    DEPTHWISE_CHANNELS_OF(l, f, at, true, step)                             \
-  } else {                                                                  \
-    DEPTHWISE_CHANNELS_OF(l, f, at, false, step)                            \
+/* Runs `step`, a statement in the block b, for all blocks of a line that has
+ * at least f.pixels pixels. */
+#define DEPTHWISE_BLOCKS(l, f, step)                                        \
+  for (int64_t m_ = 0; m_ < (l)->places; m_ += (f).pixels) {                \
+    int64_t last_ = (l)->places - (f).pixels, at_ = m_ < last_ ? m_ : last_; \
+    if (depthwise_lacks(l, at_, (f).pixels)) {                              \
+      DEPTHWISE_CHANNELS(l, f, at_, (int)(m_ - at_), true, step)            \
+    } else {                                                                \
+      DEPTHWISE_CHANNELS(l, f, at_, (int)(m_ - at_), false, step)           \
+    }                                                                       \
   }
-#define DEPTHWISE_CHANNELS_OF(l, f, at, is_edge, step)                      \
-  depthwise_block b = {f, at, 0, WIDE, is_edge};                            \
+#define DEPTHWISE_CHANNELS(l, f, m, again, edge, step)                      \
+  depthwise_block b = {f, m, 0, WIDE, again, edge};                         \
   for (; b.c + WIDE <= (l)->channels; b.c += WIDE) { step; }                \
   if (b.c < (l)->channels) {                                                \
     b.lanes = (int)((l)->channels - b.c);                                   \

@@ -3,7 +3,7 @@
  * rows of x go by; the sums of a row's taps do while a block does. */
 #include "depthwise.h"
 
-enum { PIXELS = 4 };
+enum { PIXELS = DEPTHWISE_PIXELS };
 
 DEPTHWISE_INLINE void load_dy(const depthwise_line *l, depthwise_block b,
                               const float *from, wide *dy, float *db) {
@@ -11,7 +11,8 @@ DEPTHWISE_INLINE void load_dy(const depthwise_line *l, depthwise_block b,
   depthwise_fetch(l, b, at, b.form.pixels);
 #pragma GCC unroll 4
   for (int t = 0; t < b.form.pixels; t++) {
-    dy[t] = wide_load_some(at + t * l->channels, b.lanes);
+    dy[t] = wide_all(0);
+    if (t >= b.again) dy[t] = wide_load_some(at + t * l->channels, b.lanes);
   }
   if (!db) return;
   wide sum = wide_load(db + b.c);
@@ -72,17 +73,13 @@ DEPTHWISE_INLINE void block_any(const depthwise_line *l, depthwise_block b,
 }
 
 /* --- lines ---------------------------------------------------------------- */
-/* Whole blocks from pixel `m` on; gives the pixel after them. The line is
- * copied, since no store can change a copy. */
+/* The line is copied, since no store can change a copy. */
 #define LINE(name, taps, step, pixels, block)                               \
-  static int64_t name(const depthwise_line *given, int64_t m,               \
-                      const float *dy, float *dw, float *db) {              \
+  static void name(const depthwise_line *given, const float *dy, float *dw, \
+                   float *db) {                                             \
     const depthwise_line copy = *given, *l = &copy;                         \
     const depthwise_form f = {taps, step, pixels};                          \
-    for (; m + (pixels) <= l->places; m += (pixels)) {                      \
-      DEPTHWISE_CHANNELS(l, f, m, block(l, b, dy, dw, db))                  \
-    }                                                                       \
-    return m;                                                               \
+    DEPTHWISE_BLOCKS(l, f, block(l, b, dy, dw, db))                         \
   }
 LINE(line_any, 0, 0, PIXELS, block_any)
 LINE(line_3_1, 3, 1, PIXELS, block)
@@ -90,10 +87,11 @@ LINE(line_3_2, 3, 2, PIXELS, block)
 LINE(line_5_1, 5, 1, PIXELS, block)
 LINE(line_5_2, 5, 2, PIXELS, block)
 LINE(line_7_1, 7, 1, PIXELS, block)
-LINE(line_rest, 0, 0, 1, block_any)
+LINE(line_short, 0, 0, PIXELS / 2, block_any)
+LINE(line_one, 0, 0, 1, block_any)
 
-typedef int64_t line_function(const depthwise_line *l, int64_t m,
-                              const float *dy, float *dw, float *db);
+typedef void line_function(const depthwise_line *l, const float *dy,
+                           float *dw, float *db);
 static line_function *const lines[DEPTHWISE_TAPS + 1][3] = {
     [3] = {[1] = line_3_1, [2] = line_3_2},
     [5] = {[1] = line_5_1, [2] = line_5_2},
@@ -104,8 +102,9 @@ static void add(const depthwise_line *l, const float *dy, float *dw,
   line_function *fn = NULL;
   bool has = l->reach == 1 && l->taps <= DEPTHWISE_TAPS && l->step <= 2;
   if (has) fn = lines[l->taps][l->step];
-  int64_t m = (fn ? fn : line_any)(l, 0, dy, dw, db);
-  line_rest(l, m, dy, dw, db);
+  if (!fn) fn = line_any;
+  if (l->places < PIXELS) fn = l->places > 1 ? line_short : line_one;
+  fn(l, dy, dw, db);
 }
 
 const cpu_depthwise_weights_simd MOON_NAME(depthwise_weights) = {add};
