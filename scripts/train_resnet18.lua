@@ -10,11 +10,13 @@ local parser = training.parser("train_resnet18.lua",
   "Trains ResNet-18 on Fashion-MNIST.", 4)
 parser:option("--width", "Channels of the first stage (64).", 64)
   :convert(training.count)
-parser:option("--crop", "Shift images by up to so many pixels (2).", 2)
+parser:option("--crop", "Shift images by up to so many pixels (1).", 1)
   :convert(tonumber)
 parser:option("--cutout", "The side of a box that is blotted out (0).", 0)
   :convert(tonumber)
 
+-- In so few epochs little variation teaches most: images are mirrored and moved
+-- by a pixel, and nothing is blotted out unless asked for.
 local BATCH, PEAK_RATE = 128, 0.1
 
 local function main()
