@@ -2,7 +2,7 @@
  * depthwise.h. */
 #include "depthwise.h"
 
-enum { NEAR = 1 << 21 };  /* elements */
+enum { NEAR = 1 << 21 };  /* elements that the caches hold */
 
 /* Which taps of an axis count, `apart` from one to the next, and the place of x
  * that the first of them meets; the next ones' are `reach` further. */
@@ -46,7 +46,7 @@ static axis clip(axis a, int64_t size) {
   return a;
 }
 
-/* Whether x and y are more than a near cache holds. */
+/* Whether x and y together are more than that. */
 static bool is_far(const conv_problem *p) {
   return p->n * p->c * (p->h * p->w + p->oh * p->ow) > NEAR;
 }

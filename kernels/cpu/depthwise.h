@@ -63,6 +63,11 @@ typedef struct cpu_depthwise_weights_simd {
   void (*add)(const depthwise_line *l, const float *dy, float *dw, float *db);
 } cpu_depthwise_weights_simd;
 
+/* Elements of dw and db together. */
+static inline int64_t moon_cpu_depthwise_sums(const depthwise_weights *w) {
+  return w->order.numel + w->lanes;
+}
+
 /* depthwise_choice.c: which convolutions, by shape alone; the rest of a state.
  * False: no memory. */
 bool moon_cpu_depthwise_suits(const conv_problem *p, conv_way way);

@@ -7,7 +7,8 @@
 enum {
   LANES = 16,      /* channels of packed weights: whole multiples */
   PART_NS = 30000, PARTS = 32,
-  PARTS_W = 16     /* each has a weight gradient of its own */
+  PARTS_W = 16,    /* each has two weight gradients of its own */
+  SUMS = 4 << 20   /* elements of all these, but for one part */
 };
 
 static const double PACK_NS = 1;  /* per element */
@@ -71,7 +72,11 @@ static const depthwise_weights *weights_of(const conv_key *key, bool flip) {
 /* Parts are runs of rows: of y, or of dx. */
 static int parts_of(const depthwise *g, double ns, conv_way way) {
   int64_t rows = moon_cpu_depthwise_rows(g), parts = 1;
-  int64_t most = way == CONV_BACKWARD_W ? PARTS_W : PARTS;
+  int64_t most = PARTS;
+  if (way == CONV_BACKWARD_W) {
+    int64_t fit = SUMS / (2 * moon_cpu_depthwise_sums(g->weights));
+    most = fit < PARTS_W ? fit : PARTS_W;
+  }
   while (2 * parts <= most && 2 * parts <= rows &&
          2 * (double)parts * PART_NS <= ns) {
     parts *= 2;
@@ -84,10 +89,14 @@ bool moon_cpu_depthwise_make(conv_state *s, const conv_key *key) {
   if (!g) return false;
   *g = (depthwise){.p = key->p, .back = key->kernel == MOON_K_conv2d_grad_x};
   g->weights = weights_of(key, g->back);
+  if (!g->weights) {
+    free(g);
+    return false;
+  }
   s->ns = moon_cpu_conv_ns(&g->p, s->way);
   s->parts = parts_of(g, s->ns, s->way);
   s->depthwise = g;
   if (g->back) s->way = CONV_FORWARD;
-  if (g->weights) s->order = &g->weights->order;
-  return g->weights != NULL;
+  s->order = &g->weights->order;
+  return true;
 }

@@ -12,14 +12,13 @@ enum { FEW = 1024 };  /* pixels of dy, about, that are added up at a time */
 typedef struct room { float *sum, *few; int64_t numel; } room;
 
 static room room_of(const depthwise *g, float *scratch, int part) {
-  const depthwise_weights *w = g->weights;
-  int64_t numel = w->order.numel + w->lanes;
+  int64_t numel = moon_cpu_depthwise_sums(g->weights);
   float *sum = scratch + 2 * part * numel;
   return (room){sum, sum + numel, numel};
 }
 
 void moon_cpu_depthwise_plan_w(const conv_state *s, moon_plan *plan) {
-  int64_t numel = room_of(s->depthwise, NULL, 0).numel;
+  int64_t numel = moon_cpu_depthwise_sums(s->depthwise->weights);
   plan->parts[plan->phases++] = s->parts;
   cpu_phase(plan, s->depthwise->weights->order.units,
             (double)(numel * s->parts), 0.5);

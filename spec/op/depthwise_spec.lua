@@ -101,7 +101,7 @@ describe("depthwise conv2d", function()
     end
   end))
 
-  it("has gradients of the same bits on any number of threads, in any precision",
+  it("has gradients of the same bits on any threads, in any precision",
      task(function()
     local threads = moon.threads()
     for _, stride in ipairs{ 1, 2 } do

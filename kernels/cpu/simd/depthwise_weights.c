@@ -1,6 +1,8 @@
 /* The gradient of a depthwise convolution's weights and bias, a line at a
  * time; see ../depthwise.h. The pixels of dy of a block stay in registers while
- * rows of x go by; the sums of a row's taps do while a block does. */
+ * rows of x go by; the sums of a row's taps do while a block does. Pixels that
+ * a last block shares with the one before count as 0: what they meet was
+ * multiplied there, so that sums that are finite stay so. */
 #include "depthwise.h"
 
 enum { PIXELS = DEPTHWISE_PIXELS };
