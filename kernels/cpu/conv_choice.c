@@ -2,10 +2,11 @@
  * that the same call always gives the same bits.
  *
  * Depthwise ones and Winograd's have rules of their own (depthwise_choice.c and
- * winograd_choice.c); the others are oneDNN's direct convolution. Its forward is the fastest of its
- * three: an input gradient of stride 1 is a forward convolution of dy with w
- * turned round by 180 degrees and its channels swapped, and took half the time
- * that way at 64 and 128 channels, but more at 10 (AVX-512).
+ * winograd_choice.c); the others are oneDNN's direct convolution. Its forward
+ * is the fastest of its three: an input gradient of stride 1 is a forward
+ * convolution of dy with w turned round by 180 degrees and its channels
+ * swapped, and took half the time that way at 64 and 128 channels, but more at
+ * 10 (AVX-512).
  */
 #include "convolution.h"
 

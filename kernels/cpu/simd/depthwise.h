@@ -61,8 +61,8 @@ DEPTHWISE_INLINE void depthwise_fetch(const depthwise_line *l,
   }
 }
 
-/* The same for a block in those rows of x that no line has read before; x is where the
- * block begins in the first row. */
+/* The same for a block in those rows of x that no line has read before; x is
+ * where it begins in the first row. */
 DEPTHWISE_INLINE void depthwise_fetch_rows(const depthwise_line *l,
                                            depthwise_block b,
                                            const float *x) {
