@@ -2,6 +2,8 @@
  * depthwise.h. */
 #include "depthwise.h"
 
+enum { NEAR = 1 << 21 };  /* elements */
+
 /* Which taps of an axis count, `apart` from one to the next, and the place of x
  * that the first of them meets; the next ones' are `reach` further. */
 typedef struct axis { int64_t tap, taps, apart, first, reach; } axis;
@@ -44,6 +46,11 @@ static axis clip(axis a, int64_t size) {
   return a;
 }
 
+/* Whether x and y are more than a near cache holds. */
+static bool is_far(const conv_problem *p) {
+  return p->n * p->c * (p->h * p->w + p->oh * p->ow) > NEAR;
+}
+
 int64_t moon_cpu_depthwise_rows(const depthwise *g) {
   return g->p.n * (g->back ? g->p.h : g->p.oh);
 }
@@ -65,6 +72,7 @@ depthwise_line moon_cpu_depthwise_line(const depthwise *g, const float *x,
       .w_row = down.apart * p->kw * lanes,
       .fresh = down.taps < fresh ? down.taps : fresh,
       .taps = along.taps, .w_tap = along.apart * lanes,
+      .far = is_far(p),
       .width = width, .first = along.first, .reach = along.reach,
       .step = g->back ? 1 : p->stride[1],
       .places = (places - phase + apart - 1) / apart, .y_step = apart * p->c};

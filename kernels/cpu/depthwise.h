@@ -45,6 +45,7 @@ typedef struct depthwise_line {
   int64_t taps, w_tap;           /* elements from tap to tap */
   int64_t width, first, step, reach;  /* columns of x */
   int64_t places, y_step;        /* pixels; elements from one to the next */
+  bool far;                      /* memory is asked for ahead */
   bool relu, past;               /* y goes past the caches; see simd/store.h */
 } depthwise_line;
 

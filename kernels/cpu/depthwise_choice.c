@@ -12,9 +12,20 @@ enum {
 
 static const double PACK_NS = 1;  /* per element */
 
+/* oneDNN keeps the sums of 3x3 weights in registers over all rows of an image.
+ * Where rows are this narrow, that is faster by up to 1.8 times (AVX-512); ours
+ * come back to their sums at every block. */
+static bool is_narrow(const conv_problem *p) {
+  bool plain = p->kh == 3 && p->kw == 3;
+  for (int i = 0; i < 2; i++) {
+    plain = plain && p->stride[i] <= 2 && p->dilation[i] == 1;
+  }
+  return plain && p->ow >= 3 && p->ow < 8;
+}
+
 bool moon_cpu_depthwise_suits(const conv_problem *p, conv_way way) {
-  (void)way;
-  return p->groups == p->c && p->groups == p->k;
+  if (p->groups == 1 || p->groups != p->c || p->groups != p->k) return false;
+  return way != CONV_BACKWARD_W || !is_narrow(p);
 }
 
 /* --- the weights' order --------------------------------------------------- */

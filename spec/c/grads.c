@@ -57,7 +57,8 @@ static branch branch_open(world *w, moon_task *task, bool bad) {
 }
 
 static int norm(world *w, branch *b, moon_tensor *x, moon_tensor **y) {
-  static const moon_batch_norm_params p = {1e-5, 0.1, 1};
+  static const moon_batch_norm_params p = {
+      1e-5, 0.1, 1, MOON_EPILOGUE_RELU};
   moon_batch_norm_state s = {0};
   s.mean = w->net.tensor[MEAN];
   s.var = w->net.tensor[VAR];

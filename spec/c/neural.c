@@ -56,6 +56,7 @@ static void global_avg_pool2d(world *w) {
 /* Two slots are the running statistics, updated in place. */
 static void batch_norm(world *w) {
   moon_batch_norm_params p = {.eps = 1e-5, .momentum = 0.1, .training = 1};
+  if (below(&w->program, 2)) p.epilogue = MOON_EPILOGUE_RELU;
   int mean = pick(w, VECTOR), var = pick(w, VECTOR);
   int weight = pick(w, VECTOR), bias = pick(w, VECTOR);
   moon_tensor *x = at(w, IMAGE), *y;

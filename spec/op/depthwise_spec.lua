@@ -35,6 +35,8 @@ describe("depthwise conv2d", function()
                  { padding = 1, stride = 2 }, true))
   op.agrees(case("of 3x3 with ReLU", 2, { 5, 5 }, three,
                  { padding = 1, epilogue = "relu" }, true))
+  op.agrees(case("of rows of two and of three", 3, { 4, 3 }, { 3, 2 },
+                 { padding = { 1, 0 } }, true))
   op.agrees(case("of one place", 3, { 1, 1 }, three, { padding = 1 }))
   op.agrees(case("with windows wholly in padding", 3, { 2, 5 }, { 2, 2 },
                  { padding = 3 }, true))
@@ -43,8 +45,8 @@ describe("depthwise conv2d", function()
   op.agrees(case("dilated in steps of 2", 2, { 9, 8 }, { 3, 2 },
                  { padding = 2, stride = { 2, 1 }, dilation = { 4, 3 } }))
 
-  -- Fewer channels than a vector has, one vector, and some more; rows of less
-  -- than a block, of whole blocks, and of some more.
+  -- One channel (no convolution of ours), fewer than a vector has, one vector,
+  -- and some more; rows of whole blocks, and of some more.
   for _, c in ipairs{ 1, 3, 16, 17, 40 } do
     for _, stride in ipairs{ 1, 2 } do
       local text = (" in steps of %d, %d channels"):format(stride, c)

@@ -53,7 +53,7 @@ DEPTHWISE_INLINE bool depthwise_misses(const depthwise_line *l, int64_t q) {
 DEPTHWISE_INLINE void depthwise_fetch(const depthwise_line *l,
                                       depthwise_block b, const float *x,
                                       int64_t n) {
-  if (b.c % SIMD_LINE) return;
+  if (!l->far || b.c % SIMD_LINE) return;
   const float *ahead = x + DEPTHWISE_AHEAD * (n / b.form.pixels);
 #pragma GCC unroll 8
   for (int64_t q = 0; q < n; q++) {
@@ -66,6 +66,7 @@ DEPTHWISE_INLINE void depthwise_fetch(const depthwise_line *l,
 DEPTHWISE_INLINE void depthwise_fetch_rows(const depthwise_line *l,
                                            depthwise_block b,
                                            const float *x) {
+  if (!l->far) return;
   int64_t step = b.form.taps ? b.form.step : l->step;
   if (step > l->taps) step = l->taps;
   for (int64_t r = l->rows - l->fresh; r < l->rows; r++) {
