@@ -28,23 +28,6 @@ describe("a loop over pairs", function()
     assert.equal(0, bad_loops "next, ")
   end)
 
-  -- A compiled call of the built-in `next` can crash (LuaJIT issue 829).
-  it("is not compiled", function()
-    if jit.version ~= "LuaJIT 2.1.0-beta3" then return end
-    local compiled, n, t = {}, 0, { a = 1, b = 2, c = 3 }
-    local pairs = pairs  -- busted's look at _G is compiled
-    local function look(what, _, fn)
-      if what == "stop" and fn ~= pairs then compiled[#compiled + 1] = fn end
-    end
-    jit.attach(look, "trace")
-    for _ = 1, 10000 do
-      for _ in pairs(t) do n = n + 1 end
-    end
-    jit.attach(look)
-    assert.equal(30000, n)
-    assert.same({}, compiled)
-  end)
-
   it("gives keys and values, and refuses what is no table", function()
     local seen = {}
     for key, value in pairs{ 5, x = 6 } do seen[key] = value end

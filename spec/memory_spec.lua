@@ -64,6 +64,32 @@ local function assert_flat(early, late)
   assert.is_true(more < AHEAD, more .. " more blocks from the system")
 end
 
+-- Bytes of this process's memory that huge pages are asked for.
+local function huge_bytes()
+  local sum, size = 0, 0
+  for line in io.lines "/proc/self/smaps" do
+    size = tonumber(line:match "^Size:%s+(%d+) kB") or size
+    if line:match "^VmFlags:.* hg" then sum = sum + size * 1024 end
+  end
+  return sum
+end
+
+local function has_huge_pages()
+  local file = io.open "/sys/kernel/mm/transparent_hugepage/enabled"
+  if file then file:close() end
+  return file ~= nil
+end
+
+describe("a large block", function()
+  it("asks for huge pages", task(function()
+    if not has_huge_pages() then return end
+    local before = huge_bytes()
+    local x = moon.zeros(2 ^ 24):await()  -- more than is ever cached here
+    assert.is_true(huge_bytes() - before >= 2 ^ 26 - 2 ^ 21)
+    x:dispose()
+  end))
+end)
+
 describe("memory stays flat", function()
   it("over 10,000 training steps", task(function()
     local model = network()

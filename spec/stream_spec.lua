@@ -160,7 +160,7 @@ describe("streams", function()
      task(function()
     with_two_threads(function()
       local seen = false
-      for _ = 1, 20 do seen = seen or overlap() end
+      for _ = 1, 200 do seen = seen or overlap() end
       assert.is_true(seen)
     end)
   end))

@@ -4,7 +4,7 @@
 --- A call is a function of t, whose fields are inputs, made when first asked
 --- for (inputs.lua): those that are floats want gradients. What it returns
 --- first is what a gradient flows back from. Names are those of tensors and of
---- moon, or have their part in front; a word in brackets tells two calls apart.
+--- moon, or have their part in front; what is in brackets tells calls apart.
 local moon = require "moonseed"
 local nn, augment = moon.nn, moon.data.augment
 
@@ -63,7 +63,8 @@ for name in ("add sub mul div"):gmatch "%S+" do
     return t.m[name](t.m[name](t.m, t.n), 2)
   end
 end
-arithmetic["pow (number)"] = function(t) return t.m ^ 2 end
+arithmetic["pow (2, 3)"] = function(t) return t.m ^ 2 + t.m ^ 3 end
+arithmetic["pow (another number)"] = function(t) return t.m ^ 1.5 end
 arithmetic["pow (tensor)"] = function(t) return t.m ^ t.n end
 
 local function steps(names)
