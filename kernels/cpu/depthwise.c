@@ -46,9 +46,10 @@ static axis clip(axis a, int64_t size) {
   return a;
 }
 
-/* Whether x and y together are more than that. */
+/* Whether x and y together are more than that. An x of one channel is small
+ * beside y. */
 static bool is_far(const conv_problem *p) {
-  return p->n * p->c * (p->h * p->w + p->oh * p->ow) > NEAR;
+  return p->c > 1 && p->n * p->c * (p->h * p->w + p->oh * p->ow) > NEAR;
 }
 
 int64_t moon_cpu_depthwise_rows(const depthwise *g) {
@@ -67,7 +68,7 @@ depthwise_line moon_cpu_depthwise_line(const depthwise *g, const float *x,
   return (depthwise_line){
       .x = x + (row / rows * height + down.first) * line,
       .first_w = (down.tap * p->kw + along.tap) * lanes,
-      .channels = p->c,
+      .channels = p->k, .x_step = p->c, .spread = p->c < p->k,
       .rows = down.taps, .x_row = down.reach * line,
       .w_row = down.apart * p->kw * lanes,
       .fresh = down.taps < fresh ? down.taps : fresh,
@@ -75,7 +76,7 @@ depthwise_line moon_cpu_depthwise_line(const depthwise *g, const float *x,
       .far = is_far(p),
       .width = width, .first = along.first, .reach = along.reach,
       .step = g->back ? 1 : p->stride[1],
-      .places = (places - phase + apart - 1) / apart, .y_step = apart * p->c};
+      .places = (places - phase + apart - 1) / apart, .y_step = apart * p->k};
 }
 
 void moon_cpu_depthwise_run(const conv_packed *c, const float *packed,
@@ -83,16 +84,16 @@ void moon_cpu_depthwise_run(const conv_packed *c, const float *packed,
   const depthwise *g = c->state->depthwise;
   const cpu_depthwise_simd *simd = moon_cpu_simd()->depthwise;
   int64_t rows = moon_cpu_depthwise_rows(g), lo, hi, phases = 1;
-  int64_t places = g->back ? g->p.w : g->p.ow, size = places * g->p.c;
+  int64_t places = g->back ? g->p.w : g->p.ow, size = places * g->p.k;
   if (g->back) phases = places < g->p.stride[1] ? places : g->p.stride[1];
-  bool past = simd->goes_past(c->y, rows * size, g->p.c);
+  bool past = simd->goes_past(c->y, rows * size, g->p.k);
   moon_part_range(rows, c->state->parts, part, 1, &lo, &hi);
   for (int64_t row = lo; row < hi; row++) {
     for (int64_t phase = 0; phase < phases; phase++) {
       depthwise_line l = moon_cpu_depthwise_line(g, c->x, row, phase);
       l.w = packed + l.first_w;
       l.bias = c->bias;
-      l.y = c->y + row * size + phase * g->p.c;
+      l.y = c->y + row * size + phase * g->p.k;
       l.relu = c->relu;
       l.past = past;
       simd->line(&l);

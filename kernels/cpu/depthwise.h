@@ -1,4 +1,6 @@
-/* Depthwise convolution: every channel by itself, with a kernel of its own.
+/* Depthwise convolution: every channel by itself, with a kernel of its own. And
+ * the forward convolution of images of one channel, which is the same but that
+ * all channels of y read that one.
  *
  * It costs what its bytes cost if each pixel comes from memory once and the
  * sums never leave the registers. So the work is lines: a line is a row of y
@@ -38,13 +40,15 @@ typedef struct depthwise {
 typedef struct depthwise_line {
   const float *x, *w, *bias;     /* bias may be NULL */
   float *y;
-  int64_t channels;
+  int64_t channels;              /* of y */
+  int64_t x_step;                /* elements of x from column to column */
   int64_t first_w;               /* elements before the first tap that counts */
   int64_t rows, x_row, w_row;    /* elements from row to row */
   int64_t fresh;                 /* rows, the last, that no line before had */
   int64_t taps, w_tap;           /* elements from tap to tap */
   int64_t width, first, step, reach;  /* columns of x */
   int64_t places, y_step;        /* pixels; elements from one to the next */
+  bool spread;                   /* x has one channel, for all of y's */
   bool far;                      /* memory is asked for ahead */
   bool relu, past;               /* y goes past the caches; see simd/store.h */
 } depthwise_line;

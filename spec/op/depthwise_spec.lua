@@ -58,6 +58,25 @@ describe("depthwise conv2d", function()
     end
   end
 
+  -- One channel for all filters, which the forward's kernel spreads.
+  for _, k in ipairs{ 16, 17, 40 } do
+    for _, kernel in ipairs{ three, five, { 4, 7 } } do
+      for _, o in ipairs{ { padding = 1 }, { padding = 2, stride = 2 },
+                          { padding = 3, dilation = 2, epilogue = "relu" } } do
+        local name = ("of one channel by %d of %dx%d, stride %d, dilation %d")
+          :format(k, kernel[1], kernel[2], o.stride or 1, o.dilation or 1)
+        op.matches{ name, inputs = { { 2, 1, 8, 18 }, { k, 1, unpack(kernel) },
+                                     { k } },
+                    fn = function(x, w, b) return moon.conv2d(x, w, b, o) end }
+      end
+    end
+    op.matches{ ("of one channel by %d, rows of three"):format(k),
+                inputs = { { 3, 1, 5, 3 }, { k, 1, 3, 3 } },
+                fn = function(x, w)
+                  return moon.conv2d(x, w, nil, { padding = 1 })
+                end }
+  end
+
   it("gives each image what it gets alone, also past the caches",
      task(function()
     local x, w = moon.randn(20, 32, 60, 60), moon.randn(32, 1, 3, 3)

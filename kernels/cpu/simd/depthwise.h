@@ -13,9 +13,13 @@
 /* A block: `pixels` of a line from `m` on, in `lanes` channels from `c` on. The
  * first `again` of them, in a line's last block, are in the one before, too.
  * `edge`: columns of x may be missing. `taps` and `step` are the line's, whose
- * `reach` is 1, or `taps` is 0: any line. The form, `edge` and, but for the
- * last, `lanes` are constants where blocks are computed. */
-typedef struct depthwise_form { int taps, step, pixels; } depthwise_form;
+ * `reach` is 1, or `taps` is 0: any line; `spread` is the line's. The form,
+ * `edge` and, but for the last, `lanes` are constants where blocks are
+ * computed. */
+typedef struct depthwise_form {
+  int taps, step, pixels;
+  bool spread;
+} depthwise_form;
 typedef struct depthwise_block {
   depthwise_form form;
   int64_t m, c;

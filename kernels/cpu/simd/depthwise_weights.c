@@ -80,7 +80,7 @@ DEPTHWISE_INLINE void block_any(const depthwise_line *l, depthwise_block b,
   static void name(const depthwise_line *given, const float *dy, float *dw, \
                    float *db) {                                             \
     const depthwise_line copy = *given, *l = &copy;                         \
-    const depthwise_form f = {taps, step, pixels};                          \
+    const depthwise_form f = {taps, step, pixels, false};                   \
     DEPTHWISE_BLOCKS(l, f, block(l, b, dy, dw, db))                         \
   }
 LINE(line_any, 0, 0, PIXELS, block_any)
