@@ -83,7 +83,7 @@ describe("a benchmark's numbers", function()
     assert.equal(2, bars[2][1])
     assert.near(2.5, bars[2][2], 1e-12)       -- with its malloc tuned
     assert.same({ 4, 2, 1.9, 2.1 }, bars[3])  -- there is no torch.compile
-    assert.equal("ten convolutions, forward and backward", ratios[2].title)
+    assert.equal("convolutions, forward and backward", ratios[2].title)
   end)
 
   it("make a table of single operations", function()

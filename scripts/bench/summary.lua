@@ -39,7 +39,7 @@ end
 add{ bench = "conv", each = "^(.*):all$",
      title = "conv %s, forward and backward, ms" }
 add{ bench = "conv", mean = ":all$", title = "convolutions, geometric mean, ms",
-     drawn = "ten convolutions, forward and backward" }
+     drawn = "convolutions, forward and backward" }
 for _, size in ipairs{ "small", "medium", "large" } do
   add{ bench = "ops", mean = ":" .. size .. ":",
        title = "other operations, " .. size .. ", geometric mean, ms",
