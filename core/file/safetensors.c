@@ -248,13 +248,11 @@ static int check_crc(moon__reader *r, char *text, uint64_t length,
                          crc, list->crc);
 }
 
-int moon__safetensors_list(moon__source *source, moon__listing *list,
-                           moon_fail *fail) {
-  moon__reader r;
+static int list_content(moon__reader *r, moon__listing *list,
+                        moon_fail *fail) {
+  moon__source *source = r->source;
   uint64_t length = 0;
-  moon__part whole = moon__source_whole(source);
-  int status = moon__reader_open(&r, source, &whole, 0, fail);
-  if (status == MOON_OK) status = moon__reader_read(&r, &length, 8, fail);
+  int status = moon__reader_read(r, &length, 8, fail);
   if (status < 0) return status;
   if (length > MOON_FILE_HEADER || (int64_t)length > source->nbytes - 8) {
     return moon__file_fail(fail, source->path,
@@ -263,14 +261,24 @@ int moon__safetensors_list(moon__source *source, moon__listing *list,
                            length, source->nbytes, MOON_FILE_HEADER);
   }
   char *text = moon__malloc((size_t)length + 1);
-  status = moon__reader_read(&r, text, (size_t)length, fail);
+  status = moon__reader_read(r, text, (size_t)length, fail);
   if (status == MOON_OK) {
     status = parse_text(text, (int64_t)length, source, list, fail);
   }
   if (status == MOON_OK && list->crc_at > 0) {
-    status = check_crc(&r, text, length, list, fail);
+    status = check_crc(r, text, length, list, fail);
   }
   free(text);
+  return status;
+}
+
+int moon__safetensors_list(moon__source *source, moon__listing *list,
+                           moon_fail *fail) {
+  moon__reader r;
+  moon__part whole = moon__source_whole(source);
+  int status = moon__reader_open(&r, source, &whole, 0, fail);
+  if (status < 0) return status;
+  status = list_content(&r, list, fail);
   moon__reader_close(&r);
   return status;
 }

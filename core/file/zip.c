@@ -36,7 +36,9 @@ static int read_at(directory *d, int64_t at, void *out, size_t n) {
   moon__reader r;
   moon__part whole = moon__source_whole(d->source);
   int status = moon__reader_open(&r, d->source, &whole, at, d->fail);
-  if (status == MOON_OK) status = moon__reader_read(&r, out, n, d->fail);
+  if (status < 0) return status;
+  status = moon__reader_read(&r, out, n, d->fail);
+  moon__reader_close(&r);
   return status;
 }
 
