@@ -1,0 +1,68 @@
+-- When garbage is collected: as often as the memory is worth it, and never for
+-- long at a time.
+
+local moon = require "moonseed"
+local task = require "support.task"
+
+local MIB = 2 ^ 20
+
+-- Lua tables that take `mib` MiB, to be kept.
+local function fill(mib)
+  local kept = {}
+  local most = collectgarbage "count" + mib * 1024
+  while collectgarbage "count" < most do
+    kept[#kept + 1] = { {}, {}, {}, {} }
+  end
+  return kept
+end
+
+-- What moonseed asks of the collector while fn runs: the collections it has
+-- finished, and those of them made at once.
+local function count(fn)
+  local real, finished, whole = collectgarbage, 0, 0
+  function _G.collectgarbage(what, ...)
+    local result = real(what, ...)
+    if what == nil or what == "collect" then
+      whole, finished = whole + 1, finished + 1
+    elseif what == "step" and result then
+      finished = finished + 1
+    end
+    return result
+  end
+  local ok, why = pcall(fn)
+  _G.collectgarbage = real
+  if not ok then error(why, 0) end
+  return finished, whole
+end
+
+-- Allocates `mib` MiB of tensors, 1 MiB each, and reads now and then.
+local function allocate(mib)
+  for i = 1, mib do
+    local x = moon.ones(2 ^ 18)
+    if i % 8 == 0 then x:await() end
+  end
+end
+
+describe("collections", function()
+  it("are fewer where the Lua heap, and so each of them, is larger",
+     task(function()
+    allocate(512)
+    local few = count(function() allocate(2048) end)
+    local kept = fill(64)
+    allocate(2048)  -- one ends, and sees the new heap
+    local most = moon.stats().live_bytes
+    local fewer = count(function() allocate(2048) end)
+    assert.is_true(few >= 2 * fewer, few)
+    assert.is_true(fewer >= 1 and fewer <= 5, fewer)
+    assert.is_true(moon.stats().live_bytes - most < 1200 * MIB)
+    assert.is_true(#kept > 0)
+  end))
+
+  it("are made in steps, unless the heap is small", task(function()
+    local kept = fill(4)
+    local finished, whole = count(function() allocate(1024) end)
+    assert.is_true(finished >= 2, finished)
+    assert.equal(0, whole)
+    assert.is_true(#kept > 0)
+  end))
+end)
