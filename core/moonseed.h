@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 20, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 21, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -423,12 +423,16 @@ int moon_nll(moon_ctx *ctx, moon_tensor *logs, moon_tensor *labels,
              moon_tensor **out);
 typedef struct moon_pool2d_params {
   int64_t kernel[2], stride[2], padding[2];
+  int32_t ceil_mode;  /* 1: the last window may reach beyond the padding, if it
+                       * begins before it */
 } moon_pool2d_params;
 int moon_max_pool2d(moon_ctx *ctx, moon_tensor *x,
                     const moon_pool2d_params *p, moon_tensor **out);
+int moon_adaptive_max_pool2d(moon_ctx *ctx, moon_tensor *x,
+                             const int64_t size[2], moon_tensor **out);
 typedef struct moon_avg_pool2d_params {
   moon_pool2d_params window;
-  int32_t count_padding;  /* 1: a mean counts places beyond x, as zeros */
+  int32_t count_padding;  /* 1: a mean counts the padding's places, as zeros */
 } moon_avg_pool2d_params;
 int moon_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
                     const moon_avg_pool2d_params *p, moon_tensor **out);

@@ -55,7 +55,8 @@ typedef struct moon_operand {
  * conv2d_pack   w, p               params.pack: w in another order, for kernels
  *                                  of a table with a weight_order
  * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
- * max_pool2d    x, y, i            params.pool; i i32, h * W + w of the maximum
+ * max_pool2d    x, y, i            params.pool, kernel 0: adaptive; i i32,
+ *                                  h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
  * avg_pool2d    x, y               params.avg_pool; kernel 0: adaptive
  * avg_pool2d_grad dy, dx           params.avg_pool

@@ -25,6 +25,17 @@ static inline void moon_window_at(const moon_windows *w, int64_t i,
   if (*hi < *lo) *hi = *lo;
 }
 
+/* Places of window i on the axis or its padding: the last may reach further. */
+static inline int64_t moon_window_padded(const moon_windows *w, int64_t i) {
+  int64_t room = w->size + 2 * w->padding - i * w->stride;
+  return w->kernel < room ? w->kernel : room;
+}
+
+/* About how many places a window has: for estimates. */
+static inline double moon_window_extent(const moon_windows *w) {
+  return (double)(w->kernel ? w->kernel : w->size / w->places + 1);
+}
+
 /* The windows that hold place h: lo to hi, not included. */
 static inline void moon_windows_over(const moon_windows *w, int64_t h,
                                      int64_t *lo, int64_t *hi) {

@@ -36,13 +36,12 @@ function run.multihead_attention(_, q, k, ...)
   return layer(q, k)
 end
 
-function run.avg_pool2d(p, x)
-  return x:avg_pool2d{ kernel = p.kernel, stride = p.stride,
-                       padding = p.padding, count_padding = p.count_padding }
+for _, op in ipairs{ "max_pool2d", "avg_pool2d" } do
+  run[op] = function(p, x) return moon[op](x, p) end
 end
 
-function run.adaptive_avg_pool2d(p, x)
-  return x:adaptive_avg_pool2d(p.size)
+for _, op in ipairs{ "adaptive_max_pool2d", "adaptive_avg_pool2d" } do
+  run[op] = function(p, x) return moon[op](x, p.size) end
 end
 
 function run.conv_transpose2d(p, x, w, b)

@@ -107,6 +107,15 @@ int moon__check_epilogue(const char *op, int epilogue) {
   return moon__fail(MOON_E_VALUE, "%s: no epilogue %d", op, epilogue);
 }
 
+/* Places of a plane are counted in 32 bits. */
+static int check_plane(const char *op, const moon_tensor *x) {
+  if (x->shape[2] == 0 || x->shape[3] <= INT32_MAX / x->shape[2]) {
+    return MOON_OK;
+  }
+  return moon__fail(MOON_E_SHAPE, "%s: more than 2^31 places in a plane (x %s)",
+                    op, moon__text(x));
+}
+
 int moon__check_pool2d(const char *op, const moon_tensor *x,
                        const moon_pool2d_params *p, moon__shape *s) {
   int status = moon__check_ndim(op, "x", x, 4);
@@ -114,36 +123,53 @@ int moon__check_pool2d(const char *op, const moon_tensor *x,
   if (status >= 0) status = moon__check_pair(op, "kernel", p->kernel, 1);
   if (status >= 0) status = moon__check_pair(op, "stride", p->stride, 1);
   if (status >= 0) status = moon__check_pair(op, "padding", p->padding, 0);
+  if (status >= 0) status = check_plane(op, x);
   if (status < 0) return status;
-  if (x->shape[2] > 0 && x->shape[3] > INT32_MAX / x->shape[2]) {
-    return moon__fail(MOON_E_SHAPE, "%s: more than 2^31 places in a plane "
-                      "(x %s)", op, moon__text(x));
-  }
   *s = moon__shape_of(x);
   for (int i = 0; i < 2 && status >= 0; i++) {
+    int64_t size = x->shape[2 + i], *places = &s->dim[2 + i];
     if (p->padding[i] > p->kernel[i] / 2) {
       return moon__fail(MOON_E_VALUE, "%s: padding %lld is more than half of "
                         "the kernel %lld", op, (long long)p->padding[i],
                         (long long)p->kernel[i]);
     }
-    moon__window w = {x->shape[2 + i], p->kernel[i], p->stride[i],
-                      p->padding[i], 1};
-    status = moon__check_window(op, i, w, &s->dim[2 + i]);
+    moon__window w = {size, p->kernel[i], p->stride[i], p->padding[i], 1,
+                      p->ceil_mode ? p->stride[i] - 1 : 0};
+    status = moon__check_window(op, i, w, places);
+    if (status < 0 || !p->ceil_mode) continue;
+    *places -= (*places - 1) * w.stride >= size + w.padding;
   }
   return status;
+}
+
+int moon__check_adaptive2d(const char *op, const moon_tensor *x,
+                           const int64_t size[2], moon__shape *s) {
+  int status = moon__check_ndim(op, "x", x, 4);
+  if (status >= 0) status = moon__check_float(op, x);
+  if (status >= 0) status = moon__check_pair(op, "size", size, 1);
+  if (status >= 0) status = check_plane(op, x);
+  if (status < 0) return status;
+  if (x->shape[2] == 0 || x->shape[3] == 0) {
+    return moon__fail(MOON_E_SHAPE, "%s: no elements in a plane (x %s)", op,
+                      moon__text(x));
+  }
+  *s = (moon__shape){4, {x->shape[0], x->shape[1], size[0], size[1]}};
+  return moon__check_size(op, *s);
 }
 
 int moon__check_window(const char *op, int axis, moon__window w,
                        int64_t *places) {
   int64_t room = w.size + 2 * w.padding - 1;
-  if (room < 0 || w.kernel < 1 || w.kernel - 1 > room / w.dilation) {
+  if (room < 0 || w.kernel < 1 ||
+      w.kernel - 1 > (room + w.beyond) / w.dilation) {
     return moon__fail(MOON_E_SHAPE, "%s: a kernel of %lld (dilation %lld) "
                       "does not fit into %s %lld (padding %lld)", op,
                       (long long)w.kernel, (long long)w.dilation,
                       axis ? "width" : "height", (long long)w.size,
                       (long long)w.padding);
   }
-  *places = (room - w.dilation * (w.kernel - 1)) / w.stride + 1;
+  room += w.beyond - w.dilation * (w.kernel - 1);
+  *places = room / w.stride + 1;
   return MOON_OK;
 }
 

@@ -3,9 +3,10 @@
  *   y[n,c,i,j] = 1/D sum over h, w in window (i, j) of x[n,c,h,w]
  *
  *   x [N,C,H,W] -> y [N,C,oH,oW]    oH = floor((H + 2 p_h - k_h) / s_h) + 1
+ *                                   ceil_mode: see max_pool2d.c
  *   dx[n,c,h,w] = sum of dy[n,c,i,j] / D over the windows that hold h, w
  *
- * D is k_h k_w, padding being zeros, or counts what lies on x. adaptive: window
+ * D counts what lies on x, or on x and its padding, zeros. adaptive: window
  * i has rows floor(i H / oH) to ceil((i + 1) H / oH), not included. Memory is
  * channels-last: another x is copied first. */
 #include "shared.h"
@@ -27,8 +28,6 @@ static const moon__rule rule = {"avg_pool2d", backward};
 /* y of shape s. */
 static int pool(moon_ctx *ctx, const char *op, moon_tensor *x,
                 const moon_params *params, moon__shape s, moon_tensor **out) {
-  int status = moon__check_size(op, s);
-  if (status < 0) return status;
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
@@ -52,15 +51,9 @@ int moon_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
 int moon_adaptive_avg_pool2d(moon_ctx *ctx, moon_tensor *x,
                              const int64_t size[2], moon_tensor **out) {
   const char *op = "adaptive_avg_pool2d";
-  int status = moon__check_ndim(op, "x", x, 4);
-  if (status >= 0) status = moon__check_float(op, x);
-  if (status >= 0) status = moon__check_pair(op, "size", size, 1);
+  moon__shape s;
+  int status = moon__check_adaptive2d(op, x, size, &s);
   if (status < 0) return status;
-  if (x->shape[2] == 0 || x->shape[3] == 0) {
-    return moon__fail(MOON_E_SHAPE, "%s: no elements in a plane (x %s)", op,
-                      moon__text(x));
-  }
   moon_params params = {.avg_pool = {.window = {.kernel = {0}}}};
-  moon__shape s = {4, {x->shape[0], x->shape[1], size[0], size[1]}};
   return pool(ctx, op, x, &params, s, out);
 }

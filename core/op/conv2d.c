@@ -120,7 +120,7 @@ static int check(const moon_tensor *x, const moon_tensor *w,
   *s = (moon__shape){4, {x->shape[0], w->shape[0]}};
   for (int i = 0; i < 2 && status >= 0; i++) {
     moon__window window = {x->shape[2 + i], w->shape[2 + i], p->stride[i],
-                           p->padding[i], p->dilation[i]};
+                           p->padding[i], p->dilation[i], 0};
     status = moon__check_window("conv2d", i, window, &s->dim[2 + i]);
   }
   return status < 0 ? status : moon__check_size("conv2d", *s);

@@ -30,15 +30,19 @@ int moon__check_epilogue(const char *op, int epilogue);
 int moon__new_broadcast(moon_ctx *ctx, moon_tensor *const *t, int n,
                         moon__shape s, int dtype, moon_tensor **y);
 /* Places a window of `kernel` can take along H (axis 0) or W (axis 1):
- * floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1. */
+ * floor((size + 2 padding + beyond - dilation (kernel - 1) - 1) / stride) + 1,
+ * where it may reach `beyond` the padding. */
 typedef struct moon__window {
-  int64_t size, kernel, stride, padding, dilation;
+  int64_t size, kernel, stride, padding, dilation, beyond;
 } moon__window;
 int moon__check_window(const char *op, int axis, moon__window w,
                        int64_t *places);
 /* x [N,C,H,W] and options of a pooling fit; *s becomes the output's shape. */
 int moon__check_pool2d(const char *op, const moon_tensor *x,
                        const moon_pool2d_params *p, moon__shape *s);
+/* As that, for an adaptive pooling to `size`. */
+int moon__check_adaptive2d(const char *op, const moon_tensor *x,
+                           const int64_t size[2], moon__shape *s);
 
 /* --- running.c: m and v of a batch move s->mean and s->var, in program
  * order. ctx without gradients. */

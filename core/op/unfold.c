@@ -30,7 +30,7 @@ static int measure(const char *op, windows *w) {
   int status = check_params(op, w->p);
   for (int i = 0; i < 2 && status >= 0; i++) {
     moon__window one = {w->image.dim[2 + i], w->p->kernel[i], w->p->stride[i],
-                        w->p->padding[i], w->p->dilation[i]};
+                        w->p->padding[i], w->p->dilation[i], 0};
     status = moon__check_window(op, i, one, &w->places[i]);
   }
   return status;

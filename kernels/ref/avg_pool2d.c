@@ -3,8 +3,8 @@
  *   y[n,c,i,j] = 1/D sum over the window's h,w of x[n,c,h,w]
  *   dx[n,c,h,w] = sum over the windows that hold h,w of dy[n,c,i,j] / D
  *
- * D counts the window's places: those on x, or all of kernel[0] kernel[1] with
- * count_padding. A window without places gives 0.
+ * D counts the window's places: those on x, or with count_padding also those in
+ * the padding. A window without places gives 0.
  */
 #include "../windows.h"
 #include "walk.h"
@@ -20,13 +20,13 @@ typedef struct window { int64_t lo[2], hi[2]; double count; } window;
 
 static window window_of(const moon_call *call, const moon_windows axis[2],
                         int64_t i, int64_t j) {
-  const moon_pool2d_params *p = &call->params.avg_pool.window;
   window w;
   moon_window_at(&axis[0], i, &w.lo[0], &w.hi[0]);
   moon_window_at(&axis[1], j, &w.lo[1], &w.hi[1]);
   w.count = (double)((w.hi[0] - w.lo[0]) * (w.hi[1] - w.lo[1]));
   if (call->params.avg_pool.count_padding) {
-    w.count = (double)(p->kernel[0] * p->kernel[1]);
+    w.count = (double)(moon_window_padded(&axis[0], i) *
+                       moon_window_padded(&axis[1], j));
   }
   return w;
 }

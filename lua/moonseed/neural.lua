@@ -100,36 +100,6 @@ end
 
 -- --- pooling -------------------------------------------------------------
 
-local pool2d_type = ffi.typeof "moon_pool2d_params"
-
---- The options of max_pool2d as the core takes them.
----@param options table  kernel (or first), stride (= kernel), padding; each a
----                      number or { height, width }
----@return userdata  moon_pool2d_params
-function M.max_pool2d_params(options)
-  local o = check.options("max_pool2d", options, { "kernel" },
-                          { stride = check.optional, padding = 0 })
-  local p = pool2d_type()
-  p.kernel[0], p.kernel[1] = check.pair("max_pool2d", "kernel", o.kernel, 1)
-  p.stride[0], p.stride[1] =
-    check.pair("max_pool2d", "stride", o.stride or o.kernel, 1)
-  p.padding[0], p.padding[1] = check.pair("max_pool2d", "padding", o.padding)
-  return p
-end
-
---- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
----@param x userdata
----@param options table|userdata|integer  see max_pool2d_params; a number is
----                                       the kernel
----@return userdata
-function M.max_pool2d(x, options)
-  local p = pointer("max_pool2d", "x", x)
-  if type(options) == "number" then options = { options } end
-  local params = ffi.istype(pool2d_type, options) and options
-                 or M.max_pool2d_params(options)
-  return after(call(C.moon_max_pool2d, p, params, out), x)
-end
-
 --- The mean of each channel: x [N, C, H, W] -> [N, C].
 ---@param x userdata
 ---@return userdata
@@ -248,7 +218,6 @@ for _, part in ipairs{ "arrange", "attention", "norms", "pick", "pools" } do
 end
 
 -- Also methods, where the tensor comes first.
-methods.max_pool2d = M.max_pool2d
 methods.global_avg_pool2d = M.global_avg_pool2d
 methods.dropout = M.dropout
 methods.group_norm = M.group_norm

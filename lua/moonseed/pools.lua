@@ -1,5 +1,5 @@
---- Pooling by means, convolution the other way, and windows as columns; part
---- of moonseed.neural, which has conv2d and max_pool2d.
+--- Pooling, convolution the other way, and windows as columns; part of
+--- moonseed.neural, which has conv2d.
 
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
@@ -11,25 +11,80 @@ local after, call, methods = tensor.after, tensor.call, tensor.methods
 
 local M = {}
 
+-- --- windows and their options ---------------------------------------------
+
+local pool_known = { stride = check.optional, padding = 0, ceil_mode = false }
+local avg_known = { count_padding = true }
+for name, default in pairs(pool_known) do avg_known[name] = default end
+
+-- Fills a moon_pool2d_params from checked options.
+local function set_window(op, p, o)
+  p.kernel[0], p.kernel[1] = check.pair(op, "kernel", o.kernel, 1)
+  p.stride[0], p.stride[1] = check.pair(op, "stride", o.stride or o.kernel, 1)
+  p.padding[0], p.padding[1] = check.pair(op, "padding", o.padding)
+  p.ceil_mode = check.boolean(op, "ceil_mode", o.ceil_mode) and 1 or 0
+end
+
+-- x with windows that cover it, so many that the output has `size`.
+local function adaptive(op, fn, x, size)
+  local p, extents = pointer(op, "x", x), core.extents()
+  extents[0], extents[1] = check.pair(op, "the size", size, 1)
+  return after(call(fn, p, extents, out), x)
+end
+
+-- --- the largest of windows ------------------------------------------------
+
+local max_type = ffi.typeof "moon_pool2d_params"
+
+--- The options of max_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding: each a
+---                      number or { height, width }; ceil_mode (false): the
+---                      last window may reach beyond the padding
+---@return userdata  moon_pool2d_params
+function M.max_pool2d_params(options)
+  local op = "max_pool2d"
+  local p = max_type()
+  set_window(op, p, check.options(op, options, { "kernel" }, pool_known))
+  return p
+end
+
+--- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param x userdata
+---@param options table|userdata|integer  see max_pool2d_params; a number is
+---                                       the kernel
+---@return userdata
+function M.max_pool2d(x, options)
+  local p = pointer("max_pool2d", "x", x)
+  if type(options) == "number" then options = { options } end
+  local params = ffi.istype(max_type, options) and options
+    or M.max_pool2d_params(options)
+  return after(call(C.moon_max_pool2d, p, params, out), x)
+end
+
+--- The largest of windows that cover x, so many that the output has the size
+--- asked for: x [N, C, H, W] -> [N, C, size].
+---@param x userdata
+---@param size integer|integer[]  height and width, or { height, width }
+---@return userdata
+function M.adaptive_max_pool2d(x, size)
+  return adaptive("adaptive_max_pool2d", C.moon_adaptive_max_pool2d, x, size)
+end
+
 -- --- means of windows ------------------------------------------------------
 
 local avg_type = ffi.typeof "moon_avg_pool2d_params"
 
 --- The options of avg_pool2d as the core takes them.
 ---@param options table  kernel (or first), stride (= kernel), padding: each a
----                      number or { height, width }; count_padding (true):
----                      padding counts, as zeros
+---                      number or { height, width }; ceil_mode (false): the
+---                      last window may reach beyond the padding;
+---                      count_padding (true): padding counts, as zeros
 ---@return userdata  moon_avg_pool2d_params
 function M.avg_pool2d_params(options)
   local op = "avg_pool2d"
-  local o = check.options(op, options, { "kernel" },
-                          { stride = check.optional, padding = 0,
-                            count_padding = true })
+  local o = check.options(op, options, { "kernel" }, avg_known)
   local p = avg_type()
-  local w = p.window
-  w.kernel[0], w.kernel[1] = check.pair(op, "kernel", o.kernel, 1)
-  w.stride[0], w.stride[1] = check.pair(op, "stride", o.stride or o.kernel, 1)
-  w.padding[0], w.padding[1] = check.pair(op, "padding", o.padding)
+  set_window(op, p.window, o)
   p.count_padding = check.boolean(op, "count_padding", o.count_padding) and 1
     or 0
   return p
@@ -54,10 +109,7 @@ end
 ---@param size integer|integer[]  height and width, or { height, width }
 ---@return userdata
 function M.adaptive_avg_pool2d(x, size)
-  local op = "adaptive_avg_pool2d"
-  local p, extents = pointer(op, "x", x), core.extents()
-  extents[0], extents[1] = check.pair(op, "the size", size, 1)
-  return after(call(C.moon_adaptive_avg_pool2d, p, extents, out), x)
+  return adaptive("adaptive_avg_pool2d", C.moon_adaptive_avg_pool2d, x, size)
 end
 
 -- --- transposed convolution ------------------------------------------------
@@ -141,6 +193,8 @@ function M.fold(x, options)
 end
 
 methods.unfold, methods.fold = M.unfold, M.fold
+methods.max_pool2d = M.max_pool2d
+methods.adaptive_max_pool2d = M.adaptive_max_pool2d
 methods.avg_pool2d = M.avg_pool2d
 methods.adaptive_avg_pool2d = M.adaptive_avg_pool2d
 

@@ -132,11 +132,6 @@ function moon.conv2d(x, w, b, options) end
 ---@return Tensor
 function moon.linear(x, w, b, options) end
 
---- The options of max_pool2d as the core takes them.
----@param options table  kernel (or first), stride (= kernel), padding; each a number or { height, width }
----@return userdata  # moon_pool2d_params
-function moon.max_pool2d_params(options) end
-
 --- Normalises each channel of x [N, C, H, W]: in training by the batch's
 --- statistics, which also move `mean` and `var` in place; else by those.
 ---@param x Tensor
@@ -355,8 +350,13 @@ function moon.embedding(index, weight, options) end
 ---@return Tensor
 function moon.one_hot(index, classes, options) end
 
+--- The options of max_pool2d as the core takes them.
+---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; ceil_mode (false): the last window may reach beyond the padding
+---@return userdata  # moon_pool2d_params
+function moon.max_pool2d_params(options) end
+
 --- The options of avg_pool2d as the core takes them.
----@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; count_padding (true): padding counts, as zeros
+---@param options table  kernel (or first), stride (= kernel), padding: each a number or { height, width }; ceil_mode (false): the last window may reach beyond the padding; count_padding (true): padding counts, as zeros
 ---@return userdata  # moon_avg_pool2d_params
 function moon.avg_pool2d_params(options) end
 
@@ -924,11 +924,6 @@ function Tensor:totable() end
 ---@return any ...  # what `fn` returned
 function Tensor:map(fn, options) end
 
---- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
----@param options table|integer  see max_pool2d_params; a number is the kernel
----@return Tensor
-function Tensor:max_pool2d(options) end
-
 --- The mean of each channel: x [N, C, H, W] -> [N, C].
 ---@return Tensor
 function Tensor:global_avg_pool2d() end
@@ -1053,6 +1048,17 @@ function Tensor:argsort(dim, options) end
 ---@return Tensor  # values
 ---@return Tensor  # i64, where they were, from 0
 function Tensor:topk(k, dim, options) end
+
+--- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
+---@param options table|integer  see max_pool2d_params; a number is the kernel
+---@return Tensor
+function Tensor:max_pool2d(options) end
+
+--- The largest of windows that cover x, so many that the output has the size
+--- asked for: x [N, C, H, W] -> [N, C, size].
+---@param size integer|integer[]  height and width, or { height, width }
+---@return Tensor
+function Tensor:adaptive_max_pool2d(size) end
 
 --- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---@param options table|Tensor|integer  see avg_pool2d_params; a number is the kernel
@@ -1184,10 +1190,20 @@ function nn.smooth_l1(input, target, options) end
 ---@overload fun(options: table): AdaptiveAvgPool2d
 local AdaptiveAvgPool2d = {}
 
+--- The largest of windows that cover x, whatever its size: x [N, C, H, W]
+--- -> [N, C, size].
+---
+--- nn.AdaptiveMaxPool2d{ size }
+--- size: a number, or { height, width }.
+---@class AdaptiveMaxPool2d: Module
+---@overload fun(options: table): AdaptiveMaxPool2d
+local AdaptiveMaxPool2d = {}
+
 --- The mean of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---
---- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, count_padding = true }
---- kernel, stride, padding: a number, or { height, width }.
+--- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, ceil_mode = false, count_padding = true }
+--- kernel, stride, padding: a number, or { height, width }. ceil_mode: the last
+--- window may reach beyond the padding. count_padding: padding counts, as zeros.
 ---@class AvgPool2d: Module
 ---@overload fun(options: table): AvgPool2d
 local AvgPool2d = {}
@@ -1338,8 +1354,9 @@ local LogSoftmax = {}
 
 --- The largest of each window: x [N, C, H, W] -> [N, C, oH, oW].
 ---
---- nn.MaxPool2d{ kernel, stride = kernel, padding = 0 }
---- Each a number, or { height, width }.
+--- nn.MaxPool2d{ kernel, stride = kernel, padding = 0, ceil_mode = false }
+--- kernel, stride, padding: a number, or { height, width }. ceil_mode: the last
+--- window may reach beyond the padding.
 ---@class MaxPool2d: Module
 ---@overload fun(options: table): MaxPool2d
 local MaxPool2d = {}
@@ -3713,7 +3730,6 @@ moon.await = Tensor.await
 moon.item = Tensor.item
 moon.totable = Tensor.totable
 moon.map = Tensor.map
-moon.max_pool2d = Tensor.max_pool2d
 moon.global_avg_pool2d = Tensor.global_avg_pool2d
 moon.group_norm = Tensor.group_norm
 moon.dropout = Tensor.dropout
@@ -3733,12 +3749,15 @@ moon.scatter_add = Tensor.scatter_add
 moon.sort = Tensor.sort
 moon.argsort = Tensor.argsort
 moon.topk = Tensor.topk
+moon.max_pool2d = Tensor.max_pool2d
+moon.adaptive_max_pool2d = Tensor.adaptive_max_pool2d
 moon.avg_pool2d = Tensor.avg_pool2d
 moon.adaptive_avg_pool2d = Tensor.adaptive_avg_pool2d
 moon.unfold = Tensor.unfold
 moon.fold = Tensor.fold
 moon.nn = nn
 nn.AdaptiveAvgPool2d = AdaptiveAvgPool2d
+nn.AdaptiveMaxPool2d = AdaptiveMaxPool2d
 nn.AvgPool2d = AvgPool2d
 nn.BatchNorm2d = BatchNorm2d
 nn.Conv2d = Conv2d

@@ -124,6 +124,7 @@ M.topics = {
     max_pool2d = function(t) return t.x:max_pool2d(2) end,
     avg_pool2d = function(t) return t.x:avg_pool2d(2) end,
     adaptive_avg_pool2d = function(t) return t.x:adaptive_avg_pool2d(3) end,
+    adaptive_max_pool2d = function(t) return t.x:adaptive_max_pool2d(3) end,
     global_avg_pool2d = function(t) return t.x:global_avg_pool2d() end,
     unfold = function(t) return t.x:unfold{ 3, padding = 1 } end,
     fold = function(t) return t.columns:fold{ 8, 3, padding = 1 } end,

@@ -68,7 +68,7 @@ static int norm(world *w, branch *b, moon_tensor *x, moon_tensor **y) {
 
 static void advance(world *w, branch *b) {
   static const int64_t images[] = {BATCH, 3, 8, 8};
-  static const moon_pool2d_params pool = {{2, 2}, {2, 2}, {0, 0}};
+  static const moon_pool2d_params pool = {{2, 2}, {2, 2}, {0, 0}, 0};
   moon_conv2d_params conv = {{1, 1}, {1, 1}, {1, 1}, 1, MOON_EPILOGUE_RELU};
   moon_tensor *x = b->h, *const *p = w->net.tensor;
   moon_tensor *y = NULL;

@@ -53,14 +53,40 @@ def pools():
         ("padding does not count", (1, 2, 5, 6),
          {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1),
           "count_padding": False}),
+        *ceilings(),
+        ("ceil_mode, padding does not count", (1, 2, 5, 6),
+         {"kernel": (3, 2), "stride": (3, 3), "padding": (1, 1),
+          "ceil_mode": True, "count_padding": False}),
     ]:
         add("avg_pool2d", name, [Input(*shape)],
             lambda x, p=p: F.avg_pool2d(
                 x, p["kernel"], p["stride"], p.get("padding", 0),
-                count_include_pad=p.get("count_padding", True)), **p)
-    for size in ([2, 3], [3, 4], [1, 1], [7, 5]):
-        add("adaptive_avg_pool2d", f"{size}", [Input(1, 2, 5, 6)],
-            lambda x, s=size: F.adaptive_avg_pool2d(x, s), size=size)
+                p.get("ceil_mode", False), p.get("count_padding", True)), **p)
+    for name, shape, p in ceilings():
+        add("max_pool2d", name, [Input(*shape)],
+            lambda x, p=p: F.max_pool2d(
+                x, p["kernel"], p["stride"], p.get("padding", 0),
+                ceil_mode=True), **p)
+    for kind in ("avg", "max"):
+        for size in ([2, 3], [3, 4], [1, 1], [7, 5]):
+            op = f"adaptive_{kind}_pool2d"
+            add(op, f"{size}", [Input(1, 2, 5, 6)],
+                lambda x, s=size, run=getattr(F, op): run(x, s), size=size)
+
+
+def ceilings():
+    return [
+        ("ceil_mode, beyond the input", (1, 2, 5, 6),
+         {"kernel": (2, 3), "stride": (2, 2), "ceil_mode": True}),
+        ("ceil_mode, beyond the padding", (1, 2, 6, 5),
+         {"kernel": (3, 4), "stride": (2, 3), "padding": (1, 2),
+          "ceil_mode": True}),
+        ("ceil_mode, none begins in the padding", (1, 1, 4, 5),
+         {"kernel": (3, 2), "stride": (3, 5), "padding": (1, 1),
+          "ceil_mode": True}),
+        ("ceil_mode, larger than the input", (1, 2, 2, 3),
+         {"kernel": (4, 5), "stride": (4, 5), "ceil_mode": True}),
+    ]
 
 
 def transposed():

@@ -1,4 +1,4 @@
--- Pooling by means, and transposed convolution, as layers.
+-- Pooling, and transposed convolution, as layers.
 local task = require "support.task"
 local moon = require "moonseed"
 local nn = moon.nn
@@ -20,15 +20,23 @@ describe("nn.AvgPool2d", function()
   end))
 end)
 
-describe("nn.AdaptiveAvgPool2d", function()
-  it("gives its size for any input", task(function()
-    local pool = nn.AdaptiveAvgPool2d{ { 2, 3 } }
+for _, name in ipairs{ "MaxPool2d", "AvgPool2d" } do
+  it("nn." .. name .. " may have a last window that reaches out", task(function()
+    local x = moon.zeros(1, 2, 5, 5)
+    assert.same({ 1, 2, 3, 3 }, nn[name]{ 2, ceil_mode = true }(x):shape())
+    assert.same({ 1, 2, 2, 2 }, nn[name]{ 2 }(x):shape())
+  end))
+end
+
+for _, name in ipairs{ "AdaptiveAvgPool2d", "AdaptiveMaxPool2d" } do
+  it("nn." .. name .. " gives its size for any input", task(function()
+    local pool = nn[name]{ { 2, 3 } }
     assert.same({ 1, 4, 2, 3 }, pool(moon.zeros(1, 4, 9, 7)):shape())
     assert.same({ 1, 4, 2, 3 }, pool(moon.zeros(1, 4, 2, 3)):shape())
-    fails("AdaptiveAvgPool2d: size is a whole number of at least 1, not 0",
-          function() nn.AdaptiveAvgPool2d{ 0 } end)
+    fails(name .. ": size is a whole number of at least 1, not 0",
+          function() nn[name]{ 0 } end)
   end))
-end)
+end
 
 describe("nn.ConvTranspose2d", function()
   it("has PyTorch's shapes and bounds", task(function()

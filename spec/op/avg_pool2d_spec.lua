@@ -18,6 +18,14 @@ describe("avg_pool2d", function()
   op.agrees{ "that does not count padding", inputs = { x },
              fn = pool{ 3, stride = 2, padding = 1, count_padding = false } }
   op.agrees{ "of windows apart", inputs = { x }, fn = pool{ 1, stride = 3 } }
+  op.agrees{ "whose last windows reach beyond x", inputs = { x },
+             fn = pool{ 2, stride = 3, ceil_mode = true } }
+  op.agrees{ "whose last windows reach beyond the padding", inputs = { x },
+             fn = pool{ 3, stride = 2, padding = 1, ceil_mode = true } }
+  op.agrees{ "that reach beyond the padding and do not count it",
+             inputs = { x },
+             fn = pool{ 3, stride = 2, padding = 1, ceil_mode = true,
+                        count_padding = false } }
   op.agrees{ "of 1x1", inputs = { { 1, 1, 1, 1 } }, fn = pool{ 1 } }
   op.agrees{ "of none", inputs = { { 0, 3, 4, 4 } }, fn = pool{ 2 } }
   op.matches{ "of many channels", inputs = { { 9, 67, 23, 31 } },

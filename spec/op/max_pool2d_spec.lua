@@ -1,8 +1,13 @@
 local moon = require "moonseed"
 local op = require "support.op"
+local task = require "support.task"
 
 local function pool(options)
   return function(x) return x:max_pool2d(options) end
+end
+
+local function adaptive(size)
+  return function(x) return x:adaptive_max_pool2d(size) end
 end
 
 describe("max_pool2d", function()
@@ -15,6 +20,12 @@ describe("max_pool2d", function()
   op.agrees{ "of windows that many pixels share", inputs = { x },
              fn = pool{ 4, stride = 1, padding = 2 } }
   op.agrees{ "of windows apart", inputs = { x }, fn = pool{ 2, stride = 3 } }
+  op.agrees{ "whose last windows reach beyond x", inputs = { x },
+             fn = pool{ 2, stride = 3, ceil_mode = true } }
+  op.agrees{ "whose last windows reach beyond the padding", inputs = { x },
+             fn = pool{ 3, stride = 2, padding = 1, ceil_mode = true } }
+  op.agrees{ "of a kernel larger than x", inputs = { { 1, 2, 2, 3 } },
+             fn = pool{ 5, ceil_mode = true } }
   op.agrees{ "of 1x1", inputs = { { 1, 1, 1, 1 } }, fn = pool{ 1 } }
   op.agrees{ "of many channels", inputs = { { 1, 19, 4, 4,
                                               fill = "distinct" } },
@@ -68,4 +79,50 @@ describe("max_pool2d", function()
              function()
     moon.zeros(1, 1, 5, 4):max_pool2d{ 3, padding = 2 }
   end)
+end)
+
+describe("max_pool2d with ceil_mode", function()
+  it("has no window that begins in the padding after x", task(function()
+    local x = moon.zeros(1, 1, 4, 5)
+    local function shape(options)
+      options.ceil_mode = true
+      return x:max_pool2d(options):shape()
+    end
+    assert.same({ 1, 1, 2, 3 }, shape{ 2 })
+    assert.same({ 1, 1, 2, 2 }, shape{ 3, stride = 3, padding = 1 })
+    assert.same({ 1, 1, 2, 2 }, shape{ 1, stride = 3 })
+  end))
+
+  op.refuses("a kernel that does not fit even so",
+             "max_pool2d: a kernel of 7 (dilation 1) does not fit into " ..
+             "height 4 (padding 0)",
+             function()
+    moon.zeros(1, 1, 4, 5):max_pool2d{ 7, stride = 2, ceil_mode = true }
+  end)
+  op.refuses("another ceil_mode than true or false",
+             "max_pool2d: ceil_mode is true or false, not number",
+             function() moon.zeros(1, 1, 5, 4):max_pool2d{ 2, ceil_mode = 1 } end)
+end)
+
+describe("adaptive_max_pool2d", function()
+  local x = { 2, 3, 5, 7, fill = "distinct" }
+  op.agrees{ "to windows of one size",
+             inputs = { { 2, 3, 4, 6, fill = "distinct" } },
+             fn = adaptive{ 2, 3 } }
+  op.agrees{ "to windows that overlap", inputs = { x }, fn = adaptive{ 3, 4 } }
+  op.agrees{ "to one place", inputs = { x }, fn = adaptive(1) }
+  op.agrees{ "of one place", inputs = { { 1, 1, 1, 1 } }, fn = adaptive(1) }
+  op.agrees{ "to more places than there are",
+             inputs = { { 1, 2, 2, 3, fill = "distinct" } },
+             fn = adaptive{ 5, 4 } }
+  op.agrees{ "of no images", inputs = { { 0, 2, 2, 3 } }, fn = adaptive(2) }
+  op.matches{ "of many channels", inputs = { { 9, 67, 23, 31 } },
+              fn = adaptive{ 7, 9 } }
+
+  op.refuses("no places", "adaptive_max_pool2d: the size is a whole number " ..
+             "of at least 1, not 0",
+             function() moon.zeros(1, 1, 5, 4):adaptive_max_pool2d(0) end)
+  op.refuses("planes without elements",
+             "adaptive_max_pool2d: no elements in a plane (x 1x1x0x4)",
+             function() moon.zeros(1, 1, 0, 4):adaptive_max_pool2d(2) end)
 end)

@@ -20,27 +20,40 @@ static bool covers(const moon_call *call) {
   return true;
 }
 
-/* Both axes, and how the places of a window count. */
-typedef struct pool { moon_windows axis[2]; int64_t count; } pool;
+/* Both axes, and whether places in the padding count. */
+typedef struct pool { moon_windows axis[2]; bool padded; } pool;
 
 static pool pool_of(const moon_call *call, const moon_operand *x,
                     const moon_operand *y) {
   const moon_pool2d_params *q = &call->params.avg_pool.window;
-  pool p = {.count = 0};
+  pool p = {.padded = call->params.avg_pool.count_padding};
   for (int k = 0; k < 2; k++) {
     p.axis[k] = (moon_windows){x->shape[2 + k], y->shape[2 + k], q->kernel[k],
                                q->stride[k], q->padding[k]};
   }
-  if (call->params.avg_pool.count_padding) {
-    p.count = q->kernel[0] * q->kernel[1];
-  }
   return p;
 }
 
-/* One over what the window [h, h_end) x [w, w_end) is divided by. */
-static float share_of(const pool *p, int64_t height, int64_t width) {
-  int64_t count = p->count ? p->count : height * width;
+/* Window i of an axis: what of it lies on x, and how many places count. */
+typedef struct span { int64_t lo, hi, count; } span;
+
+static span span_at(const pool *p, int axis, int64_t i) {
+  span s;
+  moon_window_at(&p->axis[axis], i, &s.lo, &s.hi);
+  s.count = p->padded ? moon_window_padded(&p->axis[axis], i) : s.hi - s.lo;
+  return s;
+}
+
+/* One over what the window is divided by. */
+static float share_of(span down, span along) {
+  int64_t count = down.count * along.count;
   return count > 0 ? 1 / (float)count : 0;
+}
+
+/* Places of all windows together, about. */
+static double work_of(const pool *p, const moon_operand *y) {
+  return (double)moon_operand_numel(y) * moon_window_extent(&p->axis[0]) *
+         moon_window_extent(&p->axis[1]);
 }
 
 /* --- forward ---------------------------------------------------------- */
@@ -49,12 +62,8 @@ CPU_COVERS(avg_pool2d) { return covers(call); }
 CPU_CUT(avg_pool2d) {
   const moon_operand *x = &call->arg[X], *y = &call->arg[Y];
   pool p = pool_of(call, x, y);
-  double n = (double)moon_operand_numel(y), per_window = 1;
-  for (int k = 0; k < 2; k++) {
-    const moon_windows *w = &p.axis[k];
-    per_window *= (double)(w->kernel ? w->kernel : w->size / w->places + 1);
-  }
-  cpu_phase(plan, y->shape[0] * y->shape[2], n * (per_window + 1), 0.15);
+  double n = work_of(&p, y) + (double)moon_operand_numel(y);
+  cpu_phase(plan, y->shape[0] * y->shape[2], n, 0.15);
 }
 
 /* A window's pixels on x: rows [height, width] of `step` elements a pixel. */
@@ -104,13 +113,13 @@ static void mean(int64_t channels, const patch *p, float by, float *y) {
 /* Row i of y, of an image x. */
 static void pool_row(const pool *p, const float *x, int64_t channels,
                      int64_t i, float *y) {
-  int64_t row = p->axis[1].size * channels, top, end, lo, hi;
-  moon_window_at(&p->axis[0], i, &top, &end);
+  int64_t row = p->axis[1].size * channels;
+  span down = span_at(p, 0, i);
   for (int64_t j = 0; j < p->axis[1].places; j++, y += channels) {
-    moon_window_at(&p->axis[1], j, &lo, &hi);
-    patch of_x = {x + top * row + lo * channels, end - top, hi - lo, row,
-                  channels};
-    mean(channels, &of_x, share_of(p, end - top, hi - lo), y);
+    span along = span_at(p, 1, j);
+    patch of_x = {x + down.lo * row + along.lo * channels, down.hi - down.lo,
+                  along.hi - along.lo, row, channels};
+    mean(channels, &of_x, share_of(down, along), y);
   }
 }
 
@@ -135,12 +144,7 @@ CPU_COVERS(avg_pool2d_grad) { return covers(call); }
 CPU_CUT(avg_pool2d_grad) {
   const moon_operand *dy = &call->arg[DY], *dx = &call->arg[DX];
   pool p = pool_of(call, dx, dy);
-  double n = (double)moon_operand_numel(dy), per_window = 1;
-  for (int k = 0; k < 2; k++) {
-    const moon_windows *w = &p.axis[k];
-    per_window *= (double)(w->kernel ? w->kernel : w->size / w->places + 1);
-  }
-  n = n * per_window + (double)moon_operand_numel(dx);
+  double n = work_of(&p, dy) + (double)moon_operand_numel(dx);
   cpu_phase(plan, dx->shape[0] * dx->shape[2], n, 0.2);
 }
 
@@ -153,17 +157,16 @@ static void add_scaled(int64_t n, const float *restrict dy, float by,
 static void grad_row(const pool *p, const float *dy, int64_t channels,
                      int64_t h, float *dx) {
   const moon_windows *down = &p->axis[0], *along = &p->axis[1];
-  int64_t i_lo, i_hi, j_lo, j_hi, h_lo, h_hi, lo, hi;
+  int64_t i_lo, i_hi, j_lo, j_hi;
   moon_windows_over(down, h, &i_lo, &i_hi);
   for (int64_t w = 0; w < along->size; w++, dx += channels) {
     moon_windows_over(along, w, &j_lo, &j_hi);
     memset(dx, 0, (size_t)channels * sizeof *dx);
     for (int64_t i = i_lo; i < i_hi; i++) {
-      moon_window_at(down, i, &h_lo, &h_hi);
+      span rows = span_at(p, 0, i);
       for (int64_t j = j_lo; j < j_hi; j++) {
-        moon_window_at(along, j, &lo, &hi);
         add_scaled(channels, dy + (i * along->places + j) * channels,
-                   share_of(p, h_hi - h_lo, hi - lo), dx);
+                   share_of(rows, span_at(p, 1, j)), dx);
       }
     }
   }

@@ -13,8 +13,7 @@ CPU_COVERS(max_pool2d) {
 
 CPU_CUT(max_pool2d) {
   const moon_operand *y = &call->arg[Y];
-  const int64_t *k = call->params.pool.kernel;
-  double n = (double)moon_operand_numel(y) * (double)(k[0] * k[1]);
+  double n = pool_work(call, &call->arg[X], y);
   cpu_phase(plan, y->shape[0] * y->shape[2], n, 0.25);
 }
 

@@ -18,4 +18,13 @@ static inline moon_windows pool_axis(const moon_call *call,
                         q->kernel[axis], q->stride[axis], q->padding[axis]};
 }
 
+/* Places of all windows together, about. */
+static inline double pool_work(const moon_call *call, const moon_operand *x,
+                               const moon_operand *y) {
+  moon_windows down = pool_axis(call, x, y, 0);
+  moon_windows along = pool_axis(call, x, y, 1);
+  return (double)moon_operand_numel(y) * moon_window_extent(&down) *
+         moon_window_extent(&along);
+}
+
 #endif

@@ -13,9 +13,7 @@ CPU_COVERS(max_pool2d_grad) {
 
 CPU_CUT(max_pool2d_grad) {
   const moon_operand *dy = &call->arg[DY], *dx = &call->arg[DX];
-  const int64_t *k = call->params.pool.kernel;
-  double n = (double)moon_operand_numel(dx) +
-             (double)moon_operand_numel(dy) * (double)(k[0] * k[1]);
+  double n = (double)moon_operand_numel(dx) + pool_work(call, dx, dy);
   cpu_phase(plan, dx->shape[0] * dx->shape[2], n, 0.15);
 }
 

@@ -10,6 +10,7 @@ local file = {
   LeakyReLU = "leaky_relu", ELU = "elu", Softplus = "softplus",
   Softmax = "softmax", LogSoftmax = "log_softmax",
   AvgPool2d = "avg_pool2d", AdaptiveAvgPool2d = "adaptive_avg_pool2d",
+  AdaptiveMaxPool2d = "adaptive_max_pool2d",
   ConvTranspose2d = "conv_transpose2d", LayerNorm = "layer_norm",
   InstanceNorm2d = "instance_norm2d",
   Embedding = "embedding", MultiheadAttention = "multihead_attention",

@@ -4,8 +4,9 @@ local neural = require "moonseed.neural"
 
 local MaxPool2d = Module:extend("MaxPool2d")
 
---- nn.MaxPool2d{ kernel, stride = kernel, padding = 0 }
---- Each a number, or { height, width }.
+--- nn.MaxPool2d{ kernel, stride = kernel, padding = 0, ceil_mode = false }
+--- kernel, stride, padding: a number, or { height, width }. ceil_mode: the last
+--- window may reach beyond the padding.
 ---@param options table
 function MaxPool2d:init(options)
   self.params = neural.max_pool2d_params(options)
