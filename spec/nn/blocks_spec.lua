@@ -24,10 +24,21 @@ describe("nn.Conv2d with padding 'same'", function()
     fails("Conv2d: padding 'same' is for stride 1, not 2x1", function()
       nn.Conv2d{ 1, 1, kernel = 3, padding = "same", stride = { 2, 1 } }
     end)
-    fails("Conv2d: padding is a number, { height, width } or \"same\", "
-          .. "not 'full'", function()
+    fails("Conv2d: padding is a number, { height, width }, \"same\" or "
+          .. "\"valid\", not 'full'", function()
       nn.Conv2d{ 1, 1, kernel = 3, padding = "full" }
     end)
+  end))
+end)
+
+describe("nn.Conv2d with padding 'valid'", function()
+  it("has none, at any stride", task(function()
+    local conv = nn.Conv2d{ 2, 3, kernel = { 3, 2 }, padding = "valid",
+                            stride = 2 }
+    local x = moon.randn(1, 2, 6, 7)
+    assert.same({ 1, 3, 2, 3 }, conv(x):shape())
+    local plain = moon.conv2d(x, conv.weight, conv.bias, { stride = 2 })
+    assert.is_true(moon.allclose(plain, conv(x), exact))
   end))
 end)
 

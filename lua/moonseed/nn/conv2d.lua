@@ -43,6 +43,18 @@ local function same(o, kernel)
   return padding, extra[1] + extra[2] > 0 and extra or nil
 end
 
+-- What the core takes; see `same`.
+local function padding_of(o, kernel)
+  local padding = o.padding
+  if padding == "same" then return same(o, kernel) end
+  if padding == "valid" then return 0 end
+  if type(padding) == "string" then
+    check.fail("Conv2d", "padding is a number, { height, width }, \"same\" or "
+               .. "\"valid\", not '%s'", padding)
+  end
+  return padding
+end
+
 -- What is left without the first rows and columns.
 local function crop(y, extra)
   if not extra then return y end
@@ -53,7 +65,7 @@ end
 --- nn.Conv2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0,
 ---            dilation = 1, groups = 1, bias = true }
 --- kernel, stride, padding, dilation: a number, or { height, width }; padding
---- "same": the output is as large as the input, at stride 1.
+--- "same": the output is as large as the input, at stride 1; "valid": none.
 ---@param options table
 function Conv2d:init(options)
   local o = check.options("Conv2d", options, { "inputs", "outputs" }, known)
@@ -61,12 +73,8 @@ function Conv2d:init(options)
   local n_out = check.count("Conv2d", "outputs", o.outputs, 1)
   check_groups(n_in, n_out, o.groups)
   local kh, kw = check.pair("Conv2d", "kernel", o.kernel, 1)
-  local padding = o.padding
-  if type(padding) == "string" and padding ~= "same" then
-    check.fail("Conv2d", "padding is a number, { height, width } or \"same\", "
-               .. "not '%s'", padding)
-  end
-  if padding == "same" then padding, self.extra = same(o, { kh, kw }) end
+  local padding
+  padding, self.extra = padding_of(o, { kh, kw })
   self.params = core_params(o, padding, "none")
   self.params_relu = core_params(o, padding, "relu")
   local fan_in = n_in / o.groups * kh * kw
