@@ -1229,7 +1229,7 @@ function BatchNorm2d:forward_relu(x) end
 ---
 --- nn.Conv2d{ inputs, outputs, kernel = 3, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }
 --- kernel, stride, padding, dilation: a number, or { height, width }; padding
---- "same": the output is as large as the input, at stride 1.
+--- "same": the output is as large as the input, at stride 1; "valid": none.
 ---@class Conv2d: Module
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
@@ -1724,6 +1724,13 @@ function init.uniform_(t, low, high) end
 ---@param std number|nil  1 unless given
 ---@return Tensor  # t
 function init.normal_(t, mean, std) end
+
+--- Normal, but from a to b: as PyTorch's, of which what lies outside is drawn
+--- again. Each value takes one random number, however little lies inside.
+---@param t Tensor
+---@param options table|nil  mean (0) and std (1) of what is cut off, a (-2), b (2)
+---@return Tensor  # t
+function init.trunc_normal_(t, options) end
 
 --- By how much what follows a layer shrinks its values, to be made up for in
 --- its weights: as PyTorch's calculate_gain.

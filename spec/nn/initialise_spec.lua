@@ -53,6 +53,48 @@ describe("nn.init", function()
     assert.is_true(t:min():item() >= 2 and t:max():item() < 4)
   end))
 
+  -- In order, each value lies where the formula's share of values is below it.
+  for _, case in ipairs{
+    { "as it comes" },
+    { "on one side", mean = 1, std = 0.5, a = 1.25, b = 4 },
+    { "so wide that nothing is cut", std = 0.02 },
+    { "in a tail", a = 3, b = 3.5 },
+  } do
+    it("cuts a normal off: " .. case[1], task(function()
+      local o = { mean = case.mean, std = case.std, a = case.a, b = case.b }
+      local t = init.trunc_normal_(moon.zeros(200, 100, { dtype = "f64" }), o)
+      local mean, std = o.mean or 0, o.std or 1
+      local a, b = o.a or -2, o.b or 2
+      assert.is_true(t:min():item() >= a and t:max():item() <= b)
+      local function share(x)
+        return (((x - mean) / (std * math.sqrt(2))):erf() + 1) / 2
+      end
+      local ends = share(moon.tensor({ a, b }, { dtype = "f64" })):totable()
+      local found = (share(t:reshape(-1)) - ends[1]) / (ends[2] - ends[1])
+      local n = t:numel()
+      local wanted = moon.arange(n, { dtype = "f64" }) / n
+      local distance = (found:sort() - wanted):abs():max():item()
+      assert.is_true(distance < 2 / math.sqrt(n), distance)
+    end))
+  end
+
+  it("cuts a normal off at its quantiles, in f32 and f64", task(function()
+    for dtype, tolerance in pairs{ f32 = 2e-5, f64 = 4e-6 } do
+      local n = 1000
+      local o = { dtype = dtype, device = "ref" }
+      moon.manual_seed(5)
+      local t = init.trunc_normal_(moon.zeros(n, o), { a = -3, b = 4 })
+      moon.manual_seed(5)
+      local drawn = moon.rand(n, o):to("f64"):totable()
+      local ends = moon.tensor({ -3, 4 }, { dtype = "f64" }) / math.sqrt(2)
+      local low, high = unpack(ends:erf():totable())
+      local back = (t:to("f64") / math.sqrt(2)):erf():totable()
+      for i = 1, n do
+        assert.near(low + drawn[i] * (high - low), back[i], tolerance)
+      end
+    end
+  end))
+
   it("makes rows or columns at right angles", task(function()
     for _, shape in ipairs{ { 3, 5 }, { 5, 3 }, { 4, 2, 3, 1 }, { 1, 6 },
                             { 4, 4 } } do
@@ -84,6 +126,15 @@ describe("nn.init", function()
     local a = init.normal_(moon.zeros(4)):totable()
     moon.manual_seed(3)
     assert.same(a, init.normal_(moon.zeros(4)):totable())
+    moon.manual_seed(3)
+    a = init.trunc_normal_(moon.zeros(4)):totable()
+    moon.manual_seed(3)
+    assert.same(a, init.trunc_normal_(moon.zeros(4)):totable())
+  end))
+
+  it("fills what is empty, or one number", task(function()
+    assert.same({ 0 }, init.trunc_normal_(moon.zeros(0)):shape())
+    assert.same({}, init.trunc_normal_(moon.zeros({})):shape())
   end))
 
   it("refuses what does not fit", task(function()
@@ -92,6 +143,16 @@ describe("nn.init", function()
           function() init.kaiming_normal_(moon.zeros(4)) end)
     fails("no mode 'fan' %(fan_in, fan_out%)",
           function() init.kaiming_normal_(weight(), { mode = "fan" }) end)
+    local function cut(o)
+      return function() init.trunc_normal_(weight(), o) end
+    end
+    fails("trunc_normal_: std is above 0 and a below b, not 1, 2 and 2",
+          cut{ a = 2 })
+    fails("trunc_normal_: std is above 0 and a below b, not 0, %-2 and 2",
+          cut{ std = 0 })
+    fails("trunc_normal_: the mean 9 is more than 4 deviations of 1 from %-2 "
+          .. "to 2", cut{ mean = 9 })
+    fails("trunc_normal_: no option 'low'", cut{ low = 1 })
     fails("gain: no 'swish'", function() init.gain "swish" end)
     fails("normal_: its first argument is a tensor, not number",
           function() init.normal_(3) end)

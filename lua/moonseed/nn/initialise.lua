@@ -10,6 +10,7 @@
 -- [outputs, inputs, ...]; the rest is what each pair of them has in common: a
 -- fan is that many times the inputs, or the outputs.
 local check = require "moonseed.check"
+local erfinv = require "moonseed.nn.erfinv"
 local moon = require "moonseed"
 local tensor = require "moonseed.tensor"
 
@@ -75,6 +76,42 @@ end
 function M.normal_(t, mean, std)
   return normal("normal_", t, check.number("normal_", "mean", mean or 0),
                 check.number("normal_", "std", std or 1))
+end
+
+-- --- normal, cut off --------------------------------------------------------
+
+local cut_known = { mean = 0, std = 1, a = -2, b = 2 }
+
+local function cut_options(op, options)
+  local o = check.options(op, options, {}, cut_known)
+  for name in pairs(cut_known) do check.number(op, name, o[name]) end
+  if not (o.std > 0 and o.a < o.b) then
+    check.fail(op, "std is above 0 and a below b, not %g, %g and %g", o.std,
+               o.a, o.b)
+  end
+  if not (o.mean > o.a - 4 * o.std and o.mean < o.b + 4 * o.std) then
+    check.fail(op, "the mean %g is more than 4 deviations of %g from %g to %g",
+               o.mean, o.std, o.a, o.b)
+  end
+  return o
+end
+
+--- Normal, but from a to b: as PyTorch's, of which what lies outside is drawn
+--- again. Each value takes one random number, however little lies inside.
+---@param t userdata
+---@param options table|nil  mean (0) and std (1) of what is cut off, a (-2), b
+---                          (2)
+---@return userdata t
+function M.trunc_normal_(t, options)
+  local op = "trunc_normal_"
+  local o = cut_options(op, options)
+  local scale = o.std * math.sqrt(2)
+  return write(op, t, function(shape, made)
+    local ends = moon.tensor({ (o.a - o.mean) / scale, (o.b - o.mean) / scale },
+                             made):erf()
+    local x = moon.rand(shape, made) * (ends[2] - ends[1]) + ends[1]
+    return (erfinv(x) * scale + o.mean):clamp(o.a, o.b)
+  end)
 end
 
 -- --- by fans ----------------------------------------------------------------
