@@ -536,7 +536,7 @@ enum {
   MOON_STEP_ADAM,     /* mean, square, count (of steps, an f64 scalar) */
   MOON_STEP_RMSPROP,  /* square, velocity (with beta1), mean (CENTERED) */
   MOON_STEP_LION,     /* mean */
-  MOON_STEP_MUON,     /* velocity, direction (only read): p moves along it */
+  MOON_STEP_MUON,     /* velocity; p has two dimensions at least */
   MOON_STEP_LERP,     /* none: p += lr (g - p) */
   MOON_STEP_SWAP,     /* the other: p and it change places; no gradient */
   MOON_STEP_RULES
@@ -546,6 +546,7 @@ enum { MOON_STEP_NESTEROV = 1, MOON_STEP_DECOUPLED = 2,  /* flags */
        MOON_STEP_CENTERED = 4 };
 typedef struct moon_step_rates {
   int32_t rule, flags;
+  int64_t steps;      /* of Muon's polynomial, 1 to 100 */
   double lr, weight_decay, beta1, beta2, eps;
 } moon_step_rates;
 typedef struct moon_step_entry {

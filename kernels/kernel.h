@@ -13,7 +13,7 @@
 #define MOON_KERNEL_H
 #include "../core/moonseed.h"
 
-enum { MOON_MAX_PHASES = 4, MOON_FAIL_TEXT = 200 };
+enum { MOON_MAX_PHASES = 16, MOON_FAIL_TEXT = 200 };
 
 /* An operand: strides count elements; stride 0 repeats. Sizes may be 0. */
 typedef struct moon_operand {
@@ -98,7 +98,8 @@ typedef struct moon_operand {
  * gather        x, i, y            params.dim
  * scatter_add   dy, i, dx          params.dim; dx = 0, then elements added
  * step          r, n times p+, g, [s+...], then norm[1] when wanted
- *                                  params.step; r is n moon_step_rates as bytes
+ *                                  params.step; r is n moon_step_rates as
+ *                                  bytes, which plans may read
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
  * batch_images  x, i, y            params.batch
  * affine        x, y               params.affine  (draw.h: what is random)
@@ -192,6 +193,9 @@ typedef struct moon_call {
 typedef struct moon_plan {
   int32_t phases;                  /* 1 to MOON_MAX_PHASES */
   int32_t parts[MOON_MAX_PHASES];  /* at least 1 each */
+  /* Where there are rounds, the `looped` phases from `first` on are run that
+   * many times in turn, and `run` counts them through. */
+  int32_t first, looped, rounds;
   size_t scratch;                  /* bytes, 64-aligned, shared by all parts */
   double cost_ns;                  /* a rough estimate of the whole call */
   const void *state;               /* the kernel's own, cached, never freed
@@ -215,6 +219,23 @@ typedef struct moon_kernel {
 /* An order of weights: its identity (the same order is the same pointer, kept
  * for good) and the elements of a copy. */
 typedef struct moon_order { const void *id; int64_t numel; } moon_order;
+
+/* Phases that are run, and which of the plan's the n-th of them is. */
+static inline int32_t moon_plan_length(const moon_plan *plan) {
+  int32_t more = plan->rounds > 0 ? plan->looped * (plan->rounds - 1) : 0;
+  return plan->phases + more;
+}
+
+static inline int32_t moon_plan_phase(const moon_plan *plan, int32_t n) {
+  int32_t into = n - plan->first, all = plan->looped * plan->rounds;
+  if (plan->rounds == 0 || into < 0) return n;
+  return into < all ? plan->first + into % plan->looped
+                    : n - all + plan->looped;
+}
+
+static inline int32_t moon_plan_parts(const moon_plan *plan, int32_t n) {
+  return plan->parts[moon_plan_phase(plan, n)];
+}
 
 /* A backend's kernels by number; NULL: it has none. */
 typedef struct moon_kernel_table {

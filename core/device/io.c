@@ -10,8 +10,8 @@ static void run_op(moon_runtime *rt, moon__op *op) {
   moon_fail fail = {""};
   if (!moon__op_blocked(rt, op)) {
     int status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
-    for (int p = 0; status == MOON_OK && p < op->plan.phases; p++) {
-      for (int i = 0; status == MOON_OK && i < op->plan.parts[p]; i++) {
+    for (int p = 0; status == 0 && p < moon_plan_length(&op->plan); p++) {
+      for (int i = 0; status == 0 && i < moon_plan_parts(&op->plan, p); i++) {
         status = op->kernel->run(&op->call, &op->plan, NULL, p, i, &fail);
       }
     }

@@ -58,13 +58,14 @@ static void finish(moon_runtime *rt, moon__op *op) {
 
 /* L: opens phase `phase`, or finishes when there is none left. */
 static bool open_phase(moon_runtime *rt, moon__op *op, int phase) {
-  if (op->status < 0 || op->error || phase == op->plan.phases) {
+  if (op->status < 0 || op->error ||
+      phase == moon_plan_length(&op->plan)) {
     finish(rt, op);
     return false;
   }
   op->phase = phase;
   op->next_part = 0;
-  op->parts_left = op->plan.parts[phase];
+  op->parts_left = moon_plan_parts(&op->plan, phase);
   if (op->parts_left > 1) moon__ready_push(rt, op);
   return true;
 }
@@ -72,7 +73,7 @@ static bool open_phase(moon_runtime *rt, moon__op *op, int phase) {
 /* Runs parts of the op's phase until none is left to claim; with the lock
  * held before and after. Returns true when another phase was opened here. */
 static bool run_phase(moon_runtime *rt, moon__op *op) {
-  int parts = op->plan.parts[op->phase];
+  int parts = moon_plan_parts(&op->plan, op->phase);
   while (op->next_part < parts) {
     int phase = op->phase, part = op->next_part++;
     if (op->next_part == parts && parts > 1) moon__ready_remove(rt, op);
@@ -124,8 +125,9 @@ void moon__op_run_here(moon_runtime *rt, moon__op *op) {
     moon__op_fail(op, MOON_E_MEMORY, 0, fail.text);
     return;
   }
-  for (int phase = 0; phase < op->plan.phases && op->status == 0; phase++) {
-    for (int part = 0; part < op->plan.parts[phase]; part++) {
+  int phases = moon_plan_length(&op->plan);
+  for (int phase = 0; phase < phases && op->status == 0; phase++) {
+    for (int part = 0; part < moon_plan_parts(&op->plan, phase); part++) {
       int status = op->kernel->run(&op->call, &op->plan, scratch, phase, part,
                                    &fail);
       if (status < 0) moon__op_fail(op, status, part, fail.text);

@@ -10,6 +10,7 @@
 #include "shared.h"
 
 enum { P, G, S };  /* operands of an entry; states from S on */
+enum { MOST_STEPS = 100 };  /* of Muon's polynomial */
 
 static const struct rule {
   const char *name;
@@ -21,7 +22,7 @@ static const struct rule {
     [MOON_STEP_ADAM] = {"adam", 3, true, true},
     [MOON_STEP_RMSPROP] = {"rmsprop", 3, true, true},
     [MOON_STEP_LION] = {"lion", 1, true, true},
-    [MOON_STEP_MUON] = {"muon", 2, true, true},
+    [MOON_STEP_MUON] = {"muon", 1, true, true},
     [MOON_STEP_LERP] = {"average", 0, true, true},
     [MOON_STEP_SWAP] = {"swap", 1, false, true},
 };
@@ -52,6 +53,11 @@ static int check_rates(const char *op, const moon_step_rates *r) {
       r->flags & MOON_STEP_NESTEROV) {
     return moon__fail(MOON_E_VALUE, "%s: nesterov needs a momentum", op);
   }
+  if (status >= 0 && r->rule == MOON_STEP_MUON &&
+      (r->steps < 1 || r->steps > MOST_STEPS)) {
+    return moon__fail(MOON_E_VALUE, "%s: %lld steps; 1 to %d needed", op,
+                      (long long)r->steps, MOST_STEPS);
+  }
   return status;
 }
 
@@ -71,11 +77,6 @@ static int check_partner(const call *c, const char *name, int i,
 
 static bool is_count(const moon_step_entry *e, int state) {
   return e->rates.rule == MOON_STEP_ADAM && state == 2;
-}
-
-/* Only read: where Muon's parameter goes. */
-static bool is_direction(const moon_step_entry *e, int state) {
-  return e->rates.rule == MOON_STEP_MUON && state == 1;
 }
 
 /* Whether the rule looks at the state, which must be there then. */
@@ -99,7 +100,7 @@ static int check_state(const call *c, int i, int state) {
   }
   if (!is_count(e, state)) {
     int status = check_partner(c, "state", i, t);
-    if (status < 0 || is_direction(e, state)) return status;
+    if (status < 0) return status;
   } else if (t->dtype != MOON_F64 || t->numel != 1) {
     return moon__fail(MOON_E_SHAPE, "%s: count %d is %s %s, expected one f64",
                       c->name, i + 1, moon__dtype_name(t->dtype),
@@ -126,6 +127,11 @@ static int check_entry(const call *c, int i) {
   }
   if (status >= 0 && rule->gradient) {
     status = check_partner(c, "gradient", i, e->gradient);
+  }
+  if (status >= 0 && e->rates.rule == MOON_STEP_MUON &&
+      e->parameter->ndim < 2) {
+    return moon__fail(MOON_E_SHAPE, "%s: parameter %d is %s, no matrix",
+                      c->name, i + 1, moon__text(e->parameter));
   }
   for (int k = 0; k < rule->states && status >= 0; k++) {
     status = check_state(c, i, k);
@@ -173,8 +179,7 @@ static void fill(const call *c, moon__arg *args) {
     if (rule->gradient) a[G] = (moon__arg){e->gradient, MOON__READ, NULL};
     for (int k = 0; k < rule->states; k++) {
       if (!uses(e, k)) continue;
-      a[S + k] = (moon__arg){
-          e->state[k], is_direction(e, k) ? MOON__READ : MOON__UPDATE, NULL};
+      a[S + k] = (moon__arg){e->state[k], MOON__UPDATE, NULL};
     }
   }
 }

@@ -11,16 +11,21 @@
  *            d = g / (sqrt(s) + eps);  v = b1 v + d;  p -= lr (b1 ? v : d)
  *   LION     p *= 1 - lr weight_decay;  p -= lr sign(b1 m + (1 - b1) g')
  *            m = b2 m + (1 - b2) g'
- *   MUON     v = b1 v + g';  p *= 1 - lr weight_decay;  p -= lr direction
+ *   MUON     v = b1 v + g';  u = nesterov ? g' + b1 v : v
+ *            p *= 1 - lr weight_decay
+ *            p -= lr sqrt(max(1, rows / columns)) O(u)
  *   LERP     p += lr (g - p)
  *   SWAP     p and its state change places
  *
  * g' is g with every element cut to +-max_value, then scaled by
  * min(1, max_norm / (norm + 1e-6)), where norm is that of all gradients
- * together. PyTorch's SGD, Adam, AdamW, RMSprop and clip_grad_*_; Lion: Chen et
- * al. 2023; Muon: Jordan 2024, with the direction from outside.
+ * together. O is orthogonal.h's; p is a matrix of its first dimension against
+ * the others. PyTorch's SGD, Adam, AdamW, RMSprop and clip_grad_*_; Lion: Chen
+ * et al. 2023; Muon: Jordan 2024.
  */
 #include <math.h>
+#include "../matrix.h"
+#include "orthogonal.h"
 #include "walk.h"
 
 typedef struct entry {
@@ -44,21 +49,44 @@ static bool needs_norm(const moon_params *q) {
   return q->step.wants_norm || q->step.p.max_norm > 0;
 }
 
+static bool is_muon(const entry *e) { return e->rates->rule == MOON_STEP_MUON; }
+
+/* Numbers of scratch where Muon computes the direction of an entry. */
+static int64_t room_of(const entry *e) {
+  return is_muon(e) ? ref_orthogonal_room(moon_matrix_of(e->p)) : 0;
+}
+
+/* Of all entries before `k`. */
+static int64_t room_before(const moon_call *call, int64_t k) {
+  int64_t room = 0;
+  for (int64_t i = 0; i < k; i++) {
+    entry e = entry_at(call, i);
+    room += room_of(&e);
+  }
+  return room;
+}
+
 /* Phases: each gradient's sum of squares and their total, where somebody needs
  * the norm; the update; the counts, which the update has read. */
 REF_PLAN(plan_step) {
   int32_t n = call->params.step.n;
-  double total = 0;
+  double total = 0, work = 0;
   for (int32_t k = 0; k < n; k++) {
     entry e = entry_at(call, k);
+    if (is_muon(&e)) {
+      work += ref_orthogonal_work(moon_matrix_of(e.p), e.rates->steps);
+    }
     if (e.p || e.g) total += (double)moon_operand_numel(e.p ? e.p : e.g);
   }
   if (needs_norm(&call->params)) {
     ref_phase(plan, n, total);
     ref_phase(plan, 1, (double)n);
-    plan->scratch = ((size_t)n + 1) * sizeof(double);
   }
-  ref_phase(plan, n, 5 * total);
+  int64_t room = room_before(call, n);
+  if (plan->phases > 0 || room > 0) {
+    plan->scratch = (size_t)(n + 1 + room) * sizeof(double);
+  }
+  ref_phase(plan, n, 5 * total + work);
   if (call->params.step.counts) ref_phase(plan, 1, (double)n);
   return MOON_OK;
 }
@@ -93,7 +121,10 @@ static void store_norm(const moon_call *call, double *square) {
 }
 
 /* --- rules: one element, with its states ------------------------------ */
-typedef struct element { double p, g, state[MOON_STEP_STATES]; } element;
+typedef struct element {
+  double p, g, state[MOON_STEP_STATES];
+  double direction;  /* Muon's */
+} element;
 
 static double mix(double old, double new, double beta) {
   return beta * old + (1 - beta) * new;
@@ -146,7 +177,7 @@ static void lion(const moon_step_rates *r, element *e) {
 
 static void muon(const moon_step_rates *r, element *e) {
   e->state[0] = r->beta1 * e->state[0] + e->g;
-  e->p = decayed(r, e->p) - r->lr * e->state[1];
+  e->p = decayed(r, e->p) - r->lr * e->direction;
 }
 
 static void swap(element *e) {
@@ -173,12 +204,25 @@ static bool is_count(const entry *e, int state) {
   return e->rates->rule == MOON_STEP_ADAM && state == 2;
 }
 
-/* Muon's direction is only read. */
-static bool is_written(const entry *e, int state) {
-  return !(e->rates->rule == MOON_STEP_MUON && state == 1);
+/* Muon's direction of each element, in logical order, at the start of `room`.
+ * Writes nothing else. */
+static void find_direction(const entry *of, clip c, double *room) {
+  const moon_step_rates *r = of->rates;
+  const moon_operand *o[] = {of->g, of->state[0]};
+  moon_matrix m = moon_matrix_of(of->p);
+  int64_t n = m.rows * m.columns;
+  ref_walk w = ref_begin(o, 2, 0, n);
+  for (double *u = room; w.left > 0; ref_next(&w), u++) {
+    double g = c.scale * cut(ref_load(of->g, w.at[0]), c.value);
+    double v = r->beta1 * ref_load(of->state[0], w.at[1]) + g;
+    *u = r->flags & MOON_STEP_NESTEROV ? g + r->beta1 * v : v;
+  }
+  ref_orthogonal(m, r->steps, room);
+  for (int64_t i = 0; i < n; i++) room[i] *= moon_matrix_scale(m);
 }
 
-static void update(const entry *of, clip c) {
+/* `direction`: Muon's. */
+static void update(const entry *of, clip c, const double *direction) {
   double t = of->rates->rule == MOON_STEP_ADAM
                  ? ref_load(of->state[2], 0) + 1 : 0;
   const moon_operand *o[2 + MOON_STEP_STATES] = {of->p, of->g ? of->g : of->p};
@@ -190,14 +234,14 @@ static void update(const entry *of, clip c) {
   ref_walk w = ref_begin(o, 2 + MOON_STEP_STATES, 0, moon_operand_numel(of->p));
   for (; w.left > 0; ref_next(&w)) {
     element e = {.p = ref_load(of->p, w.at[0])};
+    if (is_muon(of)) e.direction = *direction++;
     if (of->g) e.g = c.scale * cut(ref_load(of->g, w.at[1]), c.value);
     for (int i = 0; i < MOON_STEP_STATES; i++) {
       if (is_there[i]) e.state[i] = ref_load(of->state[i], w.at[2 + i]);
     }
     apply(of, &e, t);
     for (int i = 0; i < MOON_STEP_STATES; i++) {
-      if (!is_there[i] || !is_written(of, i)) continue;
-      ref_store(of->state[i], w.at[2 + i], e.state[i]);
+      if (is_there[i]) ref_store(of->state[i], w.at[2 + i], e.state[i]);
     }
     ref_store(of->p, w.at[0], e.p);
   }
@@ -222,9 +266,12 @@ REF_RUN(run_step) {
     clip c = {p->max_value, 1};
     if (p->max_norm > 0) c.scale = p->max_norm / (square[n] + 1e-6);
     if (c.scale > 1) c.scale = 1;  /* NaN stays */
+    double *room = square + n + 1 + room_before(call, lo);
     for (int64_t k = lo; k < hi; k++) {
       entry e = entry_at(call, k);
-      if (e.p) update(&e, c);
+      if (is_muon(&e)) find_direction(&e, c, room);
+      if (e.p) update(&e, c, room);
+      room += room_of(&e);
     }
   } else if (phase > first) {
     count(call);

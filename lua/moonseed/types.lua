@@ -1203,7 +1203,7 @@ local AdaptiveMaxPool2d = {}
 ---
 --- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, ceil_mode = false, count_padding = true }
 --- kernel, stride, padding: a number, or { height, width }. ceil_mode: the last
---- window may reach beyond the padding. count_padding: padding counts, as zeros.
+--- window may reach beyond the padding. count_padding: padding counts as zeros.
 ---@class AvgPool2d: Module
 ---@overload fun(options: table): AvgPool2d
 local AvgPool2d = {}
@@ -1940,7 +1940,8 @@ local Lion = {}
 ---   p = p * (1 - lr * weight_decay) - lr * sqrt(max(1, rows / columns)) * O(u)
 ---
 --- where O(u) is near the closest matrix to u whose singular values are all 1.
---- It is found by a few steps of a polynomial in u, products of matrices alone.
+--- It is found by a few steps of a polynomial in u, products of matrices alone,
+--- in the op that steps (kernels/ref/orthogonal.h).
 --- A weight with more than two dimensions (a convolution's) is the matrix of its
 --- first dimension against the others. Parameters with fewer than two dimensions
 --- are stepped by AdamW, with adam_lr, betas, eps and weight_decay; so are those
@@ -1988,8 +1989,8 @@ local Muon = {}
 ---   end
 ---   opt:step()
 ---
---- An optimiser of your own is a rule of the core's step with other options, or
---- others in front of it: look at lion.lua and muon.lua.
+--- An optimiser of your own is a rule of the core's step with other options:
+--- look at lion.lua and muon.lua.
 ---@class Optimiser
 local Optimiser = {}
 
@@ -2010,7 +2011,6 @@ function Optimiser:load_state(given) end
 ---   rule     what happens to a parameter, see below
 ---   rule_of  function(p, o) -> rule, instead; main: the one that names the op
 ---   check    function(op, o), beyond each option by itself
----   prepare  function(self, frame, n): before a step is submitted
 ---
 --- A rule:
 ---

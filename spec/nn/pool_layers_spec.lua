@@ -21,7 +21,7 @@ describe("nn.AvgPool2d", function()
 end)
 
 for _, name in ipairs{ "MaxPool2d", "AvgPool2d" } do
-  it("nn." .. name .. " may have a last window that reaches out", task(function()
+  it("nn." .. name .. " may have a window that reaches out", task(function()
     local x = moon.zeros(1, 2, 5, 5)
     assert.same({ 1, 2, 3, 3 }, nn[name]{ 2, ceil_mode = true }(x):shape())
     assert.same({ 1, 2, 2, 2 }, nn[name]{ 2 }(x):shape())

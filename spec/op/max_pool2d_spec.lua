@@ -101,7 +101,9 @@ describe("max_pool2d with ceil_mode", function()
   end)
   op.refuses("another ceil_mode than true or false",
              "max_pool2d: ceil_mode is true or false, not number",
-             function() moon.zeros(1, 1, 5, 4):max_pool2d{ 2, ceil_mode = 1 } end)
+             function()
+    moon.zeros(1, 1, 5, 4):max_pool2d{ 2, ceil_mode = 1 }
+  end)
 end)
 
 describe("adaptive_max_pool2d", function()

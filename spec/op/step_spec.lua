@@ -5,11 +5,12 @@ local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local moon = require "moonseed"
 local op = require "support.op"
+local orthogonal = require "support.orthogonal"
 local task = require "support.task"
 local tensor = require "moonseed.tensor"
 local C, ffi = core.C, core.ffi
 
-local states = { SGD = 1, ADAM = 3, RMSPROP = 3, LION = 1, MUON = 2, LERP = 0,
+local states = { SGD = 1, ADAM = 3, RMSPROP = 3, LION = 1, MUON = 1, LERP = 0,
                  SWAP = 1, NORM = 0 }
 
 -- One step; the gradients' norm. Entries: { p =, g =, s = { states }, rates }.
@@ -71,9 +72,28 @@ function reference.LION(r, p, g, s)
   return p * (1 - r.lr * r.weight_decay) - r.lr * sign
 end
 
-function reference.MUON(r, p, g, s)
+function reference.MUON(r, p, g, s, direction)
   s[1] = r.beta1 * s[1] + g
-  return p * (1 - r.lr * r.weight_decay) - r.lr * s[2]
+  return p * (1 - r.lr * r.weight_decay) - r.lr * direction
+end
+
+-- Muon's of all elements, in their order.
+local function directions(e, g, v)
+  local shape, r, u, list = e.p:shape(), e.rates, {}, {}
+  local columns = #g / shape[1]
+  if #g == 0 then return list end
+  for i = 1, #g do
+    local row = math.ceil(i / columns)
+    local moved = r.beta1 * v[i] + g[i]
+    u[row] = u[row] or {}
+    table.insert(u[row], r.flags == C.MOON_STEP_NESTEROV
+                         and g[i] + r.beta1 * moved or moved)
+  end
+  local scale = math.sqrt(math.max(1, shape[1] / columns))
+  orthogonal.each(orthogonal.of(u, tonumber(r.steps)), nil, function(x)
+    table.insert(list, x * scale)
+  end)
+  return list
 end
 
 function reference.LERP(r, p, g) return p + r.lr * (g - p) end
@@ -86,7 +106,7 @@ end
 
 local function rates(t)
   local r = { lr = 0.1, weight_decay = 0, beta1 = 0, beta2 = 0, eps = 0,
-              flags = 0 }
+              flags = 0, steps = 5 }
   for name, value in pairs(t) do r[name] = value end
   return r
 end
@@ -108,6 +128,8 @@ local cases = {
     flags = C.MOON_STEP_CENTERED } },
   { "LION", "plain", { beta1 = 0.9, beta2 = 0.99, weight_decay = 0.1 } },
   { "MUON", "plain", { beta1 = 0.9, weight_decay = 0.1 } },
+  { "MUON", "Nesterov", { beta1 = 0.9, steps = 2,
+    flags = C.MOON_STEP_NESTEROV } },
   { "LERP", "plain", {} },
   { "SWAP", "plain", {} },
 }
@@ -141,10 +163,13 @@ end
 local function expected(rule, e, scale)
   local list = numbers(e)
   local count = rule == "ADAM" and list.s[3][1] + 1
+  for i in ipairs(list.g or {}) do list.g[i] = list.g[i] * scale end
+  local direction = rule == "MUON" and directions(e, list.g, list.s[1]) or {}
   for i, p in ipairs(list.p) do
     local s = {}
     for k = 1, #list.s do s[k] = list.s[k][i] or list.s[k][1] end
-    list.p[i] = reference[rule](e.rates, p, list.g and list.g[i] * scale, s)
+    list.p[i] = reference[rule](e.rates, p, list.g and list.g[i], s,
+                                direction[i])
     if count then s[3] = nil end
     for k, v in ipairs(s) do list.s[k][i] = v end
   end
@@ -167,6 +192,7 @@ local function compare(rule, e, wanted, tolerance, what)
 end
 
 local shapes = { { 3, 4 }, {}, { 2, 3, 2, 2 }, { 0 } }
+local matrices = { { 3, 4 }, { 7, 2 }, { 2, 3, 2, 2 }, { 1, 6 }, { 3, 0 } }
 
 describe("the step op", function()
   for _, case in ipairs(cases) do
@@ -176,7 +202,7 @@ describe("the step op", function()
       local o = { dtype = device == "ref" and "f64" or "f32", device = device }
       local clips = rule ~= "LERP" and rule ~= "SWAP"
       local entries, wanted, square = {}, {}, 0
-      for i, shape in ipairs(shapes) do
+      for i, shape in ipairs(rule == "MUON" and matrices or shapes) do
         entries[i] = entry(rule, r, shape, 10 * i, o)
         for _, g in ipairs(entries[i].g and numbers(entries[i]).g or {}) do
           square = square + g ^ 2
@@ -319,6 +345,13 @@ describe("the step op", function()
           function(e)
     e.p = nil
     step("LION", { e })
+  end)
+  refuses("Muon of a vector", "muon: parameter 1 is 2, no matrix", function(e)
+    step("MUON", { e })
+  end)
+  refuses("Muon without steps", "muon: 0 steps; 1 to 100 needed", function(e)
+    e.rates.steps = 0
+    step("MUON", { e })
   end)
   refuses("rates that are none", "rmsprop: eps -1", function(e)
     e.rates.eps = -1

@@ -1,8 +1,12 @@
 /* One step of an optimiser over all parameters; see ref/step.c for the rules.
  * The parameters' elements are counted through, one parameter after another,
  * and parts share that count: many small ones go to one part, a large one to
- * several.
+ * several. Muon's matrices are first looked at, one a part, and made orthogonal
+ * in scratch (../orthogonal.h).
  */
+#include <stdio.h>
+#include <stdlib.h>
+#include "../orthogonal.h"
 #include "columns.h"
 #include "step_rows.h"
 
@@ -54,6 +58,20 @@ static bool needs_norm(const moon_params *q) {
   return q->step.wants_norm || q->step.p.max_norm > 0;
 }
 
+static bool is_muon(const entry *e) {
+  return e->rates->rule == MOON_STEP_MUON && numel(e) > 0;
+}
+
+/* Whether the loop's order is that of rows, whatever is inside them. */
+static bool has_rows(const moon_operand *o) {
+  for (int d = 1; d < o->ndim; d++) {
+    if (o->shape[d] != 1 && o->shape[0] != 1 && o->stride[d] >= o->stride[0]) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /* Whether what is written lies in rows; the others may be gathered. */
 static bool is_covered(const entry *e) {
   if (!cpu_is_f32(e->p ? e->p : e->g)) return false;
@@ -61,13 +79,12 @@ static bool is_covered(const entry *e) {
   cpu_loop l = loop_of(e);
   if (cpu_inner(&l, 0) != 1) return false;
   for (int i = 0; i < MOON_STEP_STATES; i++) {
-    bool is_read = e->rates->rule == MOON_STEP_MUON && i == 1;
-    if (!is_read && cpu_inner(&l, 2 + i) != 1) return false;
+    if (cpu_inner(&l, 2 + i) != 1) return false;
   }
-  return true;
+  return !is_muon(e) || has_rows(e->p);
 }
 
-CPU_COVERS(step) {
+static bool covers(const moon_call *call) {
   for (int k = 0; k < call->params.step.n; k++) {
     entry e = entry_at(call, k);
     if (!is_covered(&e)) return false;
@@ -75,19 +92,83 @@ CPU_COVERS(step) {
   return total(call) > 0;
 }
 
-/* Phases: each part's sum of squares and the norm, where somebody needs it; the
- * update; the counts, which the update has read. */
-CPU_CUT(step) {
+extern const moon_kernel moon_ref_step;
+
+/* --- the plan --------------------------------------------------------- */
+/* What there is of Muon's; the longest of its entries' steps. NULL: nothing, or
+ * as moon_cpu_orthogonal says, and then *n is not 0. */
+static const orthogonal_state *matrices_of(const moon_call *call,
+                                           bool may_create, int64_t *n,
+                                           int64_t *steps) {
+  const orthogonal_state *s = NULL;
+  *n = *steps = 0;
+  for (int k = 0; k < call->params.step.n; k++) {
+    entry e = entry_at(call, k);
+    if (!is_muon(&e)) continue;
+    *n += 1;
+    if (e.rates->steps > *steps) *steps = e.rates->steps;
+  }
+  if (*n == 0) return NULL;
+  moon_matrix *size = malloc((size_t)*n * sizeof *size);
+  if (!size) return NULL;
+  for (int k = 0, i = 0; k < call->params.step.n; k++) {
+    entry e = entry_at(call, k);
+    if (is_muon(&e)) size[i++] = moon_matrix_of(e.p);
+  }
+  s = moon_cpu_orthogonal(*n, size, may_create);
+  free(size);
+  return s;
+}
+
+/* Bytes of the sums of squares and the norm. */
+static size_t squares_size(const moon_plan *plan) {
+  return cpu_align64(((size_t)plan->parts[0] + 1) * sizeof(double));
+}
+
+/* Muon's phases: its entries looked at, then the rounds. */
+static void cut_muon(const orthogonal_state *s, int64_t steps,
+                     moon_plan *plan) {
+  plan->parts[plan->phases++] = (int32_t)s->n;
+  plan->first = plan->phases;
+  plan->looped = ORTHOGONAL_PHASES;
+  plan->rounds = (int32_t)steps;
+  for (int k = 0; k < ORTHOGONAL_PHASES; k++) {
+    plan->parts[plan->phases++] = s->parts[k] > 0 ? s->parts[k] : 1;
+  }
+  plan->scratch += (size_t)s->numel * sizeof(float);
+  plan->cost_ns += s->cost_ns * (double)steps;
+}
+
+/* Phases: each part's sum of squares and the norm, where somebody needs it;
+ * Muon's; the update; the counts, which the update has read. */
+static void cut(const moon_call *call, const orthogonal_state *s,
+                int64_t steps, moon_plan *plan) {
   int64_t n = total(call);
   if (needs_norm(&call->params)) {
     cpu_phase(plan, n, (double)n, 0.2);
     cpu_phase(plan, 1, plan->parts[0], 1);
-    plan->scratch =
-        cpu_align64(((size_t)plan->parts[0] + 1) * sizeof(double));
+    plan->scratch = squares_size(plan);
   }
+  if (s) cut_muon(s, steps, plan);
   cpu_phase(plan, n, (double)n, 0.25 * call->params.step.each);
   if (call->params.step.counts) cpu_phase(plan, 1, call->params.step.n, 1);
   plan->cost_ns += 50.0 * call->params.step.n;
+}
+
+static int plan_step(const moon_call *call, moon_plan *plan, int may_create,
+                     moon_fail *fail) {
+  if (!covers(call)) {
+    return cpu_plan_by(&moon_ref_step, call, plan, may_create, fail);
+  }
+  int64_t n, steps;
+  const orthogonal_state *s = matrices_of(call, may_create, &n, &steps);
+  if (n > 0 && !s) {
+    snprintf(fail->text, sizeof fail->text, "no memory for a plan");
+    return may_create ? MOON_E_MEMORY : MOON_E_BUSY;
+  }
+  cut(call, s, steps, plan);
+  plan->state = s;
+  return MOON_OK;
 }
 
 /* The elements of an entry, which come after `before` others, that lie in lo
@@ -149,49 +230,99 @@ static void store_norm(const moon_call *call, int parts, double *square) {
   *norm = (float)square[parts];
 }
 
-/* --- the update ------------------------------------------------------- */
+/* --- Muon's directions ------------------------------------------------ */
 typedef struct clip { float most; double scale; } clip;
+
+static clip clip_of(const moon_call *call, double norm) {
+  const moon_step_params *p = &call->params.step.p;
+  clip c = {(float)p->max_value, 1};
+  if (p->max_norm > 0) c.scale = p->max_norm / (norm + 1e-6);
+  if (c.scale > 1) c.scale = 1;  /* NaN stays */
+  return c;
+}
 
 static float *at(const moon_operand *o, int64_t place) {
   return o ? (float *)o->data + place : NULL;
 }
 
-/* Elements lo to hi of an entry. */
-static void update(const entry *e, clip c, int64_t lo, int64_t hi) {
-  float room[2][SIMD_STAGE];
+/* u of an entry in x, in the order of p's memory, over its norm. */
+static void look(const entry *e, clip c, float *x) {
+  float room[SIMD_STAGE], beta = (float)e->rates->beta1;
+  float ahead = e->rates->flags & MOON_STEP_NESTEROV ? beta : 0;
+  float of_g = (float)c.scale * (ahead > 0 ? 1 + ahead : 1);
+  float of_v = ahead > 0 ? beta * ahead : beta;
+  double sum[SIMD_WIDTH] = {0};
+  simd_columns columns = simd_columns_of(1, SIMD_WIDTH);
+  cpu_loop l = loop_of(e);
+  cpu_walk w = cpu_walk_from(&l, 0, numel(e), piece(&l, c.most));
+  float *u = x;
+  for (; w.n > 0; u += w.n, cpu_walk_next(&w)) {
+    const float *g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n,
+                                  c.most, room);
+    const float *v = at(e->state[0], w.at[2]);
+    for (int64_t i = 0; i < w.n; i++) u[i] = SIMD_MADD(of_v, v[i], of_g * g[i]);
+    simd_add_squares(w.n, columns.width, u, sum);
+  }
+  simd_fold_sums(&columns, sum);
+  float by = (float)(1 / (sqrt(sum[0]) + MOON_MUON_EPS));
+  for (int64_t i = 0; i < numel(e); i++) x[i] *= by;
+}
+
+/* The entry of Muon's matrix number i. */
+static entry muon_entry(const moon_call *call, int64_t i) {
+  for (int k = 0;; k++) {
+    entry e = entry_at(call, k);
+    if (is_muon(&e) && i-- == 0) return e;
+  }
+}
+
+/* A part of a phase of a round. */
+static int run_round(const moon_call *call, const orthogonal_state *s,
+                     float *matrices, int64_t round, int phase, int32_t part,
+                     moon_fail *fail) {
+  int64_t i = moon_cpu_orthogonal_at(s, phase, &part);
+  if (i < 0) return MOON_OK;
+  if (round >= muon_entry(call, i).rates->steps) return MOON_OK;
+  return moon_cpu_orthogonal_run(&s->matrix[i], matrices, round, phase, part,
+                                 fail);
+}
+
+/* --- the update ------------------------------------------------------- */
+/* Elements lo to hi of an entry; `direction`: Muon's, of all. */
+static void update(const entry *e, clip c, const float *direction, int64_t lo,
+                   int64_t hi) {
+  float room[SIMD_STAGE];
   double count = e->count ? *(const double *)e->count->data + 1 : 0;
   step_rates q = step_rates_of(e->rates, c.scale, count);
   step_fn fn = step_fn_of(e->rates);
+  if (direction) q.lr *= (float)moon_matrix_scale(moon_matrix_of(e->p));
   cpu_loop l = loop_of(e);
   cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, c.most));
-  for (; w.n > 0; cpu_walk_next(&w)) {
+  for (; w.n > 0; lo += w.n, cpu_walk_next(&w)) {
     step_row r = {.n = w.n, .p = at(e->p, w.at[0])};
+    if (direction) r.direction = direction + lo;
     if (e->g) {
       r.g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n, c.most,
-                         room[0]);
+                         room);
     }
     for (int i = 0; i < MOON_STEP_STATES; i++) {
       r.s[i] = at(e->state[i], w.at[2 + i]);
-    }
-    if (cpu_inner(&l, 3) != 1) {  /* Muon's direction, only read */
-      simd_row(r.s[1], cpu_inner(&l, 3), w.n, room[1]);
-      r.s[1] = room[1];
     }
     fn(r, q);
   }
 }
 
-static void update_all(const moon_call *call, double norm, int64_t from,
-                       int64_t to) {
-  const moon_step_params *p = &call->params.step.p;
-  clip c = {(float)p->max_value, 1};
-  if (p->max_norm > 0) c.scale = p->max_norm / (norm + 1e-6);
-  if (c.scale > 1) c.scale = 1;  /* NaN stays */
-  int64_t before = 0;
+static void update_all(const moon_call *call, const orthogonal_state *s,
+                       float *matrices, clip c, int64_t from, int64_t to) {
+  int64_t before = 0, i = 0;
   for (int k = 0; k < call->params.step.n; k++) {
     entry e = entry_at(call, k);
     int64_t lo = from, hi = to;
-    if (e.p && overlap(&e, before, &lo, &hi)) update(&e, c, lo, hi);
+    const float *direction = NULL;
+    if (is_muon(&e)) {
+      direction = orthogonal_x(&s->matrix[i++], matrices, e.rates->steps);
+    }
+    if (e.p && overlap(&e, before, &lo, &hi)) update(&e, c, direction, lo, hi);
     before += numel(&e);
   }
 }
@@ -203,22 +334,45 @@ static void count(const moon_call *call) {
   }
 }
 
+/* Phase `phase` of the plan; in scratch are sums of squares, per part, and the
+ * norm, then Muon's matrices. */
 CPU_RUN(step) {
-  double *square = scratch;  /* per part; then the norm */
+  const orthogonal_state *s = plan->state;
   bool normed = needs_norm(&call->params);
-  int first = normed ? 2 : 0;  /* phases before the update */
+  double *square = scratch, norm = 0;
+  float *matrices = scratch;
+  int32_t place = moon_plan_phase(plan, phase), at = place - (normed ? 2 : 0);
+  int32_t last = s ? 1 + ORTHOGONAL_PHASES : 0;  /* at the update */
+  if (normed) {
+    matrices += squares_size(plan) / sizeof(float);
+    if (at >= 0) norm = square[plan->parts[0]];
+  }
   int64_t from, to;
-  cpu_share(plan, phase, part, total(call), CPU_GRAIN, &from, &to);
-  if (phase == first) {
-    update_all(call, normed ? square[plan->parts[0]] : 0, from, to);
-  } else if (phase > first) {
-    count(call);
-  } else if (phase == 0) {
+  cpu_share(plan, place, part, total(call), CPU_GRAIN, &from, &to);
+  if (at == -2) {
     square[part] = squares(call, from, to);
-  } else {
+  } else if (at == -1) {
     store_norm(call, plan->parts[0], square);
+  } else if (at > last) {
+    count(call);
+  } else if (at == last) {
+    update_all(call, s, matrices, clip_of(call, norm), from, to);
+  } else if (at == 0) {
+    entry e = muon_entry(call, part);
+    look(&e, clip_of(call, norm), matrices + s->matrix[part].x);
+  } else {
+    int64_t round = (phase - plan->first) / plan->looped;
+    return run_round(call, s, matrices, round, at - 1, part, fail);
   }
   return MOON_OK;
 }
 
-SIMD_KERNEL(step)
+static int do_step(const moon_call *call, const moon_plan *plan, void *scratch,
+                   int phase, int part, moon_fail *fail) {
+  if (plan->state == &moon_ref_step) {
+    return moon_ref_step.run(call, plan, scratch, phase, part, fail);
+  }
+  return run_step(call, plan, scratch, phase, part, fail);
+}
+
+const moon_kernel MOON_NAME(step) = {"step", plan_step, do_step};

@@ -9,6 +9,7 @@ typedef struct step_row {
   float *p;
   const float *g;         /* with values cut, not scaled */
   float *s[MOON_STEP_STATES];
+  const float *direction; /* Muon's */
 } step_row;
 
 /* The rates as the rows use them. `couple` is the weight decay that goes into
@@ -133,7 +134,7 @@ static void lion(step_row r, step_rates q) {
 
 static void muon(step_row r, step_rates q) {
   float *restrict p = r.p, *restrict v = r.s[0];
-  const float *restrict direction = r.s[1];
+  const float *restrict direction = r.direction;
   for (int64_t i = 0; i < r.n; i++) {
     v[i] = SIMD_MADD(q.beta1, v[i], r.g[i] * q.scale);
     p[i] = SIMD_MADD(-q.lr, direction[i], q.keep * p[i]);

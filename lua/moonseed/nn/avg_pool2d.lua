@@ -7,7 +7,7 @@ local AvgPool2d = Module:extend("AvgPool2d")
 --- nn.AvgPool2d{ kernel, stride = kernel, padding = 0, ceil_mode = false,
 ---               count_padding = true }
 --- kernel, stride, padding: a number, or { height, width }. ceil_mode: the last
---- window may reach beyond the padding. count_padding: padding counts, as zeros.
+--- window may reach beyond the padding. count_padding: padding counts as zeros.
 ---@param options table
 function AvgPool2d:init(options)
   self.params = neural.avg_pool2d_params(options)

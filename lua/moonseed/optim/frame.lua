@@ -74,7 +74,6 @@ end
 ---@param n integer
 function M.give(self, frame, n)
   for i = 0, n - 1 do C.moon_tensor_release(frame.entries[i].gradient) end
-  frame.kept = nil
   table.insert(self.frames, frame)
 end
 

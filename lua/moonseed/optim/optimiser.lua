@@ -28,8 +28,8 @@
 --   end
 --   opt:step()
 --
--- An optimiser of your own is a rule of the core's step with other options, or
--- others in front of it: look at lion.lua and muon.lua.
+-- An optimiser of your own is a rule of the core's step with other options:
+-- look at lion.lua and muon.lua.
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local core = require "moonseed.ffi"
@@ -64,7 +64,6 @@ end
 ---   rule     what happens to a parameter, see below
 ---   rule_of  function(p, o) -> rule, instead; main: the one that names the op
 ---   check    function(op, o), beyond each option by itself
----   prepare  function(self, frame, n): before a step is submitted
 ---
 --- A rule:
 ---
@@ -124,13 +123,6 @@ end
 
 -- --- a step ----------------------------------------------------------------
 
-local function prepare_and_submit(self, frame, n, out)
-  local def = self.def
-  context.state.op = def.main.name
-  if def.prepare then def.prepare(self, frame, n) end
-  frames.submit(frame, n, out)
-end
-
 -- The norm of the set's gradients, with max_norm or apart; whether there were
 -- any.
 local function step_set(self, set)
@@ -139,7 +131,8 @@ local function step_set(self, set)
   local n = frames.gather(self, set, frame)
   local out = (self.max_norm > 0 or set.apart) and tensor.out or nil
   local ok, e = true, nil
-  if n > 0 then ok, e = pcall(prepare_and_submit, self, frame, n, out) end
+  context.state.op = self.def.main.name
+  if n > 0 then ok, e = pcall(frames.submit, frame, n, out) end
   frames.give(self, frame, n)
   if not ok then error(e, 0) end
   local norm = n > 0 and out and tensor.wrap(out[0]) or nil
