@@ -36,6 +36,11 @@ describe("cross_entropy", function()
                                              weight = weight(x) })
     end }
   end
+  op.matches{ "nll of many rows", inputs = { { 3000, 37 } }, fn = function(x)
+    local labels = {}
+    for i = 1, 3000 do labels[i] = i % 7 == 0 and -100 or i * i % 37 end
+    return moon.nll(x, op.index(x, labels), { reduction = "sum" })
+  end }
   -- Shares of three classes.
   local function shares(x, n)
     local list = {}

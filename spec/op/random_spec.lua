@@ -1,3 +1,4 @@
+local bits = require "support.bits"
 local moon = require "moonseed"
 local op = require "support.op"
 local task = require "support.task"
@@ -32,6 +33,25 @@ describe("random", function()
       first = first or op.flat(all)
       op.assert_near(first, op.flat(all), 1e-6, device)
     end)
+  end))
+
+  it("gives every device the same whole numbers", task(function()
+    for _, case in ipairs{ { "i64", -5, 1000 }, { "i64", -2 ^ 63, 2 ^ 62 },
+                           { "i64", 2 ^ 40, 2 ^ 41 }, { "i32", -9, 2 ^ 31 },
+                           { "u8", 0, 256 }, { "f32", -3, 77 },
+                           { "f64", -3, 77 }, { "bool", 0, 2 } } do
+      for _, n in ipairs{ 1, 3, 2050 } do
+        local first
+        op.on_each(function(device)
+          moon.manual_seed(7)
+          moon.rand(1)
+          local found = bits.of(moon.randint(case[2], case[3], n, {
+            dtype = case[1], device = device }))
+          first = first or found
+          assert.is_true(first == found, case[1] .. " on " .. device)
+        end)
+      end
+    end
   end))
 
   it("repeats with the seed and goes on without", task(function()

@@ -1,6 +1,6 @@
 /* Softmax and the negative logarithm of the label's share, over rows of
- * logits, and the gradient; see ref/cross_entropy.c, which also has that of
- * logarithms. Labels are checked in a phase of their own, or first thing where
+ * logits, or that of logarithms, and the gradient; see ref/cross_entropy.c. Of
+ * logarithms there are no s. Labels are checked in a phase of their own, or first thing where
  * one part does everything.
  */
 #include "lines.h"
@@ -11,7 +11,8 @@ enum { G_DLOSS, G_X, G_L, G_S, G_DX, G_W };
 static bool covers(const moon_operand *x, const moon_operand *l,
                    const moon_operand *s, const moon_operand *w) {
   return cpu_is_f32(x) && cpu_is_rows(x) && moon_operand_numel(x) > 0 &&
-         l->dtype == MOON_I64 && s && cpu_is_f32(s) && cpu_is_rows(s) &&
+         l->dtype == MOON_I64 &&
+         (!s || (cpu_is_f32(s) && cpu_is_rows(s))) &&
          (!w || cpu_is_vector(w, x->shape[1]));
 }
 
@@ -62,6 +63,7 @@ CPU_COVERS(cross_entropy) {
 CPU_CUT(cross_entropy) {
   int64_t n = call->arg[X].shape[0], c = call->arg[X].shape[1];
   cpu_phase(plan, 1, (double)n, 1);
+  if (!cpu_optional(call, S)) c = 1;  /* of logarithms one is read */
   cpu_phase(plan, n, (double)(n * c) + 8 * (double)n, 2);
   cpu_phase(plan, 1, (double)n, 2);
   plan->scratch = cpu_align64((size_t)n * sizeof(double));
@@ -124,6 +126,12 @@ static void run_rows(const moon_call *call, int64_t lo, int64_t hi,
   }
 }
 
+/* The same of logarithms. */
+static void run_log_rows(const moon_call *call, int64_t lo, int64_t hi,
+                         double *row) {
+  for (int64_t i = lo; i < hi; i++) row[i] = row_loss(call, i, 0, 1);
+}
+
 /* The rows' losses, or their sum or mean, to loss. */
 static void store(const moon_call *call, int64_t n, const double *row) {
   float *loss = call->arg[LOSS].data;
@@ -142,7 +150,7 @@ CPU_RUN(cross_entropy) {
   if (phase == CHECK) return check(call, &call->arg[L], x->shape[1], fail);
   if (phase == ROWS) {
     cpu_share(plan, phase, part, n, 1, &lo, &hi);
-    run_rows(call, lo, hi, scratch);
+    (cpu_optional(call, S) ? run_rows : run_log_rows)(call, lo, hi, scratch);
   } else {
     store(call, n, scratch);
   }
@@ -184,30 +192,33 @@ static void subtract(int64_t n, float by, const float *restrict w,
   }
 }
 
-/* Row `row` of dx out of its exp(x - max), in place. */
+/* Row `row` of dx out of its exp(x - max), in place; of logarithms out of
+ * nothing. */
 static void finish_row(const moon_call *call, int64_t row,
                        const double total[2], float *dx) {
   const moon_operand *dloss = &call->arg[G_DLOSS];
   int64_t n = call->arg[G_X].shape[1], at = label(&call->arg[G_L], row);
   const float *w = weights_of(call, G_W);
-  const float *sum = (const float *)call->arg[G_S].data +
-                     call->arg[G_X].shape[0];
+  const moon_operand *s = cpu_optional(call, G_S);
   double e = call->params.loss.p.label_smoothing;
   int64_t step = dloss->ndim > 0 ? dloss->stride[0] : 0;
-  if (is_ignored(call, at)) {
-    memset(dx, 0, (size_t)n * sizeof *dx);
-    return;
-  }
+  bool ignored = is_ignored(call, at);
+  if (ignored || !s) memset(dx, 0, (size_t)n * sizeof *dx);
+  if (ignored) return;
   double by = (double)((const float *)dloss->data)[row * step] / total[0];
   double own = by * (1 - e) * weight(w, at), even = by * e / (double)n;
-  scale(n, (float)(own + even * total[1]) / sum[row], dx);
+  if (s) {
+    const float *sum = (const float *)s->data + call->arg[G_X].shape[0];
+    scale(n, (float)(own + even * total[1]) / sum[row], dx);
+  }
   if (e > 0) subtract(n, (float)even, w, dx);
   dx[at] -= (float)own;
 }
 
 CPU_RUN(cross_entropy_grad) {
   const moon_operand *x = &call->arg[G_X];
-  const float *max = call->arg[G_S].data;
+  const moon_operand *s = cpu_optional(call, G_S);
+  const float *max = s ? s->data : NULL;
   double *total = scratch;
   if (phase == CHECK) {
     int status = check(call, &call->arg[G_L], x->shape[1], fail);
@@ -219,7 +230,9 @@ CPU_RUN(cross_entropy_grad) {
   for (int64_t i = lo; i < hi; i += tile) {
     int64_t lines = i + tile < hi ? tile : hi - i;
     float *dx = (float *)call->arg[G_DX].data + i * n;
-    simd_exp_lines(lines, n, (const float *)x->data + i * n, max + i, dx);
+    if (s) {
+      simd_exp_lines(lines, n, (const float *)x->data + i * n, max + i, dx);
+    }
     for (int64_t k = 0; k < lines; k++) {
       finish_row(call, i + k, total, dx + k * n);
     }
