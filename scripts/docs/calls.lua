@@ -63,9 +63,7 @@ for name in ("add sub mul div"):gmatch "%S+" do
     return t.m[name](t.m[name](t.m, t.n), 2)
   end
 end
-arithmetic["pow (2, 3)"] = function(t) return t.m ^ 2 + t.m ^ 3 end
-arithmetic["pow (another number)"] = function(t) return t.m ^ 1.5 end
-arithmetic["pow (tensor)"] = function(t) return t.m ^ t.n end
+function arithmetic.pow(t) return (t.m ^ t.n) ^ 1.5 end
 
 local function steps(names)
   local calls = {}

@@ -40,6 +40,44 @@ describe("two tensors", function()
     assert.same({ 0 }, op.flat(b.grad))
   end)
 
+  -- Both numbers of every pair; and to each number as a constant.
+  it("gives powers of special numbers as ref does", task(function()
+    local far = 1 / 0
+    local from = { 0, -0.0, 1, -1, 2, -2, 0.5, -3.7, far, -far, 0 / 0, 1e-42,
+                   -1e-42, 1e38, 0.99999994, -1.0000001 }
+    local to = { 0, -0.0, 1, -1, 2, 3, -3, 0.5, -0.5, 1.5, 0.1, far, -far,
+                 0 / 0, 1e30, 16777216, 16777215, -1e-40, 100.25, 7 }
+    local a, b = moon.tensor(from):unsqueeze(2), moon.tensor(to)
+    local of_ref = { a:to("f32", "ref"), b:to("f32", "ref") }
+    local function both(fn)
+      return op.flat(fn(a, b)), op.flat(fn(unpack(of_ref)))
+    end
+    local function compare(name, got, wanted)
+      for i, v in ipairs(wanted) do
+        local same = v ~= v and got[i] ~= got[i]
+          or v == got[i] and 1 / v == 1 / got[i]
+          or math.abs(v - got[i]) <= 2 ^ -23 * math.abs(v)
+        assert.is_true(same, ("%s %d: %g for %g"):format(name, i, got[i], v))
+      end
+    end
+    compare("pair", both(function(x, y) return x ^ y end))
+    for _, y in ipairs(to) do
+      compare("to the " .. y, both(function(x) return x ^ y end))
+    end
+  end))
+
+  it("gives powers to 2^-23 of themselves, in f32", task(function()
+    moon.manual_seed(2)
+    local a = ((moon.rand(20000) * 160 - 80):exp())
+    local b = moon.rand(20000) * 4 - 2
+    local exact = op.flat(a:to("f64", "ref") ^ b:to("f64", "ref"))
+    for i, v in ipairs(op.flat(a ^ b)) do
+      if exact[i] > 2 ^ -126 and exact[i] < 2 ^ 127 then
+        assert.is_true(math.abs(v - exact[i]) <= 2 ^ -23 * exact[i])
+      end
+    end
+  end))
+
   op.everywhere("compares, to bool", function(device)
     local a = moon.tensor({ 1, 2, 3 }, { dtype = "u8", device = device })
     local b = moon.tensor({ 2 }, { dtype = "u8", device = device })

@@ -26,8 +26,10 @@
 /* a b + c, rounded once where the processor can. */
 #ifdef __FMA__
 #define SIMD_MADD(a, b, c) __builtin_fmaf(a, b, c)
+#define SIMD_MADD_DOUBLE(a, b, c) __builtin_fma(a, b, c)
 #else
 #define SIMD_MADD(a, b, c) ((a) * (b) + (c))
+#define SIMD_MADD_DOUBLE(a, b, c) ((a) * (b) + (c))
 #endif
 
 /* x, or 0 where it does not count: by bits, which no compiler turns into a

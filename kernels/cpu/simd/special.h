@@ -1,9 +1,9 @@
-/* erf, the normal distribution, e^x - 1, softplus, sine and cosine of one f32,
- * as elementary.h has its functions. Polynomials of which no source is named
- * were fitted to the least relative error (Lawson's iteration).
+/* erf, the normal distribution, e^x - 1, softplus, sine, cosine and powers of
+ * one f32, as elementary.h has its functions. Polynomials of which no source is
+ * named were fitted to the least relative error (Lawson's iteration).
  *
- * Relative errors are below 2^-21, of sine and cosine 2^-23, of the normal
- * distribution 2^-20 and, below 0, x^2 2^-24 more.
+ * Relative errors are below 2^-21, of sine, cosine and powers 2^-23, of the
+ * normal distribution 2^-20 and, below 0, x^2 2^-24 more.
  */
 #ifndef MOON_SIMD_SPECIAL_H
 #define MOON_SIMD_SPECIAL_H
@@ -117,6 +117,64 @@ static inline float simd_wave(float x, int quarter) {
   int64_t quadrant = bits + quarter;
   double y = quadrant & 1 ? c : s;
   return (float)(quadrant & 2 ? -y : y);
+}
+
+/* log a in double for a > 0: a = 2^n m, as simd_log's; its series to s^11, which
+ * leaves 2^-34. */
+static inline double simd_log_double(float a) {
+  bool tiny = a < 0x1p-126f;
+  int32_t bits = simd_bits(a * (tiny ? 0x1p23f : 1.0f)) - 0x3F3504F3;
+  int32_t n = (bits >> 23) - (tiny ? 23 : 0);
+  double m = (double)simd_from_bits((bits & 0x7FFFFF) + 0x3F3504F3);
+  double s = (m - 1.0) / (m + 1.0), z = s * s, p = 2.0 / 11;
+  p = SIMD_MADD_DOUBLE(p, z, 2.0 / 9);
+  p = SIMD_MADD_DOUBLE(p, z, 2.0 / 7);
+  p = SIMD_MADD_DOUBLE(p, z, 2.0 / 5);
+  p = SIMD_MADD_DOUBLE(p, z, 2.0 / 3);
+  p = SIMD_MADD_DOUBLE(p, z, 2.0);
+  return SIMD_MADD_DOUBLE((double)n, 0x1.62e42fefa39efp-1, p * s);
+}
+
+/* exp(x) in double, to 2^-27, for |x| up to 700: Taylor's series to r^7. */
+static inline double simd_exp_double(double x) {
+  double shifted = SIMD_MADD_DOUBLE(x, 0x1.71547652b82fep+0, 0x1.8p52);
+  double n = shifted - 0x1.8p52, p = 1.0 / 5040;
+  double r = SIMD_MADD_DOUBLE(n, -0x1.62e42fefa39efp-1, x);
+  p = SIMD_MADD_DOUBLE(p, r, 1.0 / 720);
+  p = SIMD_MADD_DOUBLE(p, r, 1.0 / 120);
+  p = SIMD_MADD_DOUBLE(p, r, 1.0 / 24);
+  p = SIMD_MADD_DOUBLE(p, r, 1.0 / 6);
+  p = SIMD_MADD_DOUBLE(p, r, 0.5);
+  p = SIMD_MADD_DOUBLE(p, r, 1.0);
+  p = SIMD_MADD_DOUBLE(p, r, 1.0);
+  int64_t bits;
+  memcpy(&bits, &shifted, sizeof bits);
+  bits = (int64_t)((uint64_t)(bits + 1023) << 52);  /* 2^n */
+  double scale;
+  memcpy(&scale, &bits, sizeof scale);
+  return p * scale;
+}
+
+/* x^y as C's pow has it. */
+static inline float simd_pow(float x, float y) {
+  float a = fabsf(x), floor_of = floorf(y);
+  double log = simd_log_double(a);
+  log = a == 0.0f ? -INFINITY : log;
+  log = a == INFINITY ? INFINITY : log;
+  double t = (double)y * log;
+  t = t > 200.0 ? 200.0 : t;
+  t = t < -200.0 ? -200.0 : t;
+  float v = (float)simd_exp_double(t);
+  v = a == 1.0f ? 1.0f : v;
+  float odd = 2.0f * floorf(0.5f * y) != y ? copysignf(v, x) : v;
+  v = floor_of == y ? odd : v;
+  float below = floor_of == y ? v : NAN;
+  below = a == INFINITY ? v : below;
+  v = x < 0.0f ? below : v;
+  v = x != x ? x : v;
+  v = y != y ? y : v;
+  v = x == 1.0f ? 1.0f : v;
+  return y == 0.0f ? 1.0f : v;
 }
 
 #endif

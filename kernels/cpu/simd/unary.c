@@ -1,5 +1,5 @@
 /* y = f(x), f(x, s) or f(x, s, t), elementwise, f32; some give bool. See
- * ref/unary.c. Of powers only the square and the cube are here. */
+ * ref/unary.c. */
 #include "special.h"
 
 typedef struct pair { float s, t; } pair;
@@ -48,6 +48,7 @@ NUMBER(gelu_tanh, x * simd_sigmoid(simd_gelu_inner(x)))
 NUMBER(over, s / x)
 NUMBER(square, x * x)
 NUMBER(cube, x * x * x)
+NUMBER(power, simd_pow(x, s))
 NUMBER(leaky_relu, x > 0 ? x : s * x)
 NUMBER(elu, x > 0 ? x : s * simd_expm1(x))
 NUMBER(softplus, s * x > t ? x : simd_softplus(s * x) / s)
@@ -93,7 +94,8 @@ static const struct { number_fn *fn; int work; } numbers[] = {
     [MOON_U_ERF] = {erf_of, 6},       [MOON_U_SIGMOID] = {sigmoid, 4},
     [MOON_U_TANH] = {tanh_of, 4},     [MOON_U_SILU] = {silu, 4},
     [MOON_U_GELU] = {gelu, 6},        [MOON_U_GELU_TANH] = {gelu_tanh, 4},
-    [MOON_U_RDIV] = {over, 1},        [MOON_U_LEAKY_RELU] = {leaky_relu, 1},
+    [MOON_U_RDIV] = {over, 1},        [MOON_U_POW] = {power, 16},
+    [MOON_U_LEAKY_RELU] = {leaky_relu, 1},
     [MOON_U_ELU] = {elu, 4},          [MOON_U_SOFTPLUS] = {softplus, 6}};
 
 static bool_fn *const bools[] = {
@@ -104,8 +106,13 @@ static bool_fn *const bools[] = {
     [MOON_U_ISFINITE] = isfinite_of};
 
 static number_fn *number_of(int kind, double s) {
-  if (kind != MOON_U_POW) return numbers[kind].fn;
-  return s == 2 ? square : s == 3 ? cube : NULL;
+  if (kind != MOON_U_POW || (s != 2 && s != 3)) return numbers[kind].fn;
+  return s == 2 ? square : cube;
+}
+
+static int work_of(int kind, double s) {
+  if (kind >= MOON_U_EQ || (kind == MOON_U_POW && (s == 2 || s == 3))) return 1;
+  return numbers[kind].work;
 }
 
 static pair pair_of(const moon_call *call) {
@@ -132,14 +139,13 @@ CPU_COVERS(unary) {
     cpu_loop l = loop_of(call);
     return cpu_inner(&l, 0) == 1;
   }
-  return number_of(kind, call->params.unary.s) != NULL;
+  return true;
 }
 
 CPU_CUT(unary) {
   int kind = call->params.unary.kind;
   int64_t n = moon_operand_numel(&call->arg[1]);
-  int work = kind < MOON_U_EQ ? numbers[kind].work : 1;
-  cpu_phase(plan, n, (double)n * (work > 1 ? work : 1), 0.15);
+  cpu_phase(plan, n, (double)n * work_of(kind, call->params.unary.s), 0.15);
 }
 
 static void negate(int64_t n, const uint8_t *restrict x,
