@@ -19,9 +19,9 @@
  *   S [C, K]      =  V' Z                   panels; dw = G' S G
  *
  * The last tiles of a row or column of tiles may have 2 or 3 pixels of y along
- * it, and do with fewer places. For F(2, 3) and F(3, 3) can be had from the same
- * U: their points are some of F(4, 3)'s, and what G differs in by point is a
- * factor, which their B' takes over (simd/winograd.h).
+ * it, and do with fewer places. F(2, 3) and F(3, 3) have the same U: their
+ * points are some of F(4, 3)'s, and what G differs in by point is a factor,
+ * which their B' takes over (simd/winograd.h).
  *
  * A matrix in panels is cut into `panel` columns (the last panel fewer), each
  * stored as rows of its own, one after the other. Some tiles are transformed

@@ -52,7 +52,7 @@ enum { WINO_VECTORS = 2 };
 #endif
 enum { WINO_PANEL = WINO_VECTORS * WIDE };
 
-/* --- x: t = B' d ----------------------------------------------------------- */
+/* --- x: t = B' d ----------------------------------------------------------*/
 WINO_INLINE void wino_input_4(const wide d[6], wide t[6]) {
   const wide aabb = wide_all(WINO_AA * WINO_BB);
   const wide sum = wide_all(-(WINO_AA + WINO_BB));
@@ -70,8 +70,8 @@ WINO_INLINE void wino_input_4(const wide d[6], wide t[6]) {
 WINO_INLINE void wino_input_3(const wide d[5], wide t[6]) {
   const float a = WINO_A, b = WINO_B;
   wide odd = wide_madd(wide_all(-WINO_AA), d[1], d[3]);
-  t[0] = wide_all(b) * wide_madd(wide_all(-b), wide_madd(wide_all(-WINO_AA),
-                                                         d[0], d[2]), odd);
+  wide even = wide_madd(wide_all(-WINO_AA), d[0], d[2]);
+  t[0] = wide_all(b) * wide_madd(wide_all(-b), even, odd);
   t[1] = wide_all(a + b) * wide_madd(wide_all(a - b), d[2],
                                      wide_madd(wide_all(-a * b), d[1], d[3]));
   t[2] = wide_all(b - a) * wide_madd(wide_all(-a - b), d[2],
