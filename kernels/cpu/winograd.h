@@ -18,6 +18,11 @@
  *   Z [tiles, K]  =  A dy A'                panels
  *   S [C, K]      =  V' Z                   panels; dw = G' S G
  *
+ * The last tiles of a row or column of tiles may have 2 or 3 pixels of y along
+ * it, and do with fewer places. F(2, 3) and F(3, 3) have the same U: their
+ * points are some of F(4, 3)'s, and what G differs in by point is a factor,
+ * which their B' takes over (simd/winograd.h).
+ *
  * A matrix in panels is cut into `panel` columns (the last panel fewer), each
  * stored as rows of its own, one after the other. Some tiles are transformed
  * at a time, so that V and M stay in the caches. All of it in channels-last
@@ -38,14 +43,37 @@ static inline int64_t winograd_apart(int64_t rows, int64_t columns) {
   return rows * columns + 16;
 }
 
+/* Tiles of one size: `rows` times `columns` of each image, the first at pixel
+ * (i, j) of y. They are numbered region by region, image by image. */
+typedef struct winograd_region {
+  int64_t rows, columns, i, j;
+  int height, width;   /* pixels that are computed: 2 to 4 */
+  int64_t end;         /* one more than the last tile's number */
+} winograd_region;
+
+/* Of fewer rows; whole; of fewer columns; of fewer of both. In this order the
+ * tiles that need a place follow each other. */
+enum {
+  WINOGRAD_LOW, WINOGRAD_WHOLE, WINOGRAD_NARROW, WINOGRAD_CORNER,
+  WINOGRAD_REGIONS
+};
+
 /* A forward convolution, or the weights' gradient of one, and its cut: each of
  * `ranges` times `slices` parts takes some tiles and some output channels. */
 typedef struct winograd {
   conv_problem p;
-  int64_t rows, columns, tiles;  /* of tiles per image; of all images */
-  int64_t block;                 /* tiles at a time */
+  winograd_region region[WINOGRAD_REGIONS];
+  int64_t tiles;           /* of all images */
+  double products;         /* places of all tiles that are needed */
+  int64_t block;           /* tiles at a time */
   int64_t ranges, slices;
 } winograd;
+
+/* Whether a tile of `size` pixels needs point 0 to 5 (0, a, -a, b, -b,
+ * infinity) along a dimension. */
+static inline bool winograd_needs(int size, int point) {
+  return (point != 3 || size >= 3) && (point != 4 || size >= 4);
+}
 
 /* The tiles and output channels that are computed at once. */
 typedef struct winograd_block {

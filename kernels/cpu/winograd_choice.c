@@ -53,7 +53,7 @@ static int64_t matrix_bytes(const conv_problem *p) {
 /* One core's: the products, and the transforms' memory. */
 static double ns_of(const winograd *g) {
   double c = (double)g->p.c, k = (double)g->p.k;
-  return (double)g->tiles * (2 * WINOGRAD_PLACES * c * k / 105 + 3 * (c + k));
+  return 2 * g->products * c * k / 105 + 3 * (double)g->tiles * (c + k);
 }
 
 /* Tiles of a block: V and M stay near, but a matrix U or S that does not is
@@ -87,6 +87,41 @@ static void cut(winograd *g, conv_way way) {
   g->slices = 1;
   g->ranges = least(ranges, share(g->tiles, block_of(g, g->p.k)));
   slice(g, parts);
+}
+
+/* --- tiles ---------------------------------------------------------------- */
+/* How many of a tile's places are needed. */
+static int places(int height, int width) {
+  int rows = 0, columns = 0;
+  for (int point = 0; point < 6; point++) {
+    rows += winograd_needs(height, point);
+    columns += winograd_needs(width, point);
+  }
+  return rows * columns;
+}
+
+static void set_regions(winograd *g) {
+  const conv_problem *p = &g->p;
+  int64_t h = p->oh / WINOGRAD_TILE, w = p->ow / WINOGRAD_TILE;
+  int64_t more_h = p->oh % WINOGRAD_TILE, more_w = p->ow % WINOGRAD_TILE;
+  int64_t i = h * WINOGRAD_TILE, j = w * WINOGRAD_TILE;
+  int low = more_h == 3 ? 3 : 2, narrow = more_w == 3 ? 3 : 2;
+  winograd_region region[WINOGRAD_REGIONS] = {
+      [WINOGRAD_LOW] = {.rows = more_h > 0, .columns = w, .i = i,
+                        .height = low, .width = WINOGRAD_TILE},
+      [WINOGRAD_WHOLE] = {.rows = h, .columns = w,
+                          .height = WINOGRAD_TILE, .width = WINOGRAD_TILE},
+      [WINOGRAD_NARROW] = {.rows = h, .columns = more_w > 0, .j = j,
+                           .height = WINOGRAD_TILE, .width = narrow},
+      [WINOGRAD_CORNER] = {.rows = more_h > 0, .columns = more_w > 0, .i = i,
+                           .j = j, .height = low, .width = narrow}};
+  for (int r = 0; r < WINOGRAD_REGIONS; r++) {
+    int64_t tiles = p->n * region[r].rows * region[r].columns;
+    g->tiles += tiles;
+    g->products += (double)tiles * places(region[r].height, region[r].width);
+    region[r].end = g->tiles;
+    g->region[r] = region[r];
+  }
 }
 
 /* --- the state ------------------------------------------------------------ */
@@ -127,9 +162,8 @@ bool moon_cpu_winograd_make(conv_state *s, const conv_key *key,
                             const conv_problem *p) {
   winograd *g = calloc(1, sizeof *g);
   if (!g) return false;
-  *g = (winograd){.p = *p, .rows = share(p->oh, WINOGRAD_TILE),
-                  .columns = share(p->ow, WINOGRAD_TILE)};
-  g->tiles = p->n * g->rows * g->columns;
+  *g = (winograd){.p = *p};
+  set_regions(g);
   cut(g, s->way);
   s->winograd = g;
   s->parts = (int)(g->ranges * g->slices);

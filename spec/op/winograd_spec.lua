@@ -37,6 +37,12 @@ local CASES = {
     sizes = { 4, 32, 16, 16, 64 }, options = { padding = 1 } },
   ["of partial tiles"] = {
     sizes = { 5, 16, 13, 18, 48 }, options = { padding = 1 } },
+  ["of tiles of two and three rows"] = {
+    sizes = { 16, 32, 14, 15, 64 }, options = { padding = 1 } },
+  ["of tiles of three and two rows"] = {
+    sizes = { 16, 48, 15, 14, 32 }, options = { padding = 1 } },
+  ["of tiles none of which is whole"] = {
+    sizes = { 80, 64, 3, 7, 64 }, options = { padding = 1 } },
   ["without padding"] = {
     sizes = { 6, 80, 12, 9, 16 }, options = { padding = 0 } },
   ["with padding on one side"] = {

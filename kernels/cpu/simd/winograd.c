@@ -1,57 +1,103 @@
-/* Winograd's transforms of pixels; see ../winograd.h. */
+/* Winograd's transforms of pixels; see ../winograd.h. Each is made for the nine
+ * sizes of a tile, 2 to 4 pixels high and wide. */
 #include "winograd.h"
 
 enum { PANEL = WINO_PANEL };
 
-/* The 36 pixels of x that a tile needs; those outside are `zeros`. */
-static void find_pixels(const winograd_block *b, int64_t tile, const float *x,
-                        const float *pixel[6][6]) {
-  const conv_problem *p = &b->g->p;
-  wino_place at = wino_place_of(b->g, tile);
+/* Tile t of a block: its pixels of x, of y or of dy are read at `from`, or
+ * written `to`. Of the bias (NULL: none), or of its gradient. */
+typedef struct tile {
+  const winograd_block *b;
+  int64_t t;
+  wino_place at;
+  const float *from, *bias;
+  float *to, *db;
+  bool relu, streams;
+} tile;
+
+typedef void tile_fn(const tile *q);
+
+#define SIZED(body, h, w) \
+  static void body##_##h##_##w(const tile *q) { body(q, h, w); }
+/* body_of: by height and width. */
+#define EACH_SIZE(body)                                                     \
+  SIZED(body, 2, 2) SIZED(body, 2, 3) SIZED(body, 2, 4)                     \
+  SIZED(body, 3, 2) SIZED(body, 3, 3) SIZED(body, 3, 4)                     \
+  SIZED(body, 4, 2) SIZED(body, 4, 3) SIZED(body, 4, 4)                     \
+  static tile_fn *const body##_of[][3] = {                                  \
+      {body##_2_2, body##_2_3, body##_2_4},                                 \
+      {body##_3_2, body##_3_3, body##_3_4},                                 \
+      {body##_4_2, body##_4_3, body##_4_4}};
+
+/* All tiles of a block. */
+static void each_tile(tile q, tile_fn *const of[][3]) {
+  for (q.t = 0; q.t < q.b->count; q.t++) {
+    q.at = wino_place_of(q.b->g, q.b->first + q.t);
+    of[q.at.region->height - 2][q.at.region->width - 2](&q);
+  }
+}
+
+/* --- V -------------------------------------------------------------------- */
+
+/* The 36 pixels of x around a tile; those outside are `zeros`. */
+static void find_pixels(const tile *q, const float *pixel[6][6]) {
+  const conv_problem *p = &q->b->g->p;
   for (int64_t u = 0; u < 6; u++) {
-    int64_t i = at.i + u - p->padding[0];
-    const float *row = x + (at.n * p->h + i) * p->w * p->c;
+    int64_t i = q->at.i + u - p->padding[0];
+    const float *row = q->from + (q->at.n * p->h + i) * p->w * p->c;
     for (int64_t v = 0; v < 6; v++) {
-      int64_t j = at.j + v - p->padding[1];
+      int64_t j = q->at.j + v - p->padding[1];
       bool inside = i >= 0 && i < p->h && j >= 0 && j < p->w;
-      pixel[u][v] = inside ? row + j * p->c : b->zeros;
+      pixel[u][v] = inside ? row + j * p->c : q->b->zeros;
     }
   }
 }
 
 /* Column by column, then row by row, each over all channels: so few streams of
  * memory at a time, each without gaps. */
-static void input(const winograd_block *b, const float *x) {
+WINO_INLINE void input_tile(const tile *q, const int height, const int width) {
+  const winograd_block *b = q->b;
+  const float *pixel[6][6];
   int64_t channels = b->g->p.c;
-  for (int64_t t = 0; t < b->count; t++) {
-    const float *pixel[6][6];
-    find_pixels(b, b->first + t, x, pixel);
-    for (int v = 0; v < 6; v++) {
-      for (int64_t c = 0; c < channels; c += WIDE) {
-        wide d[6], s[6];
+  find_pixels(q, pixel);
+  for (int v = 0; v < width + 2; v++) {
+    for (int64_t c = 0; c < channels; c += WIDE) {
+      wide d[6], s[6];
 #pragma GCC unroll 6
-        for (int u = 0; u < 6; u++) d[u] = wide_load(pixel[u][v] + c);
-        wino_input(d, s);
+      for (int u = 0; u < height + 2; u++) d[u] = wide_load(pixel[u][v] + c);
+      wino_input(height, d, s);
 #pragma GCC unroll 6
-        for (int u = 0; u < 6; u++) {
-          wide_store(b->part + (6 * u + v) * channels + c, s[u]);
-        }
+      for (int u = 0; u < 6; u++) {
+        if (!winograd_needs(height, u)) continue;
+        wide_store(b->part + (6 * u + v) * channels + c, s[u]);
       }
     }
-    for (int u = 0; u < 6; u++) {
-      const float *from = b->part + 6 * u * channels;
-      float *to = b->v + 6 * u * b->v_size + t * channels;
-      for (int64_t c = 0; c < channels; c += WIDE) {
-        wide d[6], s[6];
+  }
+  for (int u = 0; u < 6; u++) {
+    if (!winograd_needs(height, u)) continue;
+    const float *from = b->part + 6 * u * channels;
+    float *to = b->v + 6 * u * b->v_size + q->t * channels;
+    for (int64_t c = 0; c < channels; c += WIDE) {
+      wide d[6], s[6];
 #pragma GCC unroll 6
-        for (int v = 0; v < 6; v++) d[v] = wide_load(from + v * channels + c);
-        wino_input(d, s);
+      for (int v = 0; v < width + 2; v++) {
+        d[v] = wide_load(from + v * channels + c);
+      }
+      wino_input(width, d, s);
 #pragma GCC unroll 6
-        for (int v = 0; v < 6; v++) wide_store(to + v * b->v_size + c, s[v]);
+      for (int v = 0; v < 6; v++) {
+        if (winograd_needs(width, v)) wide_store(to + v * b->v_size + c, s[v]);
       }
     }
   }
 }
+EACH_SIZE(input_tile)
+
+static void input(const winograd_block *b, const float *x) {
+  each_tile((tile){.b = b, .from = x}, input_tile_of);
+}
+
+/* --- y -------------------------------------------------------------------- */
 
 /* Where column k of row t of M or Z lies. */
 static int64_t place(const winograd_block *b, int64_t t, int64_t k) {
@@ -60,92 +106,118 @@ static int64_t place(const winograd_block *b, int64_t t, int64_t k) {
   return first * b->g->block + t * width + (k - b->k - first);
 }
 
-static void output_vector(const winograd_block *b, const float *m, wide bias,
-                          wide y[4][4]) {
+WINO_INLINE void output_vector(const winograd_block *b, const float *m,
+                               const int height, const int width,
+                               wide y[4][4]) {
   wide part[4][6];
+#pragma GCC unroll 6
   for (int v = 0; v < 6; v++) {
+    if (!winograd_needs(width, v)) continue;
     wide s[6], t[4];
 #pragma GCC unroll 6
-    for (int u = 0; u < 6; u++) s[u] = wide_load(m + (6 * u + v) * b->m_size);
-    wino_output(s, t);
+    for (int u = 0; u < 6; u++) {
+      if (winograd_needs(height, u)) {
+        s[u] = wide_load(m + (6 * u + v) * b->m_size);
+      }
+    }
+    wino_output(height, s, t);
 #pragma GCC unroll 4
-    for (int u = 0; u < 4; u++) part[u][v] = t[u];
+    for (int u = 0; u < height; u++) part[u][v] = t[u];
   }
-  for (int u = 0; u < 4; u++) {
-    wino_output(part[u], y[u]);
 #pragma GCC unroll 4
-    for (int v = 0; v < 4; v++) y[u][v] += bias;
+  for (int u = 0; u < height; u++) wino_output(width, part[u], y[u]);
+}
+
+WINO_INLINE void output_tile(const tile *q, const int height, const int width) {
+  const winograd_block *b = q->b;
+  const conv_problem *p = &b->g->p;
+  int64_t rows = p->oh - q->at.i < height ? p->oh - q->at.i : height;
+  int64_t columns = p->ow - q->at.j < width ? p->ow - q->at.j : width;
+  float *to = q->to + ((q->at.n * p->oh + q->at.i) * p->ow + q->at.j) * p->k;
+  for (int64_t k = b->k; k < b->k_end; k += WIDE) {
+    wide s[4][4], bias = q->bias ? wide_load(q->bias + k) : wide_all(0);
+    output_vector(b, b->m + place(b, q->t, k), height, width, s);
+    for (int64_t u = 0; u < rows; u++) {
+      for (int64_t v = 0; v < columns; v++) {
+        wide value = s[u][v] + bias;
+        if (q->relu) value = wide_relu(value);
+        float *at = to + (u * p->ow + v) * p->k + k;
+        if (q->streams) wide_stream(at, value);
+        else wide_store(at, value);
+      }
+    }
   }
 }
+EACH_SIZE(output_tile)
 
 static void output(const winograd_block *b, const float *bias, bool relu,
                    float *y) {
   const conv_problem *p = &b->g->p;
   size_t nbytes = (size_t)(p->n * p->oh * p->ow * p->k) * sizeof *y;
   bool streams = simd_goes_past(nbytes);
-  for (int64_t t = 0; t < b->count; t++) {
-    wino_place at = wino_place_of(b->g, b->first + t);
-    int64_t rows = p->oh - at.i < 4 ? p->oh - at.i : 4;
-    int64_t columns = p->ow - at.j < 4 ? p->ow - at.j : 4;
-    float *to = y + ((at.n * p->oh + at.i) * p->ow + at.j) * p->k;
-    for (int64_t k = b->k; k < b->k_end; k += WIDE) {
-      wide s[4][4];
-      output_vector(b, b->m + place(b, t, k),
-                    bias ? wide_load(bias + k) : wide_all(0), s);
-      for (int64_t u = 0; u < rows; u++) {
-        for (int64_t v = 0; v < columns; v++) {
-          wide value = relu ? wide_relu(s[u][v]) : s[u][v];
-          float *at = to + (u * p->ow + v) * p->k + k;
-          if (streams) wide_stream(at, value);
-          else wide_store(at, value);
-        }
-      }
-    }
-  }
+  each_tile((tile){.b = b, .bias = bias, .relu = relu, .to = y,
+                   .streams = streams}, output_tile_of);
   simd_store_end(streams);
 }
 
+/* --- Z -------------------------------------------------------------------- */
+
 /* The pixels of dy that a tile has; those outside are `zeros`. */
-static void find_gradient(const winograd_block *b, int64_t tile,
-                          const float *dy, const float *pixel[4][4]) {
-  const conv_problem *p = &b->g->p;
-  wino_place at = wino_place_of(b->g, tile);
-  const float *from = dy + ((at.n * p->oh + at.i) * p->ow + at.j) * p->k;
+static void find_gradient(const tile *q, const float *pixel[4][4]) {
+  const conv_problem *p = &q->b->g->p;
+  const float *from =
+      q->from + ((q->at.n * p->oh + q->at.i) * p->ow + q->at.j) * p->k;
   for (int64_t u = 0; u < 4; u++) {
     for (int64_t v = 0; v < 4; v++) {
-      bool inside = at.i + u < p->oh && at.j + v < p->ow;
-      pixel[u][v] = inside ? from + (u * p->ow + v) * p->k : b->zeros;
+      bool inside = q->at.i + u < p->oh && q->at.j + v < p->ow;
+      pixel[u][v] = inside ? from + (u * p->ow + v) * p->k : q->b->zeros;
     }
   }
 }
 
-static void gradient(const winograd_block *b, const float *dy, float *db) {
-  for (int64_t t = 0; t < b->count; t++) {
-    const float *pixel[4][4];
-    find_gradient(b, b->first + t, dy, pixel);
-    for (int64_t k = b->k; k < b->k_end; k += WIDE) {
-      wide part[6][4], sum = wide_all(0);
-      for (int v = 0; v < 4; v++) {
-        wide d[4], s[6];
+WINO_INLINE wide sum_of(const wide *d, const int n) {
+  if (n == 2) return d[0] + d[1];
+  return n == 3 ? (d[0] + d[1]) + d[2] : (d[0] + d[1]) + (d[2] + d[3]);
+}
+
+WINO_INLINE void gradient_tile(const tile *q, const int height,
+                               const int width) {
+  const winograd_block *b = q->b;
+  const float *pixel[4][4];
+  find_gradient(q, pixel);
+  for (int64_t k = b->k; k < b->k_end; k += WIDE) {
+    wide part[6][4], sum = wide_all(0);
 #pragma GCC unroll 4
-        for (int u = 0; u < 4; u++) d[u] = wide_load(pixel[u][v] + k);
-        sum += (d[0] + d[1]) + (d[2] + d[3]);
-        wino_gradient(d, s);
+    for (int v = 0; v < width; v++) {
+      wide d[4], s[6];
+#pragma GCC unroll 4
+      for (int u = 0; u < height; u++) d[u] = wide_load(pixel[u][v] + k);
+      sum += sum_of(d, height);
+      wino_gradient(height, d, s);
 #pragma GCC unroll 6
-        for (int u = 0; u < 6; u++) part[u][v] = s[u];
-      }
-      if (db) wide_store(db + k, wide_load(db + k) + sum);
-      float *to = b->m + place(b, t, k);
       for (int u = 0; u < 6; u++) {
-        wide s[6];
-        wino_gradient(part[u], s);
+        if (winograd_needs(height, u)) part[u][v] = s[u];
+      }
+    }
+    if (q->db) wide_store(q->db + k, wide_load(q->db + k) + sum);
+    float *to = b->m + place(b, q->t, k);
 #pragma GCC unroll 6
-        for (int v = 0; v < 6; v++) {
-          wide_store(to + (6 * u + v) * b->m_size, s[v]);
-        }
+    for (int u = 0; u < 6; u++) {
+      if (!winograd_needs(height, u)) continue;
+      wide s[6];
+      wino_gradient(width, part[u], s);
+#pragma GCC unroll 6
+      for (int v = 0; v < 6; v++) {
+        if (!winograd_needs(width, v)) continue;
+        wide_store(to + (6 * u + v) * b->m_size, s[v]);
       }
     }
   }
+}
+EACH_SIZE(gradient_tile)
+
+static void gradient(const winograd_block *b, const float *dy, float *db) {
+  each_tile((tile){.b = b, .from = dy, .db = db}, gradient_tile_of);
 }
 
 const cpu_winograd_simd MOON_NAME(winograd) = {input, output, gradient};

@@ -14,6 +14,18 @@
  *
  * and G's rows are (1, p, pp) / prod(p - q) over the other points q, then
  * (0, 0, 1).
+ *
+ * A tile of three pixels does without -b, one of two without b and -b. Row p of
+ * their B' holds the coefficients of prod(x - q), times what their 1 / prod(p -
+ * q) is in G's:
+ *
+ *         | aabb  -aab   -bb   b  0 |          | aabb  0    -bb     0 |
+ *         |   0  -ab(a+b) aa-bb a+b 0 |        |  0  a(aa-bb) aa-bb 0 |
+ *   B3' = |   0  ab(b-a) aa-bb b-a 0 |   B2' = |  0 -a(aa-bb) aa-bb 0 |
+ *         |   0  -2aab    0   2b  0 |          |  0   -aa     0     1 |
+ *         |   0   aab   -aa   -b  1 |
+ *
+ * and their A' is A' without these points, its last row the one with the 1.
  */
 #ifndef MOON_SIMD_WINOGRAD_H
 #define MOON_SIMD_WINOGRAD_H
@@ -40,8 +52,8 @@ enum { WINO_VECTORS = 2 };
 #endif
 enum { WINO_PANEL = WINO_VECTORS * WIDE };
 
-/* t = B' d */
-WINO_INLINE void wino_input(const wide d[6], wide t[6]) {
+/* --- x: t = B' d ----------------------------------------------------------*/
+WINO_INLINE void wino_input_4(const wide d[6], wide t[6]) {
   const wide aabb = wide_all(WINO_AA * WINO_BB);
   const wide sum = wide_all(-(WINO_AA + WINO_BB));
   const wide aa = wide_all(-WINO_AA), bb = wide_all(-WINO_BB);
@@ -55,8 +67,37 @@ WINO_INLINE void wino_input(const wide d[6], wide t[6]) {
   t[5] = wide_madd(aabb, d[1], wide_madd(sum, d[3], d[5]));
 }
 
-/* y = A' m */
-WINO_INLINE void wino_output(const wide m[6], wide y[4]) {
+WINO_INLINE void wino_input_3(const wide d[5], wide t[6]) {
+  const float a = WINO_A, b = WINO_B;
+  wide odd = wide_madd(wide_all(-WINO_AA), d[1], d[3]);
+  wide even = wide_madd(wide_all(-WINO_AA), d[0], d[2]);
+  t[0] = wide_all(b) * wide_madd(wide_all(-b), even, odd);
+  t[1] = wide_all(a + b) * wide_madd(wide_all(a - b), d[2],
+                                     wide_madd(wide_all(-a * b), d[1], d[3]));
+  t[2] = wide_all(b - a) * wide_madd(wide_all(-a - b), d[2],
+                                     wide_madd(wide_all(a * b), d[1], d[3]));
+  t[3] = wide_all(2 * b) * odd;
+  t[5] = wide_madd(wide_all(-b), odd,
+                   wide_madd(wide_all(-WINO_AA), d[2], d[4]));
+}
+
+WINO_INLINE void wino_input_2(const wide d[4], wide t[6]) {
+  const wide scale = wide_all(WINO_AA - WINO_BB);
+  t[0] = wide_all(-WINO_BB) * wide_madd(wide_all(-WINO_AA), d[0], d[2]);
+  t[1] = scale * wide_madd(wide_all(WINO_A), d[1], d[2]);
+  t[2] = scale * wide_madd(wide_all(-WINO_A), d[1], d[2]);
+  t[5] = wide_madd(wide_all(-WINO_AA), d[1], d[3]);
+}
+
+/* Of a tile of `size` pixels, at the points that it needs. */
+WINO_INLINE void wino_input(const int size, const wide *d, wide t[6]) {
+  if (size == 4) wino_input_4(d, t);
+  else if (size == 3) wino_input_3(d, t);
+  else wino_input_2(d, t);
+}
+
+/* --- y = A' m ------------------------------------------------------------- */
+WINO_INLINE void wino_output_4(const wide m[6], wide y[4]) {
   wide even_a = m[1] + m[2], odd_a = m[1] - m[2];
   wide even_b = m[3] + m[4], odd_b = m[3] - m[4];
   y[0] = m[0] + (even_a + even_b);
@@ -66,8 +107,27 @@ WINO_INLINE void wino_output(const wide m[6], wide y[4]) {
                    wide_madd(wide_all(WINO_B * WINO_BB), odd_b, m[5]));
 }
 
-/* z = A dy */
-WINO_INLINE void wino_gradient(const wide dy[4], wide z[6]) {
+WINO_INLINE void wino_output_3(const wide m[6], wide y[3]) {
+  wide even = m[1] + m[2], odd = m[1] - m[2];
+  y[0] = m[0] + (even + m[3]);
+  y[1] = wide_madd(wide_all(WINO_A), odd, wide_all(WINO_B) * m[3]);
+  y[2] = wide_madd(wide_all(WINO_AA), even,
+                   wide_madd(wide_all(WINO_BB), m[3], m[5]));
+}
+
+WINO_INLINE void wino_output_2(const wide m[6], wide y[2]) {
+  y[0] = m[0] + (m[1] + m[2]);
+  y[1] = wide_madd(wide_all(WINO_A), m[1] - m[2], m[5]);
+}
+
+WINO_INLINE void wino_output(const int size, const wide m[6], wide *y) {
+  if (size == 4) wino_output_4(m, y);
+  else if (size == 3) wino_output_3(m, y);
+  else wino_output_2(m, y);
+}
+
+/* --- dy: z = A dy --------------------------------------------------------- */
+WINO_INLINE void wino_gradient_4(const wide dy[4], wide z[6]) {
   wide even_a = wide_madd(wide_all(WINO_AA), dy[2], dy[0]);
   wide odd_a = wide_madd(wide_all(WINO_AA), dy[3], dy[1]);
   wide even_b = wide_madd(wide_all(WINO_BB), dy[2], dy[0]);
@@ -80,7 +140,30 @@ WINO_INLINE void wino_gradient(const wide dy[4], wide z[6]) {
   z[5] = dy[3];
 }
 
-/* u = G g */
+WINO_INLINE void wino_gradient_3(const wide dy[3], wide z[6]) {
+  wide even = wide_madd(wide_all(WINO_AA), dy[2], dy[0]);
+  z[0] = dy[0];
+  z[1] = wide_madd(wide_all(WINO_A), dy[1], even);
+  z[2] = wide_madd(wide_all(-WINO_A), dy[1], even);
+  z[3] = wide_madd(wide_all(WINO_B), dy[1],
+                   wide_madd(wide_all(WINO_BB), dy[2], dy[0]));
+  z[5] = dy[2];
+}
+
+WINO_INLINE void wino_gradient_2(const wide dy[2], wide z[6]) {
+  z[0] = dy[0];
+  z[1] = wide_madd(wide_all(WINO_A), dy[1], dy[0]);
+  z[2] = wide_madd(wide_all(-WINO_A), dy[1], dy[0]);
+  z[5] = dy[1];
+}
+
+WINO_INLINE void wino_gradient(const int size, const wide *dy, wide z[6]) {
+  if (size == 4) wino_gradient_4(dy, z);
+  else if (size == 3) wino_gradient_3(dy, z);
+  else wino_gradient_2(dy, z);
+}
+
+/* --- weights: u = G g ----------------------------------------------------- */
 WINO_INLINE void wino_weights(const wide g[3], wide u[6]) {
   wide even_a = wide_madd(wide_all(WINO_AA), g[2], g[0]);
   wide even_b = wide_madd(wide_all(WINO_BB), g[2], g[0]);
@@ -104,13 +187,21 @@ WINO_INLINE void wino_finish(const wide s[6], wide g[3]) {
                    wide_madd(wide_all(WINO_BB), even_b, s[5]));
 }
 
-/* The tile's image and its first pixel of y. */
-typedef struct wino_place { int64_t n, i, j; } wino_place;
+/* The tile's region, its image and its first pixel of y. */
+typedef struct wino_place {
+  const winograd_region *region;
+  int64_t n, i, j;
+} wino_place;
 
 static inline wino_place wino_place_of(const winograd *g, int64_t tile) {
-  int64_t column = tile % g->columns, row = tile / g->columns;
-  return (wino_place){row / g->rows, row % g->rows * WINOGRAD_TILE,
-                      column * WINOGRAD_TILE};
+  const winograd_region *r = g->region;
+  int64_t first = 0;
+  for (; tile >= r->end; r++) first = r->end;
+  tile -= first;
+  int64_t column = tile % r->columns, row = tile / r->columns;
+  return (wino_place){r, row / r->rows,
+                      r->i + row % r->rows * WINOGRAD_TILE,
+                      r->j + column * WINOGRAD_TILE};
 }
 
 /* Columns of a panel of a matrix with k in all, from column `at` on. */

@@ -56,13 +56,30 @@ WINO_INLINE void multiply_rows(const product *p, const int rows, bool add) {
   }
 }
 
+/* Which tiles of a block need a place, counted from its first. */
+typedef struct tiles { int64_t first, end; } tiles;
+
+static tiles tiles_of(const winograd_block *b, int place) {
+  const winograd_region *r = b->g->region;
+  bool low = winograd_needs(r[WINOGRAD_LOW].height, place / 6);
+  bool narrow = winograd_needs(r[WINOGRAD_NARROW].width, place % 6);
+  int last = WINOGRAD_WHOLE;
+  if (narrow) last = low ? WINOGRAD_CORNER : WINOGRAD_NARROW;
+  tiles t = {low ? 0 : r[WINOGRAD_LOW].end - b->first, r[last].end - b->first};
+  if (t.first < 0) t.first = 0;
+  if (t.end > b->count) t.end = b->count;
+  return t;
+}
+
+/* By whole ROWS: what else is computed with them, nobody looks at. */
 static void multiply(const winograd_block *b, const float *u) {
   int64_t c = b->g->p.c, k_all = b->k_end - b->k;
   int64_t all = winograd_apart(c, b->g->p.k);
   for (int i = 0; i < PLACES; i++) {
+    tiles some = tiles_of(b, i);
     for (int64_t k = 0; k < k_all; k += PANEL) {
       int64_t width = wino_panel(k_all, k, PANEL);
-      for (int64_t t = 0; t < b->count; t += ROWS) {
+      for (int64_t t = some.first / ROWS * ROWS; t < some.end; t += ROWS) {
         product p = {.a = b->v + i * b->v_size + t * c,
                      .b = u + i * all + (b->k + k) * c,
                      .y = b->m + i * b->m_size + k * b->g->block + t * width,
@@ -77,13 +94,16 @@ static void accumulate(const winograd_block *b, bool add, float *s) {
   int64_t c_all = b->g->p.c, k_all = b->k_end - b->k;
   int64_t all = winograd_apart(c_all, b->g->p.k);
   for (int i = 0; i < PLACES; i++) {
+    tiles some = tiles_of(b, i);
+    if (add && some.first >= some.end) continue;
     for (int64_t k = 0; k < k_all; k += PANEL) {
       int64_t width = wino_panel(k_all, k, PANEL);
       for (int64_t c = 0; c < c_all; c += ROWS_S) {
-        product p = {.a = b->v + i * b->v_size + c,
-                     .b = b->m + i * b->m_size + k * b->g->block,
+        product p = {.a = b->v + i * b->v_size + some.first * c_all + c,
+                     .b = b->m + i * b->m_size + k * b->g->block +
+                          some.first * width,
                      .y = s + i * all + (b->k + k) * c_all + c * width,
-                     .length = b->count, .row = 1, .step = c_all,
+                     .length = some.end - some.first, .row = 1, .step = c_all,
                      .width = width};
         multiply_rows(&p, ROWS_S, add);
       }
