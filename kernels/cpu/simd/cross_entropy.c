@@ -1,7 +1,7 @@
 /* Softmax and the negative logarithm of the label's share, over rows of
- * logits, or that of logarithms, and the gradient; see ref/cross_entropy.c. Of
- * logarithms there are no s. Labels are checked in a phase of their own, or first thing where
- * one part does everything.
+ * logits, or that of logarithms, of which there are no s; and the gradient. See
+ * ref/cross_entropy.c. Labels are checked in a phase of their own, or first
+ * thing where one part does everything.
  */
 #include "lines.h"
 

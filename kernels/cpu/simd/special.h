@@ -119,8 +119,8 @@ static inline float simd_wave(float x, int quarter) {
   return (float)(quadrant & 2 ? -y : y);
 }
 
-/* log a in double for a > 0: a = 2^n m, as simd_log's; its series to s^11, which
- * leaves 2^-34. */
+/* log a in double for a > 0: a = 2^n m, as simd_log's; its series to s^11,
+ * which leaves 2^-34. */
 static inline double simd_log_double(float a) {
   bool tiny = a < 0x1p-126f;
   int32_t bits = simd_bits(a * (tiny ? 0x1p23f : 1.0f)) - 0x3F3504F3;
