@@ -138,6 +138,33 @@ describe("reduction", function()
     assert.is_true(y ~= y)
   end)
 
+  -- The cpu has ways of its own for short rows and for tall columns.
+  for _, n in ipairs{ 1, 7, 16, 31, 64, 100, 1024, 1025, 3000 } do
+    it(("rows and columns of %d are near f64's"):format(n), function()
+      local x = moon.randn(9, n) + 0.1
+      for _, kind in ipairs{ "sum", "mean", "max", "min", "logsumexp" } do
+        local exact = x:to("f64")
+        local from = { x, x:t(), x:t():contiguous() }
+        for i, dim in ipairs{ 2, 1, 1 } do
+          local y = from[i][kind](from[i], { dim }):to("f64")
+          local off = (y - exact[kind](exact, { 2 })):abs():max():item()
+          assert.is_true(off < 1e-6 * n, kind)
+        end
+      end
+    end)
+  end
+
+  it("NaN wins anywhere in a row", function()
+    for at = 1, 40 do
+      local x = moon.rand(3, 40)
+      x[2][at] = 0 / 0
+      for _, kind in ipairs{ "sum", "mean", "max", "min", "logsumexp" } do
+        local y = op.flat(x[kind](x, { 2 }))
+        assert.is_true(y[1] == y[1] and y[2] ~= y[2] and y[3] == y[3], kind)
+      end
+    end
+  end)
+
   op.refuses("max of none", "max: no elements along dimension 2 (x 3x0)",
              function() moon.zeros(3, 0):max{ 1, 2 } end)
   op.refuses("mean of integers", "mean: i64; cast it to f32 or f64",

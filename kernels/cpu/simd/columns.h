@@ -10,6 +10,7 @@
 #ifndef MOON_SIMD_COLUMNS_H
 #define MOON_SIMD_COLUMNS_H
 #include "simd.h"
+#include "wide.h"
 
 #define SIMD_INLINE static inline __attribute__((always_inline))
 enum { SIMD_WIDTH = 128 };  /* columns that are worth a loop */
@@ -46,11 +47,43 @@ enum { SIMD_UNROLL = 64 };
     for (int64_t c = at_; c < (n); c++) { step }                      \
   }
 
+/* sum[c] += the sum of column c over SIMD_ROWS rows, which is taken in float:
+ * twice as fast, for a few roundings. Goes through x in its order. */
+enum { SIMD_ROWS = 8, SIMD_ROW = 8 * WIDE };
+static inline void simd_add_rows(int64_t width, const float *restrict x,
+                                 double *restrict sum) {
+  for (int64_t at = 0; at < width; at += SIMD_ROW) {
+    int64_t n = width - at < SIMD_ROW ? width - at : SIMD_ROW;
+    float own[SIMD_ROW];
+    if (n == SIMD_ROW) {
+      wide s[8];
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; j++) s[j] = wide_load(x + at + WIDE * j);
+      for (int64_t r = 1; r < SIMD_ROWS; r++) {
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; j++) {
+          s[j] += wide_load(x + r * width + at + WIDE * j);
+        }
+      }
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; j++) wide_store(own + WIDE * j, s[j]);
+    } else {
+      memcpy(own, x + at, (size_t)n * sizeof *own);
+      for (int64_t r = 1; r < SIMD_ROWS; r++) {
+        for (int64_t c = 0; c < n; c++) own[c] += x[r * width + at + c];
+      }
+    }
+    SIMD_COLUMNS(n, sum[at + c] += (double)own[c];)
+  }
+}
+
 /* sum[i % width] += x[i] for i < n. */
 static inline void simd_add_sums(int64_t n, int64_t width,
                                  const float *restrict x,
                                  double *restrict sum) {
-  for (int64_t i = 0; i < n; i += width) {
+  int64_t i = 0, rows = SIMD_ROWS * width;
+  for (; i + rows <= n; i += rows) simd_add_rows(width, x + i, sum);
+  for (; i < n; i += width) {
     SIMD_COLUMNS(simd_row_at(i, n, width), sum[c] += (double)x[i + c];)
   }
 }

@@ -3,12 +3,12 @@
  * What is kept has `width` neighbours in x (1 where the neighbours are
  * reduced). A unit is up to TILE of them, that is columns which are reduced
  * side by side. Parts share the units; where these are few, parts share the
- * elements of every unit, and a second phase joins what they found.
+ * elements of every unit, and a second phase joins what they found. Short rows
+ * have a way of their own (reduce_rows.h).
  */
-#include "columns.h"
-#include "elementary.h"
+#include "reduce_rows.h"
 
-enum { TILE = 1024, UNIT = 250 };  /* a unit costs like UNIT elements */
+enum { TILE = 1024, UNIT = 250, ROW = 24 };  /* elements a unit costs like */
 
 typedef struct reduction {
   int kind;
@@ -38,6 +38,12 @@ static reduction reduction_of(const moon_call *call) {
   return r;
 }
 
+/* Each unit is a short row in one piece of memory. */
+static bool is_rows(const reduction *r) {
+  return simd_row_reduces(r->kind) && r->width == 1 && r->n <= SIMD_STAGE &&
+         r->block.ndim == 1 && cpu_inner(&r->block, 0) == 1;
+}
+
 CPU_COVERS(reduce) {
   return cpu_is_f32(&call->arg[0]) && moon_operand_numel(&call->arg[0]) > 0;
 }
@@ -53,7 +59,7 @@ CPU_CUT(reduce) {
   bool few = r.units < CPU_PARTS && (double)r.units < work / CPU_PART;
   double ns = cpu_inner(&r.block, 0) == r.width || r.width > 8 ? 0.2 : 2;
   if (r.kind == MOON_R_LOGSUMEXP) ns *= 4;
-  work += UNIT * (double)r.units;
+  work += (is_rows(&r) ? ROW : UNIT) * (double)r.units;
   cpu_phase(plan, few ? r.n : r.units, work, ns);
   if (!few || plan->parts[0] == 1) return;
   int parts = plan->parts[0];
@@ -278,6 +284,19 @@ static void run_unit(const moon_call *call, const reduction *r, int64_t u,
   memcpy(partial + r->kept.numel + t.number, s.square, nbytes);
 }
 
+static void run_rows(const moon_call *call, const reduction *r, int64_t lo,
+                     int64_t hi) {
+  int64_t x_step = cpu_inner(&r->kept, 0), y_step = cpu_inner(&r->kept, 1);
+  for (cpu_walk w = cpu_walk_from(&r->kept, lo, hi, INT64_MAX); w.n > 0;
+       cpu_walk_next(&w)) {
+    const float *x = (const float *)call->arg[0].data + w.at[0];
+    float *y = (float *)call->arg[1].data + w.at[1];
+    for (int64_t i = 0; i < w.n; i++) {
+      y[i * y_step] = (float)simd_row_reduce(r->kind, r->n, x + i * x_step);
+    }
+  }
+}
+
 static void finish(const moon_call *call, const reduction *r, int parts,
                    double *partial) {
   int64_t pitch = (int64_t)partial_size(r), n = r->kept.numel;
@@ -309,6 +328,10 @@ CPU_RUN(reduce) {
     }
   } else {
     cpu_share(plan, phase, part, r.units, 1, &lo, &hi);
+    if (is_rows(&r)) {
+      run_rows(call, &r, lo, hi);
+      return MOON_OK;
+    }
     for (int64_t u = lo; u < hi; u++) run_unit(call, &r, u, 0, r.n, NULL);
   }
   return MOON_OK;
