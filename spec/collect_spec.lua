@@ -4,8 +4,6 @@
 local moon = require "moonseed"
 local task = require "support.task"
 
-local MIB = 2 ^ 20
-
 -- Lua tables that take `mib` MiB, to be kept.
 local function fill(mib)
   local kept = {}
