@@ -25,7 +25,7 @@ local PER_TENSOR = 4       -- KiB of Lua heap per tensor worth one,
 local ENOUGH = 2048        -- tensors at the most
 local LOOK = 256           -- new tensors between two looks elsewhere,
 local LOOK_SOON = 32       -- between two steps (both powers of two)
-local SMALL_HEAP = 4096    -- KiB of Lua heap that is collected at once
+local SMALL_HEAP = 8192    -- KiB of Lua heap that is collected at once
 local STEP = 512           -- else in steps of this size (collectgarbage "step")
 
 local heap = nil           -- KiB of Lua heap after the last collection
