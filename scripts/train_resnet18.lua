@@ -1,13 +1,13 @@
 -- Trains ResNet-18, in the form for small images, on Fashion-MNIST.
 --
---   moonseed scripts/train_resnet18.lua             4 epochs, some 25 minutes
+--   moonseed scripts/train_resnet18.lua             5 epochs, some 32 minutes
 --   moonseed scripts/train_resnet18.lua --until 93  until 93% are right
 local moon = require "moonseed"
 local training = require "training"
 local nn, optim = moon.nn, moon.optim
 
 local parser = training.parser("train_resnet18.lua",
-  "Trains ResNet-18 on Fashion-MNIST.", 4)
+  "Trains ResNet-18 on Fashion-MNIST.", 5)
 parser:option("--width", "Channels of the first stage (64).", 64)
   :convert(training.count)
 parser:option("--crop", "Shift images by up to so many pixels (1).", 1)
