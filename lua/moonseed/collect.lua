@@ -6,9 +6,10 @@
 -- that the last one left. And, in case a program has no such places, after
 -- every so many new tensors, or some more bytes.
 --
--- A collection costs 0.3 to 0.5 ms per MiB of Lua heap: the larger the heap,
--- the more must have been allocated to be worth one, and none takes the loop
--- for long at a time.
+-- A collection costs 0.3 to 0.5 ms per MiB of Lua heap, so that a larger heap
+-- waits for more memory before it is worth one. A small heap is collected at
+-- once, up to some ms: the same garbage is found each time. A large one is
+-- collected in steps of 1 to 2 ms; tensors made meanwhile outlive it.
 
 local core = require "moonseed.ffi"
 local runtime = require "moonseed.runtime"
@@ -33,7 +34,7 @@ local collected = 0        -- bytes ever allocated at the last collection
 local due = 2 * LEAST      -- bytes ever allocated: to be looked at anywhere
 local made = 0             -- tensors made since
 local sweeping = false     -- a collection in steps is under way
-local pace = LOOK
+local pace = LOOK          -- new tensors until the next look elsewhere
 
 local releasers = {}
 
