@@ -17,13 +17,52 @@ OBJ = $(patsubst %.c,$(BUILD)/%.o,$(CORE) $(REF) $(CPU)) \
   $(foreach isa,plain avx2 avx512,$(patsubst %.c,$(BUILD)/%.$(isa).o,$(SIMD)))
 LIB = $(BUILD)/moonseed/libmoonseed.so
 
+# The GPU's kernels, twice: for the emulated one that the specs use, and, where
+# nvcc is, for real ones. Both are opened at run time.
+CUDA_HOME ?= /usr/local/cuda
+NVCC = $(wildcard $(CUDA_HOME)/bin/nvcc)
+CU = $(filter-out kernels/cuda/driver.cu,$(wildcard kernels/cuda/*.cu))
+EMULATED = $(BUILD)/moonseed/libmoonseed_emulated.so
+CUDA = $(if $(NVCC),$(BUILD)/moonseed/libmoonseed_cuda.so)
+EMULATED_OBJ = $(CU:%.cu=$(BUILD)/emulated/%.o) \
+  $(patsubst %.cc,$(BUILD)/emulated/%.o,$(wildcard kernels/cuda/*.cc)) \
+  $(BUILD)/kernels/cuda/table.o \
+  $(foreach f,conv2d conv2d_grad matmul,$(BUILD)/kernels/ref/$(f).o)
+CUDA_OBJ = $(patsubst %.cu,$(BUILD)/%.cu.o,$(wildcard kernels/cuda/*.cu)) \
+  $(patsubst %.c,$(BUILD)/%.o,$(wildcard kernels/cuda/*.c))
+CUDA_ARCH ?= 80 90
+NVFLAGS = -std=c++17 -O3 -lineinfo -Wno-deprecated-gpu-targets \
+  $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$(a),code=sm_$(a)) \
+  -gencode arch=compute_90,code=compute_90 -Xcompiler \
+  -fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-Wall
+
 .PHONY: build setup setup-dev demo test bench lint asan tsan soak install \
   uninstall clean
-build: $(LIB)
+build: $(LIB) $(EMULATED) $(CUDA)
 
 $(LIB): $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) -shared $(SANITIZE) -o $@ $^ $(LDLIBS)
+
+$(EMULATED): $(EMULATED_OBJ)
+	@mkdir -p $(@D)
+	$(CXX) -shared $(SANITIZE) -o $@ $^ -lm -pthread
+$(CUDA): $(CUDA_OBJ)
+	@mkdir -p $(@D)
+	$(NVCC) -shared -cudart static -o $@ $^ -ldl
+
+CXXFLAGS += -std=gnu++17 -DMOON_EMULATED $(OPT) -Wall -Wextra -Werror -fPIC \
+  -fvisibility=hidden -fno-exceptions -fno-rtti -pthread -ffp-contract=off \
+  -fno-threadsafe-statics -MMD -MP $(SANITIZE)
+$(BUILD)/emulated/%.o: %.cu
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -x c++ -c $< -o $@
+$(BUILD)/emulated/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -c $< -o $@
+$(BUILD)/%.cu.o: %.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/core/%.o: CFLAGS += -DMOON_CORE
 $(BUILD)/kernels/%.o: CFLAGS += -O3 -fno-trapping-math
@@ -156,4 +195,4 @@ lint: setup-dev
 	+@$(ALL) build
 	@scripts/checks/lint
 
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(EMULATED_OBJ:.o=.d) $(CUDA_OBJ:.o=.d)

@@ -15,7 +15,7 @@ enum {
   MOON_DRAW_MIXUP = 6    /* as many as it takes */
 };
 
-static inline double moon_draw_within(const double range[2], uint32_t word) {
+MOON_INLINE double moon_draw_within(const double range[2], uint32_t word) {
   return range[0] + (range[1] - range[0]) * ((double)word * 0x1p-32);
 }
 
@@ -29,7 +29,7 @@ typedef struct moon_affine_draw {
   double h_h, h_w, h_0, w_h, w_w, w_0;
 } moon_affine_draw;
 
-static inline moon_affine_draw moon_draw_affine(
+MOON_INLINE moon_affine_draw moon_draw_affine(
     const moon_affine_params *p, uint64_t key, uint64_t place, int64_t height,
     int64_t width) {
   const double degree = 0.017453292519943295769;
@@ -63,9 +63,9 @@ typedef struct moon_jitter_draw {
   int order[MOON_JITTERS];
 } moon_jitter_draw;
 
-static inline moon_jitter_draw moon_draw_jitter(const moon_jitter_params *p,
-                                                uint64_t key,
-                                                uint64_t place) {
+MOON_INLINE moon_jitter_draw moon_draw_jitter(const moon_jitter_params *p,
+                                              uint64_t key,
+                                              uint64_t place) {
   moon_philox r = moon_philox_block(key, place, MOON_DRAW_JITTER);
   moon_philox s = moon_philox_block(key, place, MOON_DRAW_JITTER + 1);
   const double *range[] = {p->brightness, p->contrast, p->saturation, p->hue};
@@ -84,7 +84,7 @@ static inline moon_jitter_draw moon_draw_jitter(const moon_jitter_params *p,
 }
 
 /* Whether that part of the jitter leaves every pixel as it is. */
-static inline int moon_jitter_is_off(const moon_jitter_params *p, int i) {
+MOON_INLINE int moon_jitter_is_off(const moon_jitter_params *p, int i) {
   const double *range[] = {p->brightness, p->contrast, p->saturation, p->hue};
   double rest = i == MOON_HUE ? 0 : 1;
   return range[i][0] == rest && range[i][1] == rest;
@@ -94,9 +94,9 @@ static inline int moon_jitter_is_off(const moon_jitter_params *p, int i) {
  * pixel, any of the H x W. */
 typedef struct moon_box { int64_t top, left, bottom, right; } moon_box;
 
-static inline moon_box moon_draw_cutout(const moon_cutout_params *p,
-                                        uint64_t key, uint64_t place,
-                                        int64_t height, int64_t width) {
+MOON_INLINE moon_box moon_draw_cutout(const moon_cutout_params *p,
+                                      uint64_t key, uint64_t place,
+                                      int64_t height, int64_t width) {
   moon_philox r = moon_philox_block(key, place, MOON_DRAW_CUTOUT);
   int64_t top = (int64_t)moon_philox_below(r.word[0], (uint32_t)height);
   int64_t left = (int64_t)moon_philox_below(r.word[1], (uint32_t)width);
@@ -111,8 +111,8 @@ static inline moon_box moon_draw_cutout(const moon_cutout_params *p,
 /* Beta(alpha, alpha), the share that an image keeps in a mixup: the share of
  * one of two gammas. Below one by Johnk (1964), in logarithms, for a small
  * alpha underflows; above by Marsaglia and Tsang (2000). */
-static inline double moon_draw_gamma(double shape, uint64_t key,
-                                     uint64_t place, uint64_t *block) {
+MOON_INLINE double moon_draw_gamma(double shape, uint64_t key,
+                                   uint64_t place, uint64_t *block) {
   double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
   for (;;) {
     moon_philox r = moon_philox_block(key, place, (*block)++);
@@ -125,8 +125,8 @@ static inline double moon_draw_gamma(double shape, uint64_t key,
   }
 }
 
-static inline double moon_draw_mixup(double alpha, uint64_t key,
-                                     uint64_t place) {
+MOON_INLINE double moon_draw_mixup(double alpha, uint64_t key,
+                                   uint64_t place) {
   uint64_t block = MOON_DRAW_MIXUP;
   if (alpha > 1) {
     double a = moon_draw_gamma(alpha, key, place, &block);

@@ -5,26 +5,27 @@
 #ifndef MOON_HALF_H
 #define MOON_HALF_H
 #include <stdint.h>
+#include "inline.h"
 #include <string.h>
 
-static inline uint32_t moon_float_bits(float x) {
+MOON_INLINE uint32_t moon_float_bits(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
   return bits;
 }
 
-static inline float moon_bits_float(uint32_t bits) {
+MOON_INLINE float moon_bits_float(uint32_t bits) {
   float x;
   memcpy(&x, &bits, sizeof x);
   return x;
 }
 
 /* --- bf16: the upper half of f32 -------------------------------------- */
-static inline float moon_bf16_to_f32(uint16_t h) {
+MOON_INLINE float moon_bf16_to_f32(uint16_t h) {
   return moon_bits_float((uint32_t)h << 16);
 }
 
-static inline uint16_t moon_bf16_from_f32(float x) {
+MOON_INLINE uint16_t moon_bf16_from_f32(float x) {
   uint32_t bits = moon_float_bits(x);
   uint32_t even = bits >> 16 & 1;
   uint32_t rounded = (bits + 0x7fff + even) >> 16;
@@ -34,7 +35,7 @@ static inline uint16_t moon_bf16_from_f32(float x) {
 /* --- f16: 5 bits of exponent, 10 of fraction -------------------------- */
 /* The bits of exponent and fraction in their places mean the number times
  * 2^-112; subnormal ones, too. */
-static inline float moon_f16_to_f32(uint16_t h) {
+MOON_INLINE float moon_f16_to_f32(uint16_t h) {
   uint32_t sign = (uint32_t)(h & 0x8000) << 16, rest = h & 0x7fff;
   float scaled = moon_bits_float(rest << 13) * 0x1p112f;
   uint32_t special = rest << 13 | 0x7f800000;  /* infinity or NaN */
@@ -44,7 +45,7 @@ static inline float moon_f16_to_f32(uint16_t h) {
 
 /* Numbers below 2^-14 are rounded by adding 0.5, whose last place is f16's
  * smallest number. */
-static inline uint16_t moon_f16_from_f32(float x) {
+MOON_INLINE uint16_t moon_f16_from_f32(float x) {
   uint32_t bits = moon_float_bits(x), sign = bits >> 16 & 0x8000;
   uint32_t rest = bits & 0x7fffffff;
   uint32_t normal = (rest + 0xfff + (rest >> 13 & 1) - (112u << 23)) >> 13;

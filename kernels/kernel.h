@@ -188,6 +188,10 @@ typedef struct moon_call {
   int32_t kernel, n;       /* MOON_K_*, operands */
   moon_operand *arg;
   moon_params params;
+  /* On a GPU only: where `run` puts its work, and host memory to which a first
+   * phase reports: 0, or 1 + the place of a bad value, and that value. */
+  void *queue;
+  int64_t *notice;
 } moon_call;
 
 typedef struct moon_plan {

@@ -10,11 +10,12 @@
 #define MOON_PHILOX_H
 #include <math.h>
 #include <stdint.h>
+#include "inline.h"
 
 typedef struct moon_philox { uint32_t word[4]; } moon_philox;
 
-static inline moon_philox moon_philox_block(uint64_t key, uint64_t counter,
-                                            uint64_t block) {
+MOON_INLINE moon_philox moon_philox_block(uint64_t key, uint64_t counter,
+                                          uint64_t block) {
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
   uint32_t a = (uint32_t)block, b = (uint32_t)(block >> 32);
   uint32_t c = (uint32_t)counter, d = (uint32_t)(counter >> 32);
@@ -32,18 +33,18 @@ static inline moon_philox moon_philox_block(uint64_t key, uint64_t counter,
   return (moon_philox){{a, b, c, d}};
 }
 
-static inline uint32_t moon_philox_word(uint64_t key, uint64_t counter,
-                                        uint64_t i) {
+MOON_INLINE uint32_t moon_philox_word(uint64_t key, uint64_t counter,
+                                      uint64_t i) {
   return moon_philox_block(key, counter, i / 4).word[i % 4];
 }
 
 /* In [0, 1), 24 bits: exact in f32. */
-static inline float moon_philox_uniform(uint32_t word) {
+MOON_INLINE float moon_philox_uniform(uint32_t word) {
   return (float)(word >> 8) * 0x1p-24f;
 }
 
 /* A standard normal pair from two words (Box and Muller 1958), in double. */
-static inline void moon_philox_normal2(uint32_t u, uint32_t v, double out[2]) {
+MOON_INLINE void moon_philox_normal2(uint32_t u, uint32_t v, double out[2]) {
   double r = sqrt(-2.0 * log(((double)u + 1.0) * 0x1p-32));
   double t = 6.283185307179586477 * ((double)v * 0x1p-32);
   out[0] = r * cos(t);
@@ -53,36 +54,36 @@ static inline void moon_philox_normal2(uint32_t u, uint32_t v, double out[2]) {
 /* Where one word is too little (f64, i64) the low half of element i comes from
  * the same place of the block whose number has its top bit set: an f64 draw
  * agrees with the f32 draw to 24 bits. */
-static inline uint64_t moon_philox_word64(uint64_t key, uint64_t counter,
-                                          uint64_t i) {
+MOON_INLINE uint64_t moon_philox_word64(uint64_t key, uint64_t counter,
+                                        uint64_t i) {
   uint64_t high = moon_philox_word(key, counter, i);
   uint64_t far = (i / 4) | (uint64_t)1 << 63;
   return high << 32 | moon_philox_block(key, counter, far).word[i % 4];
 }
 
 /* In [0, 1), 53 bits. */
-static inline double moon_philox_uniform64(uint64_t word) {
+MOON_INLINE double moon_philox_uniform64(uint64_t word) {
   return (double)(word >> 11) * 0x1p-53;
 }
 
 /* a + (b - a) u in [a, b), for u in [0, 1): computed in double, rounded once.
  * What rounding lifts to b becomes the largest value below b. */
-static inline double moon_philox_between64(double a, double b, double u) {
+MOON_INLINE double moon_philox_between64(double a, double b, double u) {
   double y = a + (b - a) * u;
   return y >= b && a < b ? nextafter(y, a) : y;
 }
 
-static inline float moon_philox_between(double a, double b, float u) {
+MOON_INLINE float moon_philox_between(double a, double b, float u) {
   float y = (float)(a + (b - a) * (double)u);
   return (double)y >= b && a < b ? nextafterf(y, -INFINITY) : y;
 }
 
 /* A whole number in [0, n), n > 0: the high half of word times n. */
-static inline uint32_t moon_philox_below(uint32_t word, uint32_t n) {
+MOON_INLINE uint32_t moon_philox_below(uint32_t word, uint32_t n) {
   return (uint32_t)(((uint64_t)word * n) >> 32);
 }
 
-static inline uint64_t moon_philox_below64(uint64_t word, uint64_t n) {
+MOON_INLINE uint64_t moon_philox_below64(uint64_t word, uint64_t n) {
   uint64_t w0 = (uint32_t)word, w1 = word >> 32;
   uint64_t n0 = (uint32_t)n, n1 = n >> 32;
   uint64_t low = w0 * n1 + ((w0 * n0) >> 32);
@@ -92,7 +93,7 @@ static inline uint64_t moon_philox_below64(uint64_t word, uint64_t n) {
 
 /* Dropout with probability p keeps an element iff its uniform is at least p,
  * which is to say iff word >> 8 is at least this. */
-static inline uint32_t moon_philox_threshold(double p) {
+MOON_INLINE uint32_t moon_philox_threshold(double p) {
   return (uint32_t)ceil(p * 0x1p24);
 }
 
@@ -101,8 +102,8 @@ static inline uint32_t moon_philox_threshold(double p) {
  * zero where that lies outside. With dy and dx in [-crop, crop]. */
 typedef struct moon_image_draw { int64_t dy, dx; int flip; } moon_image_draw;
 
-static inline moon_image_draw moon_philox_image(uint64_t key, uint64_t place,
-                                                int may_flip, int crop) {
+MOON_INLINE moon_image_draw moon_philox_image(uint64_t key, uint64_t place,
+                                              int may_flip, int crop) {
   moon_philox r = moon_philox_block(key, place, 0);
   uint32_t n = 2 * (uint32_t)crop + 1;
   return (moon_image_draw){
@@ -112,7 +113,7 @@ static inline moon_image_draw moon_philox_image(uint64_t key, uint64_t place,
 }
 
 /* splitmix64's finaliser: turns related keys into unrelated ones. */
-static inline uint64_t moon_mix64(uint64_t x) {
+MOON_INLINE uint64_t moon_mix64(uint64_t x) {
   x += 0x9E3779B97F4A7C15u;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;

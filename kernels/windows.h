@@ -5,6 +5,7 @@
 #ifndef MOON_WINDOWS_H
 #define MOON_WINDOWS_H
 #include <stdint.h>
+#include "inline.h"
 
 typedef struct moon_windows {
   int64_t size, places;             /* of the input, of the output */
@@ -12,8 +13,8 @@ typedef struct moon_windows {
 } moon_windows;
 
 /* What of window i lies on the axis: lo to hi, not included. */
-static inline void moon_window_at(const moon_windows *w, int64_t i,
-                                  int64_t *lo, int64_t *hi) {
+MOON_INLINE void moon_window_at(const moon_windows *w, int64_t i,
+                                int64_t *lo, int64_t *hi) {
   if (w->kernel == 0) {
     *lo = i * w->size / w->places;
     *hi = ((i + 1) * w->size + w->places - 1) / w->places;
@@ -26,19 +27,19 @@ static inline void moon_window_at(const moon_windows *w, int64_t i,
 }
 
 /* Places of window i on the axis or its padding: the last may reach further. */
-static inline int64_t moon_window_padded(const moon_windows *w, int64_t i) {
+MOON_INLINE int64_t moon_window_padded(const moon_windows *w, int64_t i) {
   int64_t room = w->size + 2 * w->padding - i * w->stride;
   return w->kernel < room ? w->kernel : room;
 }
 
 /* About how many places a window has: for estimates. */
-static inline double moon_window_extent(const moon_windows *w) {
+MOON_INLINE double moon_window_extent(const moon_windows *w) {
   return (double)(w->kernel ? w->kernel : w->size / w->places + 1);
 }
 
 /* The windows that hold place h: lo to hi, not included. */
-static inline void moon_windows_over(const moon_windows *w, int64_t h,
-                                     int64_t *lo, int64_t *hi) {
+MOON_INLINE void moon_windows_over(const moon_windows *w, int64_t h,
+                                   int64_t *lo, int64_t *hi) {
   if (w->kernel == 0) {
     *lo = h * w->places / w->size;
     *hi = ((h + 1) * w->places + w->size - 1) / w->size;

@@ -40,7 +40,8 @@ static bool has_failed(const moon_tensor *t) {
 static bool wants(const moon__device *d, int kernel, const moon_params *params,
                   const moon__arg *arg, int n, moon_order *order) {
   moon_operand operand[MAX_ARGS];
-  moon_call call = {kernel, n, operand, *params};
+  moon_call call = {.kernel = kernel, .n = n, .arg = operand,
+                    .params = *params};
   if (!d->table->weight_order) return false;
   for (int i = 0; i < n; i++) {
     operand[i].data = NULL;

@@ -1,0 +1,370 @@
+/* The GPU of emulated.h: gpu.h's functions by way of threads. A queue is a
+ * thread with a list of launches; an event is a count of what its queue had
+ * been given when it was recorded. MOONSEED_EMULATED_DELAY microseconds, at
+ * random, before each launch bring other orders about.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include "launch.h"
+extern "C" {
+#include "../philox.h"
+#include "gpu.h"
+}
+
+extern "C" const moon_kernel_table moon_cuda_table;
+
+thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+/* --- the threads of one block ----------------------------------------- */
+enum { MOST = 1024, STACK = 64 * 1024, WARP = 32 };
+
+typedef struct fiber {
+  ucontext_t at;
+  dim3 index;
+  bool ended;
+  int64_t barriers, exchanges;  /* that it has come to */
+} fiber;
+
+typedef struct team {
+  fiber *one;
+  char *stacks;
+  ucontext_t back;
+  int n, now;
+  moon_emulated_thread *thread;
+  void *arguments;
+  uint64_t given[2][MOST];      /* by turns: the next may come early */
+} team;
+
+static thread_local team *live;
+
+static void leave(void) {
+  fiber *f = &live->one[live->now];
+  swapcontext(&f->at, &live->back);
+  threadIdx = f->index;
+}
+
+static void begin(void) {
+  team *t = live;
+  t->thread(t->arguments);
+  t->one[t->now].ended = true;
+  swapcontext(&t->one[t->now].at, &t->back);
+}
+
+/* Until `of` threads from `first` on have come as far as this one. */
+static void meet(int first, int of, int64_t fiber::*count) {
+  fiber *self = &live->one[live->now];
+  int64_t wanted = ++(self->*count);
+  for (;;) {
+    bool all = true;
+    for (int i = first; i < first + of; i++) {
+      fiber *f = &live->one[i];
+      all &= f->ended || f->*count >= wanted;
+    }
+    if (all) return;
+    leave();
+  }
+}
+
+static void need_team(const char *what) {
+  if (live) return;
+  fprintf(stderr, "emulated GPU: %s in a kernel that was launched by "
+          "MOON_LAUNCH, not MOON_LAUNCH_TOGETHER\n", what);
+  abort();
+}
+
+void __syncthreads() {
+  need_team("__syncthreads");
+  meet(0, live->n, &fiber::barriers);
+}
+
+uint64_t moon_emulated_exchange(uint64_t bits, int mask) {
+  need_team("a shuffle");
+  team *t = live;
+  int self = t->now, first = self / WARP * WARP;
+  int of = t->n - first < WARP ? t->n - first : WARP;
+  int turn = (int)(t->one[self].exchanges % 2);
+  t->given[turn][self] = bits;
+  meet(first, of, &fiber::exchanges);
+  int other = first + ((self - first) ^ mask);
+  return other < t->n ? t->given[turn][other] : bits;
+}
+
+static void run_block_together(team *t) {
+  live = t;
+  for (int i = 0; i < t->n; i++) {
+    fiber *f = &t->one[i];
+    *f = fiber{};
+    f->index = dim3((unsigned)i % blockDim.x,
+                    (unsigned)i / blockDim.x % blockDim.y,
+                    (unsigned)i / blockDim.x / blockDim.y);
+    getcontext(&f->at);
+    f->at.uc_stack.ss_sp = t->stacks + (size_t)i * STACK;
+    f->at.uc_stack.ss_size = STACK;
+    makecontext(&f->at, begin, 0);
+  }
+  for (bool more = true; more;) {
+    more = false;
+    for (t->now = 0; t->now < t->n; t->now++) {
+      fiber *f = &t->one[t->now];
+      if (f->ended) continue;
+      more = true;
+      threadIdx = f->index;
+      swapcontext(&t->back, &f->at);
+    }
+  }
+  live = NULL;
+}
+
+static void run_block(int n, moon_emulated_thread *thread, void *arguments) {
+  for (int i = 0; i < n; i++) {
+    threadIdx = dim3((unsigned)i % blockDim.x,
+                     (unsigned)i / blockDim.x % blockDim.y,
+                     (unsigned)i / blockDim.x / blockDim.y);
+    thread(arguments);
+  }
+}
+
+/* --- queues ----------------------------------------------------------- */
+typedef struct task {
+  struct task *next;
+  void (*run)(struct task *self);
+  moon_emulated_thread *thread, *release;
+  void *arguments, *to;
+  const void *from;
+  size_t nbytes;
+  dim3 grid, block;
+  bool together;
+  struct queue *awaited;
+  int64_t count;
+} task;
+
+typedef struct queue {
+  pthread_mutex_t lock;
+  pthread_cond_t change;
+  pthread_t thread;
+  task *first, *last;
+  int64_t given, done;
+  team together;
+  uint64_t draws;
+} queue;
+
+typedef struct event { queue *of; int64_t count; } event;
+
+static void await(queue *q, int64_t count) {
+  pthread_mutex_lock(&q->lock);
+  while (q->done < count) pthread_cond_wait(&q->change, &q->lock);
+  pthread_mutex_unlock(&q->lock);
+}
+
+/* Before each launch, so that queues drift apart. */
+static void delay(queue *q) {
+  static const char *most = getenv("MOONSEED_EMULATED_DELAY");
+  if (!most) return;
+  uint64_t us = (uint64_t)atoi(most) + 1;
+  uint64_t draw = moon_mix64((uint64_t)(uintptr_t)q + q->draws++);
+  usleep((useconds_t)(draw % us));
+}
+
+static void *queue_main(void *self) {
+  queue *q = (queue *)self;
+  pthread_mutex_lock(&q->lock);
+  for (;;) {
+    while (!q->first) pthread_cond_wait(&q->change, &q->lock);
+    task *t = q->first;
+    q->first = t->next;
+    if (!q->first) q->last = NULL;
+    pthread_mutex_unlock(&q->lock);
+    delay(q);
+    t->run(t);
+    free(t);
+    pthread_mutex_lock(&q->lock);
+    q->done++;
+    pthread_cond_broadcast(&q->change);
+  }
+  return NULL;
+}
+
+static void push(void *where, task given) {
+  queue *q = (queue *)where;
+  task *t = (task *)malloc(sizeof *t);
+  *t = given;
+  t->next = NULL;
+  pthread_mutex_lock(&q->lock);
+  (q->last ? q->last->next : q->first) = t;
+  q->last = t;
+  q->given++;
+  pthread_cond_broadcast(&q->change);
+  pthread_mutex_unlock(&q->lock);
+}
+
+static thread_local team own;  /* stacks of this queue's threads */
+
+static void run_launch(task *t) {
+  int n = (int)(t->block.x * t->block.y * t->block.z);
+  gridDim = t->grid;
+  blockDim = t->block;
+  if (t->together && !own.one) {
+    own.one = (fiber *)calloc(MOST, sizeof *own.one);
+    own.stacks = (char *)malloc((size_t)MOST * STACK);
+  }
+  own.n = n;
+  own.thread = t->thread;
+  own.arguments = t->arguments;
+  for (unsigned z = 0; z < t->grid.z; z++) {
+    for (unsigned y = 0; y < t->grid.y; y++) {
+      for (unsigned x = 0; x < t->grid.x; x++) {
+        blockIdx = dim3(x, y, z);
+        if (t->together) {
+          run_block_together(&own);
+        } else {
+          run_block(n, t->thread, t->arguments);
+        }
+      }
+    }
+  }
+  t->release(t->arguments);
+}
+
+void moon_emulated_launch(void *where, moon_emulated_thread *thread,
+                          moon_emulated_thread *release, void *arguments,
+                          dim3 grid, dim3 block, bool together) {
+  task t = {};
+  t.run = run_launch;
+  t.thread = thread;
+  t.release = release;
+  t.arguments = arguments;
+  t.grid = grid;
+  t.block = block;
+  t.together = together;
+  push(where, t);
+}
+
+static void run_host(task *t) { t->thread(t->arguments); }
+
+void moon_emulated_call_host(void *where, moon_emulated_thread *call,
+                             void *argument) {
+  task t = {};
+  t.run = run_host;
+  t.thread = call;
+  t.arguments = argument;
+  push(where, t);
+}
+
+/* --- gpu.h ------------------------------------------------------------ */
+static int info(int, moon_gpu_info *out) {
+  *out = moon_gpu_info{"an emulated GPU", 0, 0, (int64_t)1 << 32,
+                       (int64_t)1 << 32};
+  return MOON_OK;
+}
+
+static const char *error_text(void) { return "the emulated GPU failed"; }
+
+static int use(int) { return MOON_OK; }
+
+static int queue_new(int, void **out) {
+  queue *q = (queue *)calloc(1, sizeof *q);
+  pthread_mutex_init(&q->lock, NULL);
+  pthread_cond_init(&q->change, NULL);
+  if (pthread_create(&q->thread, NULL, queue_main, q)) return MOON_E_BACKEND;
+  pthread_detach(q->thread);
+  *out = q;
+  return MOON_OK;
+}
+
+static int event_new(void **out) {
+  *out = calloc(1, sizeof(event));
+  return MOON_OK;
+}
+
+static void event_free(void *e) { free(e); }
+
+static int event_record(void *e, void *where) {
+  queue *q = (queue *)where;
+  pthread_mutex_lock(&q->lock);
+  *(event *)e = event{q, q->given};
+  pthread_mutex_unlock(&q->lock);
+  return MOON_OK;
+}
+
+static void run_wait(task *t) { await(t->awaited, t->count); }
+
+static int queue_wait(void *where, void *of) {
+  event *e = (event *)of;
+  if (!e->of) return MOON_OK;
+  task t = {};
+  t.run = run_wait;
+  t.awaited = e->of;
+  t.count = e->count;
+  push(where, t);
+  return MOON_OK;
+}
+
+static int event_done(void *of) {
+  event *e = (event *)of;
+  if (!e->of) return 1;
+  pthread_mutex_lock(&e->of->lock);
+  int done = e->of->done >= e->count;
+  pthread_mutex_unlock(&e->of->lock);
+  return done;
+}
+
+static int event_wait(void *of) {
+  event *e = (event *)of;
+  if (e->of) await(e->of, e->count);
+  return MOON_OK;
+}
+
+static int host_call(void *where, void (*fn)(void *), void *argument) {
+  moon_emulated_call_host(where, fn, argument);
+  return MOON_OK;
+}
+
+static int memory_new(size_t nbytes, void **out) {
+  *out = aligned_alloc(256, (nbytes + 255) / 256 * 256);
+  return *out ? MOON_OK : MOON_E_MEMORY;
+}
+
+static void run_copy(task *t) { memcpy(t->to, t->from, t->nbytes); }
+
+static int copy(void *to, const void *from, size_t nbytes, int, void *where) {
+  task t = {};
+  t.run = run_copy;
+  t.to = to;
+  t.from = from;
+  t.nbytes = nbytes;
+  push(where, t);
+  return MOON_OK;
+}
+
+static int copy_peer(void *to, int, const void *from, int, size_t nbytes,
+                     void *where) {
+  return copy(to, from, nbytes, MOON_GPU_WITHIN, where);
+}
+
+int moon_device_copy(void *to, const void *from, size_t nbytes, void *where,
+                     moon_fail *) {
+  return copy(to, from, nbytes, MOON_GPU_WITHIN, where);
+}
+
+static void run_zero(task *t) { memset(t->to, 0, t->nbytes); }
+
+int moon_device_zero(void *to, size_t nbytes, void *where, moon_fail *) {
+  task t = {};
+  t.run = run_zero;
+  t.to = to;
+  t.nbytes = nbytes;
+  push(where, t);
+  return MOON_OK;
+}
+
+extern "C" __attribute__((visibility("default")))
+const moon_gpu_driver *moon_gpu_open(char *, size_t) {
+  static const moon_gpu_driver driver = {
+      "emulated", &moon_cuda_table, 2, info, error_text, use, queue_new,
+      event_new, event_free, event_record, queue_wait, event_done, event_wait,
+      host_call, memory_new, free, memory_new, free, copy, copy_peer};
+  return &driver;
+}

@@ -1,0 +1,14 @@
+/* The kernels of a CUDA device. What is missing is reported by name: `no kernel
+ * on cuda`. */
+#include "../kernel.h"
+
+#define KERNELS(X)                                                          \
+  X(fill) X(arange) X(copy) X(matmul) X(conv2d) X(conv2d_grad_x)            \
+  X(conv2d_grad_w)
+
+#define DECLARE(name) extern const moon_kernel moon_cuda_##name;
+KERNELS(DECLARE)
+
+#define ROW(name) [MOON_K_##name] = &moon_cuda_##name,
+extern const moon_kernel_table moon_cuda_table;
+const moon_kernel_table moon_cuda_table = {"cuda", {KERNELS(ROW)}, NULL, 1};
