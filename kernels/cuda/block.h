@@ -14,7 +14,7 @@ template <typename V> MOON_DEVICE V moon_shuffle_xor(V v, int mask) {
 }
 #endif
 
-struct moon_add {
+struct moon_plus {
   template <typename V> MOON_DEVICE V operator()(V a, V b) const {
     return a + b;
   }
@@ -53,7 +53,7 @@ MOON_DEVICE V moon_block_fold(V v, V none, F f) {
 }
 
 template <typename V> MOON_DEVICE V moon_block_sum(V v) {
-  return moon_block_fold(v, (V)0, moon_add());
+  return moon_block_fold(v, (V)0, moon_plus());
 }
 
 #endif

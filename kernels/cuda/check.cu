@@ -5,7 +5,7 @@
 #include "walk.h"
 
 template <typename T>
-__global__ void look(const T *index, moon_walk<1> walk, moon_range range,
+__global__ void look(const T *index, moon_places<1> walk, moon_range range,
                      int64_t *notice) {
   int64_t first = INT64_MAX;
   for (int64_t i = threadIdx.x; i < walk.n; i += blockDim.x) {
@@ -27,7 +27,7 @@ template <typename T>
 static int run_look(const moon_call *call, const moon_operand *index,
                     moon_range range, moon_fail *fail) {
   const moon_operand *o[] = {index};
-  moon_walk<1> walk = moon_walk_of(o);
+  moon_places<1> walk = moon_places_of(o);
   if (walk.n == 0) return MOON_OK;
   MOON_LAUNCH_TOGETHER(look<T>, 1, 1024, call->queue, (const T *)index->data,
                        walk, range, call->notice);

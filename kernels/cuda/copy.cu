@@ -8,7 +8,7 @@ enum { X, Y };
 
 /* One dtype: bits are moved. */
 template <typename T>
-__global__ void move(const T *x, T *y, moon_walk<2> walk) {
+__global__ void move(const T *x, T *y, moon_places<2> walk) {
   MOON_EACH(i, walk.n) {
     int64_t at[2];
     walk.find(i, at);
@@ -17,7 +17,7 @@ __global__ void move(const T *x, T *y, moon_walk<2> walk) {
 }
 
 template <typename T, typename U>
-__global__ void cast(const T *x, U *y, moon_walk<2> walk) {
+__global__ void cast(const T *x, U *y, moon_places<2> walk) {
   MOON_EACH(i, walk.n) {
     int64_t at[2];
     walk.find(i, at);
@@ -26,7 +26,7 @@ __global__ void cast(const T *x, U *y, moon_walk<2> walk) {
 }
 
 template <typename T>
-static int run_move(const moon_call *call, const moon_walk<2> &walk,
+static int run_move(const moon_call *call, const moon_places<2> &walk,
                     moon_fail *fail) {
   MOON_LAUNCH(move<T>, moon_blocks(walk.n, 1), MOON_THREADS, call->queue,
               (const T *)call->arg[X].data, (T *)call->arg[Y].data, walk);
@@ -34,7 +34,7 @@ static int run_move(const moon_call *call, const moon_walk<2> &walk,
 }
 
 template <typename T, typename U>
-static int run_cast(const moon_call *call, const moon_walk<2> &walk,
+static int run_cast(const moon_call *call, const moon_places<2> &walk,
                     moon_fail *fail) {
   MOON_LAUNCH((cast<T, U>), moon_blocks(walk.n, 1), MOON_THREADS, call->queue,
               (const T *)call->arg[X].data, (U *)call->arg[Y].data, walk);
@@ -42,7 +42,7 @@ static int run_cast(const moon_call *call, const moon_walk<2> &walk,
 }
 
 template <typename T>
-static int run_from(const moon_call *call, const moon_walk<2> &walk,
+static int run_from(const moon_call *call, const moon_places<2> &walk,
                     moon_fail *fail) {
   switch (call->arg[Y].dtype) {
     case MOON_F32: return run_cast<T, float>(call, walk, fail);
@@ -59,7 +59,7 @@ static int run_from(const moon_call *call, const moon_walk<2> &walk,
 CUDA_RUN(run_copy) {
   const moon_operand *x = &call->arg[X], *y = &call->arg[Y];
   const moon_operand *o[] = {y, x};
-  moon_walk<2> walk = moon_walk_of(o);
+  moon_places<2> walk = moon_places_of(o);
   if (walk.n == 0) return MOON_OK;
   size_t size = moon_dtype_size(x->dtype);
   if (x->dtype != y->dtype) {

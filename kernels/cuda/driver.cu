@@ -1,4 +1,5 @@
 /* gpu.h by way of the CUDA runtime. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cuda_runtime.h>

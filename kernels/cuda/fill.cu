@@ -2,7 +2,7 @@
 #include "walk.h"
 
 template <typename T>
-__global__ void fill(T *y, moon_walk<1> walk, double value) {
+__global__ void fill(T *y, moon_places<1> walk, double value) {
   MOON_EACH(i, walk.n) {
     int64_t at[1];
     walk.find(i, at);
@@ -19,7 +19,7 @@ __global__ void count(T *y, int64_t n, int64_t stride, double start,
 template <typename T> static int run_fill_of(const moon_call *call,
                                              moon_fail *fail) {
   const moon_operand *y = &call->arg[0], *o[] = {y};
-  moon_walk<1> walk = moon_walk_of(o);
+  moon_places<1> walk = moon_places_of(o);
   if (walk.n == 0) return MOON_OK;
   double value = call->params.fill.value;
   if (walk.dense && value == 0 && !signbit(value)) {

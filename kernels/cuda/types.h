@@ -47,45 +47,45 @@ MOON_DEVICE int64_t moon_truncate(double v) {
 
 /* As a cast does it: to an integer toward zero, to bool v != 0, integers keep
  * their low bits, bf16 and f16 by way of f32. */
-template <typename T, typename V> struct moon_cast {
+template <typename T, typename V> struct moon_conversion {
   static MOON_DEVICE T of(V v) { return (T)v; }
 };
-template <typename T> struct moon_cast<T, float> {
+template <typename T> struct moon_conversion<T, float> {
   static MOON_DEVICE T of(float v) { return (T)moon_truncate(v); }
 };
-template <typename T> struct moon_cast<T, double> {
+template <typename T> struct moon_conversion<T, double> {
   static MOON_DEVICE T of(double v) { return (T)moon_truncate(v); }
 };
-#define MOON_CAST(T, V, expression)        \
-  template <> struct moon_cast<T, V> {     \
+#define MOON_CONVERSION(T, V, expression)        \
+  template <> struct moon_conversion<T, V> {     \
     static MOON_DEVICE T of(V v) { return expression; } \
   }
-MOON_CAST(float, float, v);
-MOON_CAST(float, double, (float)v);
-MOON_CAST(double, float, (double)v);
-MOON_CAST(double, double, v);
-template <typename V> struct moon_cast<moon_bf16, V> {
+MOON_CONVERSION(float, float, v);
+MOON_CONVERSION(float, double, (float)v);
+MOON_CONVERSION(double, float, (double)v);
+MOON_CONVERSION(double, double, v);
+template <typename V> struct moon_conversion<moon_bf16, V> {
   static MOON_DEVICE moon_bf16 of(V v) {
     return moon_bf16{moon_bf16_from_f32((float)v)};
   }
 };
-template <typename V> struct moon_cast<moon_f16, V> {
+template <typename V> struct moon_conversion<moon_f16, V> {
   static MOON_DEVICE moon_f16 of(V v) {
     return moon_f16{moon_f16_from_f32((float)v)};
   }
 };
-template <typename V> struct moon_cast<moon_bool, V> {
+template <typename V> struct moon_conversion<moon_bool, V> {
   static MOON_DEVICE moon_bool of(V v) { return moon_bool{v != 0}; }
 };
-MOON_CAST(moon_bf16, float, moon_bf16{moon_bf16_from_f32(v)});
-MOON_CAST(moon_bf16, double, moon_bf16{moon_bf16_from_f32((float)v)});
-MOON_CAST(moon_f16, float, moon_f16{moon_f16_from_f32(v)});
-MOON_CAST(moon_f16, double, moon_f16{moon_f16_from_f32((float)v)});
-MOON_CAST(moon_bool, float, moon_bool{v != 0});
-MOON_CAST(moon_bool, double, moon_bool{v != 0});
+MOON_CONVERSION(moon_bf16, float, moon_bf16{moon_bf16_from_f32(v)});
+MOON_CONVERSION(moon_bf16, double, moon_bf16{moon_bf16_from_f32((float)v)});
+MOON_CONVERSION(moon_f16, float, moon_f16{moon_f16_from_f32(v)});
+MOON_CONVERSION(moon_f16, double, moon_f16{moon_f16_from_f32((float)v)});
+MOON_CONVERSION(moon_bool, float, moon_bool{v != 0});
+MOON_CONVERSION(moon_bool, double, moon_bool{v != 0});
 
 template <typename T, typename V>
-MOON_DEVICE void moon_store(T *at, V v) { *at = moon_cast<T, V>::of(v); }
+MOON_DEVICE void moon_store(T *at, V v) { *at = moon_conversion<T, V>::of(v); }
 
 /* Up to 16 bytes of elements that are read or written at once. */
 template <typename T, int N> struct alignas(sizeof(T) * N) moon_vector {
@@ -97,7 +97,7 @@ static inline int moon_no_dtype(int dtype, moon_fail *fail) {
   static const char *const name[MOON_DTYPES] = {"f32", "f64", "i64", "i32",
                                                 "u8", "bool", "bf16", "f16"};
   snprintf(fail->text, sizeof fail->text, "no kernel for %s on cuda",
-           name[dtype]);
+           name[(unsigned)dtype % MOON_DTYPES]);
   return MOON_E_DTYPE;
 }
 #define MOON_CASE(number, T, fn, ...) \

@@ -6,7 +6,7 @@
 #define MOON_CUDA_WALK_H
 #include "types.h"
 
-template <int N> struct moon_walk {
+template <int N> struct moon_places {
   int64_t n;                          /* elements */
   int ndim;
   int dense;                          /* every operand's elements in turn */
@@ -41,8 +41,8 @@ template <int N> struct moon_walk {
  * the first operand is dense in another order of dimensions (channels-last),
  * that order is walked. */
 template <int N>
-static moon_walk<N> moon_walk_of(const moon_operand *const (&given)[N]) {
-  moon_walk<N> w = {};
+static moon_places<N> moon_places_of(const moon_operand *const (&given)[N]) {
+  moon_places<N> w = {};
   moon_operand sorted[N];
   const moon_operand *o[N];
   for (int k = 0; k < N; k++) {
