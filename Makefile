@@ -36,7 +36,7 @@ NVFLAGS = -std=c++17 -O3 -lineinfo -Wno-deprecated-gpu-targets \
   -gencode arch=compute_90,code=compute_90 -Xcompiler \
   -fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-Wall
 
-.PHONY: build setup setup-dev demo test bench lint asan tsan soak install \
+.PHONY: build bundle setup setup-dev demo test bench lint asan tsan soak install \
   uninstall clean
 build: $(LIB) $(EMULATED) $(CUDA)
 
@@ -111,6 +111,7 @@ INCDIR = $(PREFIX)/include
 DOCDIR = $(PREFIX)/share/doc/moonseed
 install: build uninstall
 	@install -D -m 755 $(LIB) '$(DESTDIR)$(LIBDIR)/moonseed/libmoonseed.so'
+	@$(if $(CUDA),install -m 755 $(CUDA) '$(DESTDIR)$(LIBDIR)/moonseed/')
 	@install -D -m 755 scripts/moonseed '$(DESTDIR)$(BINDIR)/moonseed'
 	@install -D -m 644 core/moonseed.h '$(DESTDIR)$(INCDIR)/moonseed.h'
 	@cd lua && find moonseed -type f -exec \
@@ -131,6 +132,10 @@ uninstall:
 
 clean:
 	rm -rf $(BUILD)
+
+# All in one folder, for machines without packages or network: see the script.
+bundle: build
+	@scripts/bundle $(BUILD)
 
 # --- tests ------------------------------------------------------------------
 # The C stress driver, on the plain build and on one per sanitizer.
@@ -174,6 +179,7 @@ test: setup
 	    spec/fuzz/corpus/$(f)/*') \
 	  'specs: luajit /usr/bin/busted' \
 	  'specs, addresses: scripts/checks/sanitized $(BUILD)/asan' \
+  'specs, GPU: scripts/checks/gpu' \
 	  'stress: $(STRESS) 15' \
 	  'stress, addresses: $(BUILD)/asan/stress 40' \
 	  'stress, threads: $(BUILD)/tsan/stress 40'

@@ -195,7 +195,9 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
   moon__op_settle(rt, op);
   lane->launched = op->sequence;
   moon__op_launched(rt, op);
-  if (lane->launched - lane->told >= TELL_EVERY) moon__gpu_tell(gpu, op->stream);
+  if (lane->launched - lane->told >= TELL_EVERY) {
+    moon__gpu_tell(gpu, op->stream);
+  }
   moon__unlock(rt);
 }
 

@@ -7,7 +7,7 @@
  */
 #ifndef MOON_DEVICE_GPU_H
 #define MOON_DEVICE_GPU_H
-#include "../../kernels/cuda/gpu.h"
+#include "../../kernels/gpu.h"
 #include "device.h"
 
 /* A stream's queue, and memory that its ops use in turn. */

@@ -90,7 +90,8 @@ static bool is_far(const moon_tensor *t) {
 }
 
 const void *moon_tensor_data(const moon_tensor *t) {
-  if (is_far(t) || t->storage->disposed || !moon_tensor_ready(t) || carried(t)) return NULL;
+  if (t->storage->disposed || is_far(t)) return NULL;
+  if (!moon_tensor_ready(t) || carried(t)) return NULL;
   return moon__operand(t).data;
 }
 

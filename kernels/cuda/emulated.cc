@@ -11,7 +11,7 @@
 #include "launch.h"
 extern "C" {
 #include "../philox.h"
-#include "gpu.h"
+#include "../gpu.h"
 }
 
 extern "C" const moon_kernel_table moon_cuda_table;
