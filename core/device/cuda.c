@@ -1,6 +1,8 @@
 /* Finds GPUs: opens the library of GPU kernels that lies beside this one, and
  * adds a device for each GPU that it knows. MOONSEED_GPU=none looks for none,
- * =emulated takes the one that runs on the CPU, for tests. */
+ * =emulated takes the one that runs on the CPU, for tests. MOONSEED_GPU_NOTIFY=host
+ * lets the driver call when ops end, instead of a thread that waits for events:
+ * to compare. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +53,8 @@ static void add_gpu(moon_runtime *rt, const moon_gpu_driver *driver, int n) {
   gpu->rt = rt;
   gpu->driver = driver;
   gpu->number = n;
+  const char *notify = getenv("MOONSEED_GPU_NOTIFY");
+  gpu->calls_host = notify && !strcmp(notify, "host");
   snprintf(gpu->name, sizeof gpu->name, "cuda:%d", n);
   if (driver->info(n, &gpu->info) < 0 || moon__gpu_start(gpu) < 0) {
     snprintf(absent, sizeof absent, "%s: %s", gpu->name, driver->error());

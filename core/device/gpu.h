@@ -26,6 +26,7 @@ typedef struct moon__notice {
   int stream;
   int64_t sequence;
   moon__op *looked;
+  struct moon__gpu *gpu;
 } moon__notice;
 
 /* A thread that waits for notices. Looks have one of their own: they must not
@@ -50,6 +51,7 @@ typedef struct moon__gpu {
   pthread_t launcher;
   pthread_cond_t work;
   bool started, asleep;         /* L */
+  bool calls_host;              /* to compare: the driver calls, nobody waits */
   moon__op *first, *last;       /* L: nothing that they wait for is left */
   moon__lane lane[MOON_MAX_STREAMS];
   void *urgent;                 /* the queue of looks */

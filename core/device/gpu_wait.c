@@ -22,11 +22,27 @@ void moon__gpu_event_give(moon__gpu *gpu, void *event) {
   gpu->events = s;
 }
 
+static void act_on(moon__gpu *gpu, moon__notice *n);
+
+/* On a thread of the driver's, where nothing may be asked of it. */
+static void on_host_call(void *notice) {
+  moon__notice *n = notice;
+  moon_runtime *rt = n->gpu->rt;
+  moon__lock(rt);
+  act_on(n->gpu, n);
+  moon__unlock(rt);
+}
+
 /* L: an event behind what `queue` was given, and its notice. */
 static void add_notice(moon__gpu *gpu, moon__waits *w, void *queue,
                        moon__notice given) {
   moon__notice *n = moon__malloc(sizeof *n);
   *n = given;
+  n->gpu = gpu;
+  if (gpu->calls_host &&
+      gpu->driver->host_call(queue, on_host_call, n) == MOON_OK) {
+    return;
+  }
   n->event = moon__gpu_event(gpu);
   if (n->event && gpu->driver->event_record(n->event, queue) < 0) {
     moon__gpu_lose(gpu, gpu->driver->error());

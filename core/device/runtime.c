@@ -73,6 +73,17 @@ const char *moon_device_name(const moon_runtime *rt, int device) {
   return device >= 0 && device < rt->n_devices ? rt->device[device].name : "";
 }
 
+int moon_gpu_facts(const moon_runtime *rt, int device, const char **name,
+                   double *total, double *limit) {
+  bool is_there = device >= 0 && device < rt->n_devices;
+  const moon__gpu *gpu = is_there ? rt->device[device].gpu : NULL;
+  if (!gpu) return 0;
+  *name = gpu->info.name;
+  *total = (double)gpu->info.total;
+  *limit = (double)gpu->memory.limit;
+  return 1;
+}
+
 static int check_threads(int n) {
   if (n >= 1 && n <= MOON_MAX_WORKERS) return MOON_OK;
   return moon__fail(MOON_E_VALUE, "set_threads: %d is outside [1, %d]", n,
@@ -172,12 +183,17 @@ void moon_runtime_close_wait(moon_runtime *rt) {
 void moon_stats_read(moon_runtime *rt, moon_stats *out) {
   moon__release_list_drain(rt);
   moon__memory *m = &rt->memory;
+  size_t live = m->live, cached = m->cached;
+  for (int i = 0; i < rt->n_devices; i++) {
+    const moon__gpu *gpu = rt->device[i].gpu;
+    if (gpu) live += gpu->memory.live, cached += gpu->memory.cached;
+  }
   moon__lock(rt);
   *out = (moon_stats){
       .blocked_waits = rt->blocked_waits, .live_tensors = rt->live_tensors,
-      .live_nodes = rt->live_nodes, .live_bytes = (int64_t)m->live,
-      .cached_bytes = (int64_t)m->cached, .limit_bytes = (int64_t)m->limit,
-      .allocated_bytes = m->allocated, .system_allocs = m->system_allocs,
+      .live_nodes = rt->live_nodes, .live_bytes = (int64_t)live,
+      .cached_bytes = (int64_t)cached, .limit_bytes = (int64_t)m->limit,
+      .allocated_bytes = (int64_t)moon_allocated(rt), .system_allocs = m->system_allocs,
       .ops = rt->ops, .inline_ops = rt->inline_ops,
       .in_flight = rt->in_flight, .failed_ops = rt->failed_ops};
   moon__unlock(rt);

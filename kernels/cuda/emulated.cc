@@ -92,19 +92,26 @@ uint64_t moon_emulated_exchange(uint64_t bits, int mask) {
   return other < t->n ? t->given[turn][other] : bits;
 }
 
+static dim3 index_of(int i) {
+  unsigned at = (unsigned)i;
+  return dim3(at % blockDim.x, at / blockDim.x % blockDim.y,
+              at / blockDim.x / blockDim.y);
+}
+
+/* A function of its own: getcontext may return twice for all gcc knows. */
+static void __attribute__((noinline)) make_fiber(team *t, int i) {
+  fiber *f = &t->one[i];
+  *f = fiber{};
+  f->index = index_of(i);
+  getcontext(&f->at);
+  f->at.uc_stack.ss_sp = t->stacks + (size_t)i * STACK;
+  f->at.uc_stack.ss_size = STACK;
+  makecontext(&f->at, begin, 0);
+}
+
 static void run_block_together(team *t) {
   live = t;
-  for (int i = 0; i < t->n; i++) {
-    fiber *f = &t->one[i];
-    *f = fiber{};
-    f->index = dim3((unsigned)i % blockDim.x,
-                    (unsigned)i / blockDim.x % blockDim.y,
-                    (unsigned)i / blockDim.x / blockDim.y);
-    getcontext(&f->at);
-    f->at.uc_stack.ss_sp = t->stacks + (size_t)i * STACK;
-    f->at.uc_stack.ss_size = STACK;
-    makecontext(&f->at, begin, 0);
-  }
+  for (int i = 0; i < t->n; i++) make_fiber(t, i);
   for (bool more = true; more;) {
     more = false;
     for (t->now = 0; t->now < t->n; t->now++) {
@@ -120,9 +127,7 @@ static void run_block_together(team *t) {
 
 static void run_block(int n, moon_emulated_thread *thread, void *arguments) {
   for (int i = 0; i < n; i++) {
-    threadIdx = dim3((unsigned)i % blockDim.x,
-                     (unsigned)i / blockDim.x % blockDim.y,
-                     (unsigned)i / blockDim.x / blockDim.y);
+    threadIdx = index_of(i);
     thread(arguments);
   }
 }
