@@ -4,7 +4,7 @@
 
 #define KERNELS(X)                                                          \
   X(fill) X(arange) X(copy) X(matmul) X(conv2d) X(conv2d_grad_x)            \
-  X(conv2d_grad_w)
+  X(conv2d_grad_w) X(unary) X(unary_grad) X(binary) X(add_into) X(where)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)
