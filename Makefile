@@ -23,7 +23,11 @@ CUDA_HOME ?= /usr/local/cuda
 NVCC = $(wildcard $(CUDA_HOME)/bin/nvcc)
 CU = $(filter-out kernels/cuda/driver.cu,$(wildcard kernels/cuda/*.cu))
 EMULATED = $(BUILD)/moonseed/libmoonseed_emulated.so
-CUDA = $(if $(NVCC),$(BUILD)/moonseed/libmoonseed_cuda.so)
+# cuDNN's headers are needed to build, cuDNN itself only to run.
+CUDNN_H = $(firstword $(wildcard $(CUDA_HOME)/include/cudnn.h \
+  /usr/local/include/cudnn.h /usr/include/cudnn.h \
+  /usr/include/$(shell uname -m)-linux-gnu/cudnn.h))
+CUDA = $(if $(and $(NVCC),$(CUDNN_H)),$(BUILD)/moonseed/libmoonseed_cuda.so)
 EMULATED_OBJ = $(CU:%.cu=$(BUILD)/emulated/%.o) \
   $(patsubst %.cc,$(BUILD)/emulated/%.o,$(wildcard kernels/cuda/*.cc)) \
   $(BUILD)/kernels/cuda/table.o \
@@ -66,6 +70,8 @@ $(BUILD)/%.cu.o: %.cu
 
 $(BUILD)/core/%.o: CFLAGS += -DMOON_CORE
 $(BUILD)/kernels/%.o: CFLAGS += -O3 -fno-trapping-math
+$(BUILD)/kernels/cuda/%.o: CFLAGS += -isystem $(CUDA_HOME)/include \
+  $(if $(CUDNN_H),-isystem $(dir $(CUDNN_H)))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
