@@ -6,7 +6,8 @@
   X(fill) X(arange) X(copy) X(matmul) X(conv2d) X(conv2d_grad_x)            \
   X(conv2d_grad_w) X(batch_norm) X(batch_norm_eval) X(batch_norm_grad)      \
   X(running) X(max_pool2d) X(max_pool2d_grad) X(avg_pool2d)                 \
-  X(avg_pool2d_grad)
+  X(avg_pool2d_grad) X(index_select) X(index_add) X(gather)                 \
+  X(scatter_add) X(batch_images) X(step)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)
