@@ -42,10 +42,10 @@ static bool path_of(const moon_cudnn *lib, const conv_device *device,
   const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   bool has_cache = cache && *cache;
   if (!has_cache && !(home && *home)) return false;
-  char name[sizeof device->name];
-  for (size_t i = 0; i < sizeof name; i++) {
+  char name[sizeof device->name] = "";
+  for (size_t i = 0; i < sizeof name - 1 && device->name[i]; i++) {
     char c = device->name[i];
-    name[i] = c == 0 || isalnum((unsigned char)c) ? c : '-';
+    name[i] = isalnum((unsigned char)c) ? c : '-';
   }
   uint64_t hash = 14695981039346656037u;  /* FNV-1a */
   for (const char *c = head; *c; c++) {

@@ -197,10 +197,10 @@ static int run_matmul(const moon_call *call, const moon_plan *plan,
     int64_t times = 1;
     for (int d = 0; d < outer; d++) times *= y->shape[d];
     for (int64_t i = 0; i < times && status >= 0; i++) {
-      status = moon_matmul_run(found, place(a, y, outer, i),
-                               place(b, y, outer, i), place(y, y, outer, i),
-                               fused && bias ? bias->data : NULL, scratch,
-                               call->queue, fail);
+      void *data[] = {place(a, y, outer, i), place(b, y, outer, i),
+                      place(y, y, outer, i),
+                      fused && bias ? bias->data : NULL};
+      status = moon_matmul_run(found, data, scratch, call->queue, fail);
     }
   } else {
     status = run_empty(call, fail);

@@ -29,9 +29,8 @@ typedef struct matmul_plan {
 
 int moon_matmul_find(const matmul_key *key, int may_create,
                      const matmul_plan **out, moon_fail *fail);
-/* One batch of products; bias may be NULL. */
-int moon_matmul_run(const matmul_plan *plan, const void *a, const void *b,
-                    void *y, const void *bias, void *workspace, void *queue,
-                    moon_fail *fail);
+/* One batch of products; data are a, b, y and the bias, which may be NULL. */
+int moon_matmul_run(const matmul_plan *plan, void *const data[4],
+                    void *workspace, void *queue, moon_fail *fail);
 
 #endif

@@ -150,11 +150,11 @@ int moon_matmul_find(const matmul_key *key, int may_create,
   return status;
 }
 
-int moon_matmul_run(const matmul_plan *plan, const void *a, const void *b,
-                    void *y, const void *bias, void *workspace, void *queue,
-                    moon_fail *fail) {
+int moon_matmul_run(const matmul_plan *plan, void *const data[4],
+                    void *workspace, void *queue, moon_fail *fail) {
   cublasLtHandle_t handle;
   const matmul_key *q = &plan->key;
+  void *y = data[2], *bias = data[3];
   const moon_cublaslt *lib = moon_cublaslt_open(fail);
   if (!lib) return MOON_E_BACKEND;
   int status = moon_cublaslt_handle(lib, &handle, fail);
@@ -171,7 +171,7 @@ int moon_matmul_run(const matmul_plan *plan, const void *a, const void *b,
   if (!error) {
     error = lib->cublasLtMatmul(
         handle, &own.product, is_double ? (void *)&one : (void *)&one_f,
-        plain ? a : b, &own.left, plain ? b : a, &own.right,
+        data[plain ? 0 : 1], &own.left, data[plain ? 1 : 0], &own.right,
         is_double ? (void *)&sum : (void *)&sum_f, y, &own.y, y, &own.y,
         &own.algorithm, workspace, plan->workspace, (cudaStream_t)queue);
   }

@@ -1,0 +1,29 @@
+/* How a convolution would be planned for a device that is only described: for
+ * machines without a GPU. spec/cuda/plan_spec.lua asks. */
+#ifndef MOON_CUDA_CONV_INSPECT_H
+#define MOON_CUDA_CONV_INSPECT_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct moon_conv_question {
+  int32_t way;                /* 0 forward, 1 gradient of x, 2 of w */
+  int32_t dtype;              /* moon_dtype */
+  int32_t epilogue;           /* 0 none, 1 bias, 2 bias and ReLU */
+  int32_t strict, adds, align;
+  int64_t x[4], w[4];         /* N,C,H,W and K,C/G,kH,kW, channels-last */
+  int64_t step, padding, dilation;
+} moon_conv_question;
+
+typedef struct moon_conv_answer {
+  int64_t engine, workspace;  /* -1: the plan came from a file */
+  int32_t plans, has_tensor_cores, is_deterministic, is_compiled;
+} moon_conv_answer;
+
+/* `device` is cuDNN's JSON of a device's properties. With `files` the plan is
+ * read from its file or written to it. 0, or a status with `why`. */
+int moon_cuda_inspect_convolution(const char *device, int files,
+                                  const moon_conv_question *question,
+                                  moon_conv_answer *out, char *why,
+                                  size_t size);
+
+#endif
