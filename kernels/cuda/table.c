@@ -4,8 +4,8 @@
 
 #define KERNELS(X)                                                          \
   X(fill) X(arange) X(copy) X(matmul) X(conv2d) X(conv2d_grad_x)            \
-  X(conv2d_grad_w) X(unary) X(unary_grad) X(binary) X(add_into) X(where) \
-  X(relu_grad) X(reduce) X(arg_reduce) X(any) X(softmax)       \
+  X(conv2d_grad_w) X(unary) X(unary_grad) X(binary) X(add_into) X(where)    \
+  X(relu_grad) X(reduce) X(arg_reduce) X(any) X(softmax)                    \
   X(softmax_grad) X(log_softmax) X(log_softmax_grad) X(cross_entropy)       \
   X(cross_entropy_grad) X(blend) X(blend_grad) X(dropout) X(random)         \
   X(randperm) X(cumsum)
