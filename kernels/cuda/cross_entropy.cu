@@ -1,5 +1,5 @@
 /* Softmax and the negative logarithm of the label's share, or, of logarithms,
- * the latter alone, and the gradient: what they are, ref's cross_entropy.c says.
+ * the latter alone, and the gradient: ref's cross_entropy.c says what they are.
  *
  * Labels are looked at in the first phase. Then a group of threads takes a row
  * (lines.h); what rows come to is added up by blocks that have a chunk each,

@@ -1,5 +1,5 @@
-/* y_i = x_1 + ... + x_i along one dimension, or, in reverse, x_i + ... + x_n: in
- * double, or i64 modulo 2^64 for integers (ref's cumsum.c).
+/* y_i = x_1 + ... + x_i along one dimension, or, in reverse, x_i + ... + x_n:
+ * in double, or i64 modulo 2^64 for integers (ref's cumsum.c).
  *
  * A line's threads take a chunk each: they add theirs up, then what the chunks
  * before it come to, then write.

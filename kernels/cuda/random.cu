@@ -113,7 +113,8 @@ CUDA_PLAN(plan_randperm) {
 
 CUDA_RUN(run_randperm) {
   const moon_operand *y = &call->arg[0];
-  int64_t n = y->shape[0], *place = (int64_t *)scratch, *to = (int64_t *)y->data;
+  int64_t n = y->shape[0];
+  int64_t *place = (int64_t *)scratch, *to = (int64_t *)y->data;
   draw q = {call->params.random.key, call->params.random.counter, 0, 0};
   if (n == 0) return MOON_OK;
   MOON_LAUNCH(draw_places, moon_blocks(n, 1), MOON_THREADS, call->queue, q,

@@ -10,7 +10,8 @@
   X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) X(running)                 \
   X(batch_norm_eval) X(batch_norm_grad) X(blend) X(blend_grad) X(dropout)   \
   X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
-  X(scatter_add) X(step) X(batch_images)
+  X(scatter_add) X(step) X(batch_images) X(softmax) X(softmax_grad)         \
+  X(log_softmax) X(log_softmax_grad)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)
