@@ -7,7 +7,9 @@
   X(conv2d_grad_w) X(batch_norm) X(batch_norm_eval) X(batch_norm_grad)      \
   X(running) X(max_pool2d) X(max_pool2d_grad) X(avg_pool2d)                 \
   X(avg_pool2d_grad) X(index_select) X(index_add) X(gather)                 \
-  X(scatter_add) X(batch_images) X(step)
+  X(scatter_add) X(batch_images) X(step) X(statistics)           \
+  X(layer_norm) X(layer_norm_grad) X(one_hot) X(group_norm)           \
+  X(group_norm_grad)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)
