@@ -9,7 +9,7 @@
   X(avg_pool2d_grad) X(index_select) X(index_add) X(gather)                 \
   X(scatter_add) X(batch_images) X(step) X(statistics)           \
   X(layer_norm) X(layer_norm_grad) X(one_hot) X(group_norm)           \
-  X(group_norm_grad)
+  X(group_norm_grad) X(pad) X(pad_grad) X(triangle)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)
