@@ -23,7 +23,11 @@ CUDA_HOME ?= /usr/local/cuda
 NVCC = $(wildcard $(CUDA_HOME)/bin/nvcc)
 CU = $(filter-out kernels/cuda/driver.cu,$(wildcard kernels/cuda/*.cu))
 EMULATED = $(BUILD)/moonseed/libmoonseed_emulated.so
-CUDA = $(if $(NVCC),$(BUILD)/moonseed/libmoonseed_cuda.so)
+# cuDNN's headers are needed to build, cuDNN itself only to run.
+CUDNN_H = $(firstword $(wildcard $(CUDA_HOME)/include/cudnn.h \
+  /usr/local/include/cudnn.h /usr/include/cudnn.h \
+  /usr/include/$(shell uname -m)-linux-gnu/cudnn.h))
+CUDA = $(if $(and $(NVCC),$(CUDNN_H)),$(BUILD)/moonseed/libmoonseed_cuda.so)
 EMULATED_OBJ = $(CU:%.cu=$(BUILD)/emulated/%.o) \
   $(patsubst %.cc,$(BUILD)/emulated/%.o,$(wildcard kernels/cuda/*.cc)) \
   $(BUILD)/kernels/cuda/table.o \
@@ -36,7 +40,7 @@ NVFLAGS = -std=c++17 -O3 -lineinfo -Wno-deprecated-gpu-targets \
   -gencode arch=compute_90,code=compute_90 -Xcompiler \
   -fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-Wall
 
-.PHONY: build setup setup-dev demo test bench lint asan tsan soak install \
+.PHONY: build bundle setup setup-dev demo test bench lint asan tsan soak install \
   uninstall clean
 build: $(LIB) $(EMULATED) $(CUDA)
 
@@ -66,6 +70,8 @@ $(BUILD)/%.cu.o: %.cu
 
 $(BUILD)/core/%.o: CFLAGS += -DMOON_CORE
 $(BUILD)/kernels/%.o: CFLAGS += -O3 -fno-trapping-math
+$(BUILD)/kernels/cuda/%.o: CFLAGS += -isystem $(CUDA_HOME)/include \
+  $(if $(CUDNN_H),-isystem $(dir $(CUDNN_H)))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
@@ -111,6 +117,7 @@ INCDIR = $(PREFIX)/include
 DOCDIR = $(PREFIX)/share/doc/moonseed
 install: build uninstall
 	@install -D -m 755 $(LIB) '$(DESTDIR)$(LIBDIR)/moonseed/libmoonseed.so'
+	@$(if $(CUDA),install -m 755 $(CUDA) '$(DESTDIR)$(LIBDIR)/moonseed/')
 	@install -D -m 755 scripts/moonseed '$(DESTDIR)$(BINDIR)/moonseed'
 	@install -D -m 644 core/moonseed.h '$(DESTDIR)$(INCDIR)/moonseed.h'
 	@cd lua && find moonseed -type f -exec \
@@ -131,6 +138,10 @@ uninstall:
 
 clean:
 	rm -rf $(BUILD)
+
+# All in one folder, for machines without packages or network: see the script.
+bundle: build
+	@scripts/bundle $(BUILD)
 
 # --- tests ------------------------------------------------------------------
 # The C stress driver, on the plain build and on one per sanitizer.
@@ -174,6 +185,7 @@ test: setup
 	    spec/fuzz/corpus/$(f)/*') \
 	  'specs: luajit /usr/bin/busted' \
 	  'specs, addresses: scripts/checks/sanitized $(BUILD)/asan' \
+  'specs, GPU: scripts/checks/gpu' \
 	  'stress: $(STRESS) 15' \
 	  'stress, addresses: $(BUILD)/asan/stress 40' \
 	  'stress, threads: $(BUILD)/tsan/stress 40'

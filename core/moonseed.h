@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 21, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 22, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -117,7 +117,8 @@ int moon_runtime_open(int n_threads, moon_runtime **out);
 void moon_runtime_close_wait(moon_runtime *rt);
 int moon_threads(const moon_runtime *rt);
 int moon_set_threads(moon_runtime *rt, int n);  /* at any time */
-int moon_set_memory_limit(moon_runtime *rt, int64_t nbytes);
+/* Of a device's memory; "cpu", "ref" and "sim" share the host's. */
+int moon_set_memory_limit(moon_runtime *rt, int device, int64_t nbytes);
 /* on: convolutions submitted from now on, and their gradients, are computed
  * the direct way alone. Off (as at first): 3x3 convolutions of stride 1 by
  * Winograd's method where their shapes suit it, faster and with larger rounding
@@ -139,6 +140,10 @@ const char *moon_isa(void);  /* "plain", "avx2" or "avx512": our kernels */
 int moon_has_bf16(void);     /* 1: they multiply in bf16 (avx512_bf16) */
 /* "cpu", "ref", "sim", "cuda:0": the device's index, or MOON_E_DEVICE. */
 int moon_device_find(moon_runtime *rt, const char *name);
+/* A GPU's own name, its memory and the limit on it, in bytes; 0 where the
+ * device is no GPU. */
+int moon_gpu_facts(const moon_runtime *rt, int device, const char **name,
+                   double *total, double *limit);
 const char *moon_device_name(const moon_runtime *rt, int device);
 /* The k-th kernel: its name and where `device` takes it from ("cpu", "ref" or
  * "", none); 0 past the last. */

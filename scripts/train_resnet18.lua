@@ -1,6 +1,6 @@
 -- Trains ResNet-18, in the form for small images, on Fashion-MNIST.
 --
---   moonseed scripts/train_resnet18.lua             5 epochs, some 32 minutes
+--   moonseed scripts/train_resnet18.lua             5 epochs, 33 minutes
 --   moonseed scripts/train_resnet18.lua --until 93  until 93% are right
 local moon = require "moonseed"
 local training = require "training"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "device.h"
+#include "gpu.h"
 
 enum {
   CLASSES = 4 * 48,
@@ -44,20 +44,25 @@ static size_t left_to_scratch(const moon__memory *m) {
   return most > mapped ? most - mapped : 0;
 }
 
-static void *from_system(moon_runtime *rt, size_t nbytes, size_t left) {
+static void *from_host(size_t nbytes) {
   size_t align = nbytes >= HUGE_PAGE ? HUGE_PAGE : ALIGN;
-  size_t size = (nbytes + align - 1) / align * align;
-  size_t mapped = atomic_fetch_add(&rt->memory.mapped, nbytes) + nbytes;
-  bool fits = mapped + left <= rt->memory.limit;
-  void *p = fits ? aligned_alloc(align, size) : NULL;
-  if (!p) {
-    atomic_fetch_sub(&rt->memory.mapped, nbytes);
-    return NULL;
-  }
-  if (align == HUGE_PAGE) {  /* but what lies behind the last whole one */
+  void *p = aligned_alloc(align, (nbytes + align - 1) / align * align);
+  if (p && align == HUGE_PAGE) {  /* but what lies behind the last whole one */
     madvise(p, nbytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
   }
-  atomic_fetch_add(&rt->memory.system_allocs, 1);
+  return p;
+}
+
+static void *from_system(moon__memory *m, size_t nbytes, size_t left) {
+  size_t mapped = atomic_fetch_add(&m->mapped, nbytes) + nbytes;
+  bool fits = mapped + left <= m->limit;
+  void *p = !fits ? NULL : m->gpu ? moon__gpu_memory_new(m->gpu, nbytes)
+                                  : from_host(nbytes);
+  if (!p) {
+    atomic_fetch_sub(&m->mapped, nbytes);
+    return NULL;
+  }
+  atomic_fetch_add(&m->system_allocs, 1);
   return p;
 }
 
@@ -68,9 +73,13 @@ static size_t shift_of(moon__memory *m, size_t nbytes) {
   return nbytes < HUGE_PAGE ? 0 : (size_t)(m->shifts++ % SHIFTS) * SHIFT;
 }
 
-static void to_system(moon_runtime *rt, void *p, size_t nbytes) {
-  free(p);
-  atomic_fetch_sub(&rt->memory.mapped, nbytes);
+static void to_system(moon__memory *m, void *p, size_t nbytes) {
+  if (m->gpu) {
+    moon__gpu_memory_free(m->gpu, p);
+  } else {
+    free(p);
+  }
+  atomic_fetch_sub(&m->mapped, nbytes);
 }
 
 static bool block_ordered(const moon_runtime *rt, const moon__block *b,
@@ -86,62 +95,71 @@ static bool block_ordered(const moon_runtime *rt, const moon__block *b,
 
 /* Takes the first block that is in order for `stream` (-1: idle) out of the
  * class's list; with `any`, the first block. */
-static moon__block *from_cache(moon_runtime *rt, int c, int stream, bool any) {
-  moon__block *b = NULL, **link = &rt->memory.free[c];
-  pthread_mutex_lock(&rt->memory.lists);
+static moon__block *from_cache(moon_runtime *rt, moon__memory *m, int c,
+                               int stream, bool any) {
+  moon__block *b = NULL, **link = &m->free[c];
+  pthread_mutex_lock(&m->lists);
   for (int i = 0; *link && i < LOOK; i++, link = &(*link)->next) {
     if (!any && !block_ordered(rt, *link, stream)) continue;
     b = *link;
     *link = b->next;
-    rt->memory.cached -= b->nbytes;
+    m->cached -= b->nbytes;
     break;
   }
-  pthread_mutex_unlock(&rt->memory.lists);
+  pthread_mutex_unlock(&m->lists);
   return b;
 }
 
-static moon__block *block_new(moon_runtime *rt, int c) {
-  size_t nbytes = class_size(c), shift = shift_of(&rt->memory, nbytes);
-  char *p = from_system(rt, nbytes + shift, left_to_scratch(&rt->memory));
+static moon__block *block_new(moon__memory *m, int c) {
+  size_t nbytes = class_size(c), shift = m->gpu ? 0 : shift_of(m, nbytes);
+  char *p = from_system(m, nbytes + shift, left_to_scratch(m));
   if (!p) return NULL;
   moon__block *b = moon__calloc(1, sizeof *b);
   b->data = p + shift;
   b->shift = shift;
   b->nbytes = nbytes;
   b->size_class = c;
+  b->memory = m;
   return b;
 }
 
-static void block_free(moon_runtime *rt, moon__block *b) {
-  to_system(rt, (char *)b->data - b->shift, b->nbytes + b->shift);
+static void block_free(moon__block *b) {
+  to_system(b->memory, (char *)b->data - b->shift, b->nbytes + b->shift);
   free(b->use);
   free(b);
 }
 
 void moon_memory_press(moon_runtime *rt, int on) { rt->memory.pressed = on; }
 
-static int out_of_memory(moon_runtime *rt, size_t nbytes) {
-  moon__memory *m = &rt->memory;
+static int out_of_memory(const moon__memory *m, size_t nbytes) {
   return moon__fail(MOON_E_MEMORY,
-                    "memory: %zu bytes asked for, %zu live, %zu cached, "
-                    "limit %zu", nbytes, m->live, m->cached, m->limit);
+                    "memory%s: %zu bytes asked for, %zu live, %zu cached, "
+                    "limit %zu", m->gpu ? " of the GPU" : "", nbytes, m->live,
+                    m->cached, m->limit);
 }
+
+static void trim_blocks(moon_runtime *rt, moon__memory *m);
 
 static int take(moon_runtime *rt, int stream, size_t nbytes,
                 moon__block **block, moon__region **region) {
-  moon__memory *m = &rt->memory;
-  if (nbytes > (size_t)1 << 46) return out_of_memory(rt, nbytes);
+  moon__memory *m = stream < 0
+      ? &rt->memory : moon__memory_of(rt, rt->stream[stream]->device);
+  if (nbytes > (size_t)1 << 46) return out_of_memory(m, nbytes);
   int c = class_of(nbytes);
   bool mutated = stream >= 0 && rt->device[rt->stream[stream]->device].sim &&
                  rt->sim.options.mutate == MOON_MUTATE_REUSE_BLOCK;
-  moon__block *b = from_cache(rt, c, stream, mutated);
-  if (!b) b = block_new(rt, c);
-  if (!b && stream >= 0) b = from_cache(rt, c, stream, true);
+  moon__block *b = from_cache(rt, m, c, stream, mutated);
+  if (!b) b = block_new(m, c);
+  if (!b && stream >= 0) b = from_cache(rt, m, c, stream, true);
   if (!b) {
-    moon_memory_trim(rt);
-    b = block_new(rt, c);
+    if (m->gpu) {
+      trim_blocks(rt, m);
+    } else {
+      moon_memory_trim(rt);
+    }
+    b = block_new(m, c);
   }
-  if (!b) return out_of_memory(rt, nbytes);
+  if (!b) return out_of_memory(m, nbytes);
   moon__region *r = moon__region_new(rt, 0, nbytes);
   for (int i = 0; i < b->n_uses && !mutated; i++) {
     if (!moon__use_complete(rt, b->use[i])) {
@@ -188,19 +206,20 @@ void moon__block_give(moon_runtime *rt, moon__block *b, int n,
     add_use(rt, b, r->writer);
     for (int k = 0; k < r->n_readers; k++) add_use(rt, b, r->reader[k]);
   }
-  rt->memory.live -= b->nbytes;
-  pthread_mutex_lock(&rt->memory.lists);
-  rt->memory.cached += b->nbytes;
-  b->next = rt->memory.free[b->size_class];
-  rt->memory.free[b->size_class] = b;
-  pthread_mutex_unlock(&rt->memory.lists);
+  moon__memory *m = b->memory;
+  m->live -= b->nbytes;
+  pthread_mutex_lock(&m->lists);
+  m->cached += b->nbytes;
+  b->next = m->free[b->size_class];
+  m->free[b->size_class] = b;
+  pthread_mutex_unlock(&m->lists);
 }
 
 /* Any thread: idle blocks go back to the system. */
-static void trim_blocks(moon_runtime *rt) {
-  pthread_mutex_lock(&rt->memory.lists);
+static void trim_blocks(moon_runtime *rt, moon__memory *m) {
+  pthread_mutex_lock(&m->lists);
   for (int c = 0; c < CLASSES; c++) {
-    moon__block **link = &rt->memory.free[c];
+    moon__block **link = &m->free[c];
     while (*link) {
       moon__block *b = *link;
       if (!block_ordered(rt, b, -1)) {
@@ -208,30 +227,39 @@ static void trim_blocks(moon_runtime *rt) {
         continue;
       }
       *link = b->next;
-      rt->memory.cached -= b->nbytes;
-      block_free(rt, b);
+      m->cached -= b->nbytes;
+      block_free(b);
     }
   }
-  pthread_mutex_unlock(&rt->memory.lists);
+  pthread_mutex_unlock(&m->lists);
+}
+
+moon__memory *moon__memory_of(moon_runtime *rt, int device) {
+  moon__gpu *gpu = rt->device[device].gpu;
+  return gpu ? &gpu->memory : &rt->memory;
 }
 
 void moon_memory_trim(moon_runtime *rt) {
-  trim_blocks(rt);
+  trim_blocks(rt, &rt->memory);
+  for (int i = 0; i < rt->n_devices; i++) {
+    moon__gpu *gpu = rt->device[i].gpu;
+    if (gpu) trim_blocks(rt, &gpu->memory);
+  }
   moon__lock(rt);
   moon__scratch_trim(rt);
   moon__unlock(rt);
 }
 
-void moon__memory_open(moon_runtime *rt) {
-  rt->memory.free = moon__calloc(CLASSES, sizeof *rt->memory.free);
-  rt->memory.limit = moon__memory_default_limit();
-  pthread_mutex_init(&rt->memory.lists, NULL);
+void moon__memory_open(moon__memory *m, size_t limit) {
+  m->free = moon__calloc(CLASSES, sizeof *m->free);
+  m->limit = limit;
+  pthread_mutex_init(&m->lists, NULL);
 }
 
-void moon__memory_close(moon_runtime *rt) {
-  moon_memory_trim(rt);
-  free(rt->memory.free);
-  pthread_mutex_destroy(&rt->memory.lists);
+/* Its blocks were trimmed. */
+void moon__memory_close(moon__memory *m) {
+  free(m->free);
+  pthread_mutex_destroy(&m->lists);
 }
 
 /* --- scratch: kernels' working memory, by worker threads; L ----------- */
@@ -243,11 +271,11 @@ typedef struct moon__scratch {
 enum { SCRATCH_HEAD = 64 };  /* the list's own bytes, kept aligned */
 
 static moon__scratch *scratch_new(moon_runtime *rt, size_t want) {
-  moon__scratch *s = from_system(rt, want, 0);
+  moon__scratch *s = from_system(&rt->memory, want, 0);
   if (!s) {  /* other sizes may be idle, and tensors' blocks */
     moon__scratch_trim(rt);
-    trim_blocks(rt);
-    s = from_system(rt, want, 0);
+    trim_blocks(rt, &rt->memory);
+    s = from_system(&rt->memory, want, 0);
   }
   if (!s) return NULL;
   s->nbytes = want;
@@ -284,6 +312,6 @@ void moon__scratch_trim(moon_runtime *rt) {
     moon__scratch *s = rt->memory.scratch;
     rt->memory.scratch = s->next;
     rt->memory.scratch_mapped -= s->nbytes;
-    to_system(rt, s, s->nbytes);
+    to_system(&rt->memory, s, s->nbytes);
   }
 }

@@ -29,14 +29,46 @@ moon__op *moon__op_in_flight(moon_runtime *rt, moon__use use) {
   return s->window[use.sequence & s->mask];
 }
 
+/* Its queue is to wait on the device for another queue of the same GPU. */
+static void wait_there(moon_runtime *rt, moon__after **list, moon__use use) {
+  moon__after *after = rt->spare_afters;
+  if (after) {
+    rt->spare_afters = after->next;
+  } else {
+    after = moon__malloc(sizeof *after);
+  }
+  *after = (moon__after){use, *list};
+  *list = after;
+}
+
+/* A GPU looks at indices ahead of the op: who makes them? */
+static void note_indices(moon_runtime *rt, moon__op *op) {
+  for (int i = 0; i < op->n_touches; i++) {
+    const moon__touch *t = &op->touch[i];
+    int dtype = op->call.arg[t->arg].dtype;
+    bool is_index = dtype == MOON_I64 || dtype == MOON_I32;
+    if (t->mode != MOON__READ || !is_index) continue;
+    moon__op *maker = moon__op_in_flight(rt, t->region->writer);
+    if (maker && maker->device == op->device) {
+      wait_there(rt, &op->look, t->region->writer);
+    }
+  }
+}
+
 static void add_edge(moon_runtime *rt, moon__op *before, moon__op *op) {
+  bool launch = rt->device[op->device].gpu && before->device == op->device;
+  if (launch && before->stream != op->stream) {
+    wait_there(rt, &op->after,
+               (moon__use){before->stream, before->sequence});
+  }
+  if (launch && before->launched) return;
   moon__edge *edge = rt->spare_edges;
   if (edge) {
     rt->spare_edges = edge->next;
   } else {
     edge = moon__malloc(sizeof *edge);
   }
-  *edge = (moon__edge){op, before->next_ops};
+  *edge = (moon__edge){op, before->next_ops, launch};
   before->next_ops = edge;
   op->waits++;
 }
@@ -93,6 +125,7 @@ void moon__depend(moon_runtime *rt, moon__op *op) {
     order_after(rt, op, (moon__use){e.stream, e.sequence});
   }
   s->n_pending = 0;
+  if (rt->device[op->device].gpu) note_indices(rt, op);
   for (int i = 0; i < op->n_touches; i++) {
     moon__region *r = op->touch[i].region;
     order_after(rt, op, r->writer);

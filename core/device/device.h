@@ -17,9 +17,11 @@
 #include "../../kernels/kernel.h"
 #include "../base/base.h"
 #include "../base/pool.h"
+#include "memory.h"
 
 enum {
   MOON_MAX_DEVICES = 8,
+  MOON__HOST = 0,           /* "cpu", where the host can read and write */
   MOON_MAX_WORKERS = 64,
   MOON_RECENT = 256,        /* ops a stream remembers; a power of two */
   MOON_DEFAULT_STREAMS = 8,
@@ -64,25 +66,6 @@ void moon__task_note_error(moon_task *task, moon__error *e); /* L */
 /* A fresh (key, counter) for one draw. */
 void moon__task_draw(moon_task *task, uint64_t *key, uint64_t *counter);
 
-/* --- regions: the unit of dependency ---------------------------------- */
-typedef struct moon__use { int32_t stream; int64_t sequence; } moon__use;
-
-enum { MOON_REGION_INLINE = 4 };
-typedef struct moon__region {
-  _Atomic int refs;         /* the storage's and those of ops in flight */
-  size_t lo, hi;            /* bytes of the storage */
-  moon__use writer;         /* the last; sequence 0: none */
-  int n_readers, capacity;  /* since then, at most one per stream */
-  moon__use *reader, inlined[MOON_REGION_INLINE];
-  moon__error *error;       /* what the bytes carry instead of values */
-} moon__region;
-
-moon__region *moon__region_new(moon_runtime *rt, size_t lo, size_t hi);
-void moon__region_retain(moon__region *region);
-void moon__region_release(moon_runtime *rt, moon__region *region);
-void moon__region_add_reader(moon_runtime *rt, moon__region *region,
-                             moon__use use);
-
 /* How an op uses a region.
  * READ      an input; if it carries an error the op does not run.
  * OPTIONAL  an input the op can do without: a failed one arrives as NULL.
@@ -102,8 +85,16 @@ typedef struct moon__touch {  /* one region an op uses */
 } moon__touch;
 
 /* --- ops -------------------------------------------------------------- */
-typedef struct moon__edge { struct moon__op *op; struct moon__edge *next; }
-    moon__edge;
+/* An op of the same GPU need only be launched before the next one is. */
+typedef struct moon__edge {
+  struct moon__op *op;
+  struct moon__edge *next;
+  bool launch;
+} moon__edge;
+typedef struct moon__after {  /* what a queue waits for, on the device */
+  moon__use use;
+  struct moon__after *next;
+} moon__after;
 typedef struct moon__waiter { double ticket; struct moon__waiter *next; }
     moon__waiter;
 
@@ -131,6 +122,13 @@ typedef struct moon__op {
   moon__error *error;             /* what stopped it: inherited or its own */
   char failure[MOON_FAIL_TEXT];
   void *scratch;
+  /* On a GPU: it is in its queue; its error was handed on; its values were
+   * looked at; what it waits for there; the event behind it, or NULL. */
+  bool launched, settled, looked;
+  moon__after *after, *look;  /* `look`: the makers of its indices */
+  void *event;
+  int64_t *notice;
+  struct moon__transfer *transfer;  /* between memories, gpu_copy.c */
   int64_t submit_ns, start_ns, end_ns;
   int64_t place;                  /* sim: among its ops, from 1 */
   int64_t clock[MOON_MAX_STREAMS]; /* what came before, per stream */
@@ -176,6 +174,7 @@ typedef struct moon__device {
   bool configured;
   int compute[MOON_MAX_COMPUTE];
   int io_stream;                   /* file ops': its index + 1; 0: none yet */
+  struct moon__gpu *gpu;           /* NULL: workers run its ops; gpu.h */
 } moon__device;
 
 const moon_kernel *moon__device_kernel(const moon__device *d, int kernel);
@@ -187,52 +186,10 @@ const char *moon__op_by(const moon_runtime *rt, const moon__op *op);
 /* The device's stream for saving and loading, made when first asked for. */
 int moon__stream_for_files(moon_runtime *rt, int device);
 
-/* Why there is no CUDA device here; NULL if there is one. */
+/* Looks for GPUs, once, and adds a device for each (cuda.c). Loop thread. */
+void moon__cuda_open(moon_runtime *rt);
+/* Why there are none; NULL if there are. */
 const char *moon__cuda_absent(void);
-
-/* --- memory (alloc.c): blocks are the loop thread's, scratch the workers',
- * who may trim the lists of free blocks --------------------------------- */
-typedef struct moon__block {
-  void *data;
-  size_t nbytes;                   /* of its size class */
-  size_t shift;                    /* of data in what the system gave */
-  int size_class;
-  int n_uses, capacity;            /* who may still touch it */
-  moon__use *use;
-  struct moon__block *next;
-} moon__block;
-
-typedef struct moon__memory {
-  pthread_mutex_t lists;           /* of free blocks, and `cached`; innermost */
-  moon__block **free;              /* by size class */
-  _Atomic size_t limit, cached;
-  _Atomic size_t mapped;           /* from the system, scratch included */
-  _Atomic size_t scratch_mapped, scratch_most;  /* now; in use at once, ever */
-  size_t scratch_used;             /* L */
-  bool pressed;                    /* see moon_memory_press */
-  size_t live;
-  int64_t allocated, shifts;
-  _Atomic int64_t system_allocs;
-  struct moon__scratch *scratch;   /* L */
-} moon__memory;
-
-/* A block of at least nbytes for a first use on `stream`; `*region` gets the
- * hazards of its former life. MOON_E_MEMORY over the limit. */
-int moon__block_take(moon_runtime *rt, int stream, size_t nbytes,
-                     moon__block **block, moon__region **region);
-/* As above, but nothing in flight may touch it: for writing from the host. */
-int moon__block_take_idle(moon_runtime *rt, size_t nbytes,
-                          moon__block **block, moon__region **region);
-/* Back to the cache; `regions` say who may still touch it. */
-void moon__block_give(moon_runtime *rt, moon__block *block, int n,
-                      moon__region *const *regions);
-/* Any thread, with the lock held. */
-void *moon__scratch_take(moon_runtime *rt, size_t nbytes);
-void moon__scratch_give(moon_runtime *rt, void *p);
-void moon__scratch_trim(moon_runtime *rt);
-size_t moon__memory_default_limit(void);  /* limit.c */
-void moon__memory_open(moon_runtime *rt);
-void moon__memory_close(moon_runtime *rt);
 
 /* --- sim -------------------------------------------------------------- */
 typedef struct moon__access {      /* what the checker remembers of memory */
@@ -280,6 +237,7 @@ struct moon_runtime {
   moon__op *io_first, *io_last;
   struct moon_job *job_first, *job_last;
   moon__edge *spare_edges;
+  moon__after *spare_afters;
   moon__waiter *spare_waiters, *idle_waiters;
   int64_t ops, inline_ops, failed_ops;
   _Atomic int64_t in_flight;
@@ -300,6 +258,7 @@ struct moon_runtime {
   moon__device device[MOON_MAX_DEVICES];
   moon__stream *stream[MOON_MAX_STREAMS];
   moon__memory memory;
+  bool looked_for_gpus;
   bool strict;                     /* see moon_set_strict */
   moon__sim sim;
   _Atomic int debug;
@@ -337,6 +296,10 @@ void moon__ready_wait(moon_runtime *rt);  /* gives the lock up meanwhile */
 void moon__ready_wake(moon_runtime *rt);
 /* retire.c; L: hands on errors, wakes who waits, frees the record. */
 void moon__op_retire(moon_runtime *rt, moon__op *op);
+/* Its error goes to its outputs and its task; what retiring begins with. */
+void moon__op_settle(moon_runtime *rt, moon__op *op);
+/* Those that wait only for its launch wait no longer. */
+void moon__op_launched(moon_runtime *rt, moon__op *op);
 /* Before it runs: whether an error stops it; drops failed options. */
 bool moon__op_blocked(moon_runtime *rt, moon__op *op);
 void moon__op_fail(moon__op *op, int status, int part, const char *text);

@@ -24,13 +24,18 @@ size_t moon__memory_default_limit(void) {
   return have / 5 * 4;
 }
 
-int moon_set_memory_limit(moon_runtime *rt, int64_t nbytes) {
+int moon_set_memory_limit(moon_runtime *rt, int device, int64_t nbytes) {
+  if (device < 0 || device >= rt->n_devices) {
+    return moon__fail(MOON_E_DEVICE, "set_memory_limit: there is no device %d",
+                      device);
+  }
   if (nbytes < 1) {
     return moon__fail(MOON_E_VALUE, "set_memory_limit: %lld bytes",
                       (long long)nbytes);
   }
-  rt->memory.limit = (size_t)nbytes;
-  if (atomic_load(&rt->memory.mapped) > (size_t)nbytes) moon_memory_trim(rt);
+  moon__memory *m = moon__memory_of(rt, device);
+  atomic_store(&m->limit, (size_t)nbytes);
+  if (atomic_load(&m->mapped) > (size_t)nbytes) moon_memory_trim(rt);
   return MOON_OK;
 }
 

@@ -44,6 +44,15 @@ static bool owns_plan(const moon__op *op) {
   return moon__op_is_io(op) || op->call.kernel == MOON_K_decode;
 }
 
+static void forget(moon_runtime *rt, moon__after **list) {
+  while (*list) {
+    moon__after *after = *list;
+    *list = after->next;
+    after->next = rt->spare_afters;
+    rt->spare_afters = after;
+  }
+}
+
 /* With the lock held. */
 void moon__op_recycle(moon_runtime *rt, moon__op *op) {
   for (int i = 0; i < op->n_touches; i++) {
@@ -52,6 +61,9 @@ void moon__op_recycle(moon_runtime *rt, moon__op *op) {
   if (op->call.arg != op->args) free(op->call.arg);
   if (op->touch != op->touches) free(op->touch);
   moon__error_release(op->error);
+  free(op->transfer);
+  forget(rt, &op->after);
+  forget(rt, &op->look);
   if (owns_plan(op)) moon__save_free(op->call.params.save.plan);
   if (op->task) moon__task_release_locked(op->task);
   moon__pool_give(&rt->op_pool, op);
@@ -67,9 +79,8 @@ void moon__op_drop(moon_runtime *rt, moon__op *op) {
 /* Whether the op is tiny and can run on this thread, now; or not at all. */
 static bool runs_here(moon_runtime *rt, moon__op *op) {
   moon_fail fail;
-  if (op->waits || rt->device[op->device].sim || moon__op_is_io(op)) {
-    return false;
-  }
+  const moon__device *d = &rt->device[op->device];
+  if (op->waits || d->sim || d->gpu || moon__op_is_io(op)) return false;
   if (moon__op_blocked(rt, op)) return true;
   if (op->kernel->plan(&op->call, &op->plan, 0, &fail) == MOON_OK &&
       op->plan.cost_ns <= INLINE_NS) {

@@ -6,7 +6,7 @@
  * random. All with the lock held.
  */
 #include <sched.h>
-#include "device.h"
+#include "gpu.h"
 
 /* How long a worker looks before it sleeps, since waking one costs 30-60 us;
  * and how often it looks before it offers its core to others. */
@@ -20,6 +20,10 @@ void moon__ready_wake(moon_runtime *rt) {
 }
 
 void moon__ready_push(moon_runtime *rt, moon__op *op) {
+  if (rt->device[op->device].gpu) {
+    moon__gpu_push(rt->device[op->device].gpu, op);
+    return;
+  }
   if (moon__op_is_io(op)) {
     moon__io_push(rt, op);
     return;

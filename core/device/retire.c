@@ -84,13 +84,31 @@ static void remember(moon_runtime *rt, moon__op *op) {
   s->errors += op->error != NULL;
 }
 
+static void follow(moon_runtime *rt, moon__edge *edge) {
+  if (--edge->op->waits == 0) moon__ready_push(rt, edge->op);
+  edge->next = rt->spare_edges;
+  rt->spare_edges = edge;
+}
+
+void moon__op_launched(moon_runtime *rt, moon__op *op) {
+  moon__edge **link = &op->next_ops;
+  op->launched = true;
+  while (*link) {
+    moon__edge *edge = *link;
+    if (!edge->launch) {
+      link = &edge->next;
+      continue;
+    }
+    *link = edge->next;
+    follow(rt, edge);
+  }
+}
+
 static void wake_next(moon_runtime *rt, moon__op *op) {
   while (op->next_ops) {
     moon__edge *edge = op->next_ops;
     op->next_ops = edge->next;
-    if (--edge->op->waits == 0) moon__ready_push(rt, edge->op);
-    edge->next = rt->spare_edges;
-    rt->spare_edges = edge;
+    follow(rt, edge);
   }
   while (op->waiters) {
     moon__waiter *w = op->waiters;
@@ -101,10 +119,16 @@ static void wake_next(moon_runtime *rt, moon__op *op) {
   }
 }
 
-void moon__op_retire(moon_runtime *rt, moon__op *op) {
-  moon__stream *s = rt->stream[op->stream];
+void moon__op_settle(moon_runtime *rt, moon__op *op) {
+  if (op->settled) return;
+  op->settled = true;
   if (op->status < 0 && !op->error) own_error(rt, op);
   hand_on_error(rt, op);
+}
+
+void moon__op_retire(moon_runtime *rt, moon__op *op) {
+  moon__stream *s = rt->stream[op->stream];
+  moon__op_settle(rt, op);
   remember(rt, op);
   atomic_store_explicit(&s->completed, op->sequence, memory_order_release);
   wake_next(rt, op);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include "device.h"
+#include "gpu.h"
 
 static void add_device(moon_runtime *rt, const char *name,
                        const moon_kernel_table *table,
@@ -20,7 +20,7 @@ const moon_kernel *moon__device_kernel(const moon__device *d, int kernel) {
       [MOON_K_decode] = &moon__decode_kernel};
   const moon_kernel *k = d->table->kernel[kernel];
   if (!k && d->spare) k = d->spare->kernel[kernel];
-  return k ? k : of_files[kernel];
+  return k || d->gpu ? k : of_files[kernel];
 }
 
 const char *moon__kernel_name(int kernel) {
@@ -52,10 +52,16 @@ const char *moon__op_by(const moon_runtime *rt, const moon__op *op) {
 }
 
 int moon_device_find(moon_runtime *rt, const char *name) {
+  bool is_gpu = !strncmp(name, "cuda", 4);
+  if (is_gpu) moon__cuda_open(rt);
   for (int i = 0; i < rt->n_devices; i++) {
     if (!strcmp(rt->device[i].name, name)) return i;
   }
-  if (!strncmp(name, "cuda", 4)) {
+  if (is_gpu && !moon__cuda_absent()) {
+    return moon__fail(MOON_E_DEVICE, "device: there is no '%s'; the last is %s",
+                      name, rt->device[rt->n_devices - 1].name);
+  }
+  if (is_gpu) {
     return moon__fail(MOON_E_DEVICE, "device: no %s: %s", name,
                       moon__cuda_absent());
   }
@@ -65,6 +71,17 @@ int moon_device_find(moon_runtime *rt, const char *name) {
 
 const char *moon_device_name(const moon_runtime *rt, int device) {
   return device >= 0 && device < rt->n_devices ? rt->device[device].name : "";
+}
+
+int moon_gpu_facts(const moon_runtime *rt, int device, const char **name,
+                   double *total, double *limit) {
+  bool is_there = device >= 0 && device < rt->n_devices;
+  const moon__gpu *gpu = is_there ? rt->device[device].gpu : NULL;
+  if (!gpu) return 0;
+  *name = gpu->info.name;
+  *total = (double)gpu->info.total;
+  *limit = (double)gpu->memory.limit;
+  return 1;
 }
 
 static int check_threads(int n) {
@@ -97,7 +114,7 @@ int moon_runtime_open(int n_threads, moon_runtime **out) {
   pthread_cond_init(&rt->parked, NULL);
   pthread_cond_init(&rt->idle, NULL);
   pthread_cond_init(&rt->io_work, NULL);
-  moon__memory_open(rt);
+  moon__memory_open(&rt->memory, moon__memory_default_limit());
   add_device(rt, "cpu", moon_cpu_table(), &moon_ref_table);
   add_device(rt, "ref", &moon_ref_table, NULL);
   add_device(rt, "sim", moon_cpu_table(), &moon_ref_table);
@@ -119,6 +136,11 @@ static void free_lists(moon_runtime *rt) {
     moon__edge *edge = rt->spare_edges;
     rt->spare_edges = edge->next;
     free(edge);
+  }
+  while (rt->spare_afters) {
+    moon__after *after = rt->spare_afters;
+    rt->spare_afters = after->next;
+    free(after);
   }
   while (rt->spare_waiters) {
     moon__waiter *w = rt->spare_waiters;
@@ -143,7 +165,9 @@ void moon_runtime_close_wait(moon_runtime *rt) {
   moon__slots_forget(rt);
   moon__release_list_drain(rt);
   moon__sim_close(rt);
-  moon__memory_close(rt);
+  moon_memory_trim(rt);
+  moon__gpus_close(rt);
+  moon__memory_close(&rt->memory);
   free_lists(rt);
   free(rt->ring);
   free(rt->dead_users);
@@ -159,19 +183,29 @@ void moon_runtime_close_wait(moon_runtime *rt) {
 void moon_stats_read(moon_runtime *rt, moon_stats *out) {
   moon__release_list_drain(rt);
   moon__memory *m = &rt->memory;
+  size_t live = m->live, cached = m->cached;
+  for (int i = 0; i < rt->n_devices; i++) {
+    const moon__gpu *gpu = rt->device[i].gpu;
+    if (gpu) live += gpu->memory.live, cached += gpu->memory.cached;
+  }
   moon__lock(rt);
   *out = (moon_stats){
       .blocked_waits = rt->blocked_waits, .live_tensors = rt->live_tensors,
-      .live_nodes = rt->live_nodes, .live_bytes = (int64_t)m->live,
-      .cached_bytes = (int64_t)m->cached, .limit_bytes = (int64_t)m->limit,
-      .allocated_bytes = m->allocated, .system_allocs = m->system_allocs,
+      .live_nodes = rt->live_nodes, .live_bytes = (int64_t)live,
+      .cached_bytes = (int64_t)cached, .limit_bytes = (int64_t)m->limit,
+      .allocated_bytes = (int64_t)moon_allocated(rt), .system_allocs = m->system_allocs,
       .ops = rt->ops, .inline_ops = rt->inline_ops,
       .in_flight = rt->in_flight, .failed_ops = rt->failed_ops};
   moon__unlock(rt);
 }
 
 double moon_allocated(const moon_runtime *rt) {
-  return (double)rt->memory.allocated;
+  double sum = (double)rt->memory.allocated;
+  for (int i = 0; i < rt->n_devices; i++) {
+    const moon__gpu *gpu = rt->device[i].gpu;
+    if (gpu) sum += (double)gpu->memory.allocated;
+  }
+  return sum;
 }
 
 int64_t moon_in_flight(const moon_runtime *rt) { return rt->in_flight; }

@@ -233,5 +233,7 @@ typedef struct moon__file_job {
 /* The context of file ops: as `ctx`, but on a stream of their own, so that a
  * stream that computes does not stand still while a disk is slow. */
 int moon__io_context(const moon_ctx *ctx, int device, moon_ctx *io);
+/* Hands y out, on ctx's device: files are read into the host's memory. */
+int moon__file_there(moon_ctx *ctx, moon_tensor *y, moon_tensor **out);
 
 #endif

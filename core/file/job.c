@@ -10,12 +10,19 @@ static moon__file_job *file_job(const moon_job *job) {
 }
 
 int moon__io_context(const moon_ctx *ctx, int device, moon_ctx *io) {
+  if (ctx->rt->device[device].gpu) device = MOON__HOST;
   int stream = moon__stream_for_files(ctx->rt, device);
   if (stream < 0) return stream;
   *io = *ctx;
   io->device = device;
   io->stream = stream;
   return MOON_OK;
+}
+
+int moon__file_there(moon_ctx *ctx, moon_tensor *y, moon_tensor **out) {
+  int status = moon_to_device(ctx, y, ctx->device, out);
+  moon__unref(y);
+  return status;
 }
 
 static moon__file_job *job_new(const char *path, double ticket) {
@@ -219,6 +226,7 @@ int moon_job_take(moon_ctx *ctx, moon_job *job, int i, moon_tensor **out) {
   moon__arg arg = {y, MOON__WRITE, NULL};
   status = moon__run(&io, "load", MOON_K_load, &params, &arg, 1);
   if (status < 0) moon__save_free(plan);
-  if (status == MOON_OK && e->columns) return turn_round(&io, y, out);
-  return moon__finish(status, y, out);
+  if (status == MOON_OK && e->columns) status = turn_round(&io, y, &y);
+  else status = moon__finish(status, y, &y);
+  return status < 0 ? status : moon__file_there(ctx, y, out);
 }

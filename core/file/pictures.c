@@ -208,7 +208,7 @@ int moon_pictures_read(moon_ctx *ctx, const moon_pictures_params *p, int n,
   if (status == MOON_OK) status = moon__io_start(ctx->rt);
   if (status == MOON_OK) status = moon__io_context(ctx, ctx->device, &io);
   if (status == MOON_OK) {
-    status = moon__tensor_new(ctx, ctx->device, MOON_U8, s,
+    status = moon__tensor_new(ctx, io.device, MOON_U8, s,
                               MOON__CHANNELS_LAST, &y);
   }
   if (status == MOON_OK) status = moon_empty(&io, MOON_I64, 0, NULL, &token);
@@ -224,5 +224,6 @@ int moon_pictures_read(moon_ctx *ctx, const moon_pictures_params *p, int n,
     moon__pictures_release(q);
   }
   moon__unref(token);
-  return moon__finish(status, y, out);
+  status = moon__finish(status, y, &y);
+  return status < 0 ? status : moon__file_there(ctx, y, out);
 }

@@ -105,12 +105,18 @@ int moon_file_save(moon_ctx *ctx, const char *path, const char *format, int n,
   if (status == MOON_OK) status = moon_empty(&io, MOON_I64, 0, NULL, &y);
   if (status < 0) return status;
   moon__arg *arg = moon__calloc((size_t)n + 1, sizeof *arg);
-  for (int i = 0; i < n; i++) {
-    arg[i] = (moon__arg){.t = tensors[i], .mode = MOON__READ};
+  moon_ctx quiet = *ctx;
+  quiet.grad_mode = 0;
+  for (int i = 0; i < n && status == MOON_OK; i++) {
+    arg[i].mode = MOON__READ;
+    status = moon_to_device(&quiet, tensors[i], io.device, &arg[i].t);
   }
   arg[n] = (moon__arg){.t = y, .mode = MOON__WRITE};
   moon_params params = {.save = {plan_new(path, f, n, names)}};
-  status = moon__run(&io, "save", MOON_K_save, &params, arg, n + 1);
+  if (status == MOON_OK) {
+    status = moon__run(&io, "save", MOON_K_save, &params, arg, n + 1);
+  }
+  for (int i = 0; i < n; i++) moon__unref(arg[i].t);
   if (status < 0) moon__save_free(params.save.plan);
   free(arg);
   return moon__finish(status, y, out);

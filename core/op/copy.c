@@ -64,6 +64,14 @@ int moon_to_device(moon_ctx *ctx, moon_tensor *x, int device,
     return MOON_OK;
   }
   bool nhwc = moon__is_channels_last(x) && !moon__is_contiguous(x);
+  if (!nhwc && !moon__is_contiguous(x)) {  /* memories are copied whole */
+    moon_tensor *rows;
+    status = moon_contiguous(ctx, x, &rows);
+    if (status < 0) return status;
+    status = moon_to_device(ctx, rows, device, out);
+    moon__unref(rows);
+    return status;
+  }
   moon_tensor *y;
   status = moon__tensor_new(ctx, device, x->dtype, moon__shape_of(x),
                             nhwc ? MOON__CHANNELS_LAST : MOON__ROWS, &y);
@@ -91,9 +99,22 @@ static int into_backward(moon__back *b) {
 
 static const moon__rule into_rule = {"copy_", into_backward};
 
+/* Between memories bytes are copied as they lie: first x to y's device. */
+static int copy_across(moon_ctx *ctx, moon_tensor *y, moon_tensor *x) {
+  moon_tensor *here;
+  int status = moon_to_device(ctx, x, y->storage->device, &here);
+  if (status < 0) return status;
+  status = moon_copy_into(ctx, y, here);
+  moon__unref(here);
+  return status;
+}
+
 int moon_copy_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x) {
   moon__shape s = moon__shape_of(y), both;
   int status = moon__inplace_check(ctx, "copy_", y, x);
+  if (status >= 0 && x->storage->device != y->storage->device) {
+    return copy_across(ctx, y, x);
+  }
   if (status >= 0) status = moon__shape_broadcast("copy_", y, x, &both);
   if (status < 0) return status;
   if (!moon__shape_equal(s, both)) {

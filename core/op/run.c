@@ -1,5 +1,6 @@
 /* From tensors to an op record. See op.h. */
 #include <string.h>
+#include "../device/gpu.h"
 #include "op.h"
 
 /* All still there and on one device; the device, or an error. A copy may
@@ -29,6 +30,30 @@ static int common_device(moon_ctx *ctx, const char *name, int kernel,
     device = t->storage->device;
   }
   return device < 0 ? ctx->device : device;
+}
+
+/* Between a GPU's memory and another: on the GPU's queue, on the target's where
+ * both are. */
+static int transfer_device(const moon_runtime *rt, int kernel,
+                           const moon__arg *args, int device) {
+  if (kernel != MOON_K_copy || rt->device[device].gpu) return device;
+  int from = args[0].t->storage->device;
+  return rt->device[from].gpu ? from : device;
+}
+
+static moon__transfer *transfer_of(const moon_runtime *rt, int kernel,
+                                   const moon__arg *args) {
+  if (kernel != MOON_K_copy) return NULL;
+  int from = args[0].t->storage->device, to = args[1].t->storage->device;
+  bool to_gpu = rt->device[to].gpu, from_gpu = rt->device[from].gpu;
+  if (from == to || (!to_gpu && !from_gpu)) return NULL;
+  moon__transfer *t = moon__calloc(1, sizeof *t);
+  t->direction = !to_gpu ? MOON_GPU_TO_HOST
+                 : from_gpu ? MOON_GPU_WITHIN : MOON_GPU_TO_DEVICE;
+  t->from = from;
+  t->to = to;
+  t->nbytes = (size_t)args[1].t->numel * moon_dtype_size(args[1].t->dtype);
+  return t;
 }
 
 /* bf16 and f16 are moved and cast everywhere, computed with only where the
@@ -87,6 +112,7 @@ int moon__run(moon_ctx *ctx, const char *name, int kernel,
   if (status < 0) return status;
   int device = common_device(ctx, name, kernel, args, n);
   if (device < 0) return device;
+  device = transfer_device(rt, kernel, args, device);
   status = check_halves(ctx, name, kernel, device, args, n);
   if (status < 0) return status;
   const moon_kernel *k = moon__device_kernel(&rt->device[device], kernel);
@@ -103,6 +129,7 @@ int moon__run(moon_ctx *ctx, const char *name, int kernel,
   op->stream = stream;
   op->site = ctx->site;
   op->call.kernel = kernel;
+  op->transfer = transfer_of(rt, kernel, args);
   if (params) op->call.params = *params;
   for (int i = 0; i < n; i++) {
     op->call.arg[i].data = NULL;

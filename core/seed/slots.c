@@ -115,10 +115,19 @@ int moon_slots_store(moon_ctx *ctx, moon_slots *slots, int row, int measure,
   const int64_t *life = ((moon__slots *)slots)->life + row;
   moon_params params = {.store = {slots->measure + at, slots->stores + at,
                                   slots->errors + row, life, *life}};
-  moon__arg args[] = {{x, MOON__OPTIONAL, NULL}};
-  status = moon__run(ctx, "slots", MOON_K_store, &params, args, 1);
+  /* The measures lie in the host's memory, and there a GPU's tensor goes. */
+  bool is_far = ctx->rt->device[x->storage->device].gpu;
+  int device = is_far ? MOON__HOST : x->storage->device;
+  moon_ctx quiet = *ctx;
+  quiet.grad_mode = 0;
+  moon_tensor *here;
+  status = moon_to_device(&quiet, x, device, &here);
   if (status < 0) return status;
-  int stream = moon__stream_for(ctx, x->storage->device);
+  moon__arg args[] = {{here, MOON__OPTIONAL, NULL}};
+  status = moon__run(ctx, "slots", MOON_K_store, &params, args, 1);
+  moon__unref(here);
+  if (status < 0) return status;
+  int stream = moon__stream_for(ctx, device);
   ((moon__slots *)slots)->stored[stream] = ctx->rt->stream[stream]->submitted;
   return status;
 }

@@ -85,8 +85,13 @@ int moon_tensor_error(const moon_tensor *t) {
   return e ? moon__error_raise(e) : MOON_OK;
 }
 
+static bool is_far(const moon_tensor *t) {
+  return t->rt->device[t->storage->device].gpu;
+}
+
 const void *moon_tensor_data(const moon_tensor *t) {
-  if (t->storage->disposed || !moon_tensor_ready(t) || carried(t)) return NULL;
+  if (t->storage->disposed || is_far(t)) return NULL;
+  if (!moon_tensor_ready(t) || carried(t)) return NULL;
   return moon__operand(t).data;
 }
 
@@ -96,6 +101,10 @@ int moon_tensor_item(const moon_tensor *t, int64_t index, double *out) {
   if (index < 0 || index >= t->numel) {
     return moon__fail(MOON_E_INDEX, "item: element %lld of %s",
                       (long long)index, moon__text(t));
+  }
+  if (is_far(t)) {
+    return moon__fail(MOON_E_DEVICE, "item: the tensor is on %s; copy it to "
+                      "the cpu", t->rt->device[t->storage->device].name);
   }
   int64_t at = 0;
   for (int d = t->ndim - 1; d >= 0; d--) {

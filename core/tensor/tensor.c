@@ -142,14 +142,19 @@ int moon_from_host(moon_ctx *ctx, int dtype, int ndim, const int64_t *shape,
                       "bytes given", moon__dtype_name(dtype),
                       moon__shape_text(s), (long long)numel, nbytes);
   }
-  status = moon__storage_new_idle(ctx, ctx->device, nbytes, &storage);
+  bool is_far = ctx->rt->device[ctx->device].gpu;
+  int host = is_far ? MOON__HOST : ctx->device;
+  status = moon__storage_new_idle(ctx, host, nbytes, &storage);
   if (status < 0) return status;
   if (nbytes) memcpy(storage->block->data, data, nbytes);
   moon_tensor *t = tensor_record(ctx->rt, dtype, s);
   t->storage = storage;
   set_strides(t, NULL);
   *out = t;
-  return MOON_OK;
+  if (!is_far) return MOON_OK;
+  status = moon_to_device(ctx, t, ctx->device, out);
+  moon__unref(t);
+  return status;
 }
 
 moon_operand moon__operand(const moon_tensor *t) {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <cuda_runtime.h>
 extern "C" {
-#include "gpu.h"
+#include "../gpu.h"
 }
 
 extern "C" const moon_kernel_table moon_cuda_table;
@@ -31,7 +31,7 @@ static int info(int device, moon_gpu_info *out) {
   }
   if (status < 0) return status;
   *out = moon_gpu_info{};
-  snprintf(out->name, sizeof out->name, "%s", p.name);
+  snprintf(out->name, sizeof out->name, "%.100s", p.name);
   out->major = p.major;
   out->minor = p.minor;
   out->total = (int64_t)total;

@@ -11,7 +11,7 @@
 #include "launch.h"
 extern "C" {
 #include "../philox.h"
-#include "gpu.h"
+#include "../gpu.h"
 }
 
 extern "C" const moon_kernel_table moon_cuda_table;
@@ -92,19 +92,26 @@ uint64_t moon_emulated_exchange(uint64_t bits, int mask) {
   return other < t->n ? t->given[turn][other] : bits;
 }
 
+static dim3 index_of(int i) {
+  unsigned at = (unsigned)i;
+  return dim3(at % blockDim.x, at / blockDim.x % blockDim.y,
+              at / blockDim.x / blockDim.y);
+}
+
+/* A function of its own: getcontext may return twice for all gcc knows. */
+static void __attribute__((noinline)) make_fiber(team *t, int i) {
+  fiber *f = &t->one[i];
+  *f = fiber{};
+  f->index = index_of(i);
+  getcontext(&f->at);
+  f->at.uc_stack.ss_sp = t->stacks + (size_t)i * STACK;
+  f->at.uc_stack.ss_size = STACK;
+  makecontext(&f->at, begin, 0);
+}
+
 static void run_block_together(team *t) {
   live = t;
-  for (int i = 0; i < t->n; i++) {
-    fiber *f = &t->one[i];
-    *f = fiber{};
-    f->index = dim3((unsigned)i % blockDim.x,
-                    (unsigned)i / blockDim.x % blockDim.y,
-                    (unsigned)i / blockDim.x / blockDim.y);
-    getcontext(&f->at);
-    f->at.uc_stack.ss_sp = t->stacks + (size_t)i * STACK;
-    f->at.uc_stack.ss_size = STACK;
-    makecontext(&f->at, begin, 0);
-  }
+  for (int i = 0; i < t->n; i++) make_fiber(t, i);
   for (bool more = true; more;) {
     more = false;
     for (t->now = 0; t->now < t->n; t->now++) {
@@ -120,9 +127,7 @@ static void run_block_together(team *t) {
 
 static void run_block(int n, moon_emulated_thread *thread, void *arguments) {
   for (int i = 0; i < n; i++) {
-    threadIdx = dim3((unsigned)i % blockDim.x,
-                     (unsigned)i / blockDim.x % blockDim.y,
-                     (unsigned)i / blockDim.x / blockDim.y);
+    threadIdx = index_of(i);
     thread(arguments);
   }
 }
@@ -159,13 +164,13 @@ static void await(queue *q, int64_t count) {
   pthread_mutex_unlock(&q->lock);
 }
 
-/* Before each launch, so that queues drift apart. */
+/* Before one launch of eight, so that queues drift apart. */
 static void delay(queue *q) {
   static const char *most = getenv("MOONSEED_EMULATED_DELAY");
   if (!most) return;
   uint64_t us = (uint64_t)atoi(most) + 1;
   uint64_t draw = moon_mix64((uint64_t)(uintptr_t)q + q->draws++);
-  usleep((useconds_t)(draw % us));
+  if (draw % 8 == 0) usleep((useconds_t)(draw / 8 % us));
 }
 
 static void *queue_main(void *self) {

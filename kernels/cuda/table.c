@@ -3,13 +3,16 @@
 #include "../kernel.h"
 
 #define KERNELS(X)                                                          \
-  X(fill) X(arange) X(copy) X(matmul) X(conv2d) X(conv2d_grad_x)            \
-  X(conv2d_grad_w) X(batch_norm) X(batch_norm_eval) X(batch_norm_grad)      \
-  X(running) X(max_pool2d) X(max_pool2d_grad) X(avg_pool2d)                 \
-  X(avg_pool2d_grad) X(index_select) X(index_add) X(gather)                 \
-  X(scatter_add) X(batch_images) X(step) X(statistics)           \
-  X(layer_norm) X(layer_norm_grad) X(one_hot) X(group_norm)           \
-  X(group_norm_grad) X(pad) X(pad_grad) X(triangle)
+  X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
+  X(unary_grad) X(where) X(any) X(cumsum) X(reduce) X(arg_reduce)           \
+  X(cross_entropy) X(cross_entropy_grad) X(matmul) X(conv2d)                \
+  X(conv2d_grad_x) X(conv2d_grad_w) X(max_pool2d) X(max_pool2d_grad)        \
+  X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) X(running)                 \
+  X(batch_norm_eval) X(batch_norm_grad) X(blend) X(blend_grad) X(dropout)   \
+  X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
+  X(scatter_add) X(step) X(batch_images) X(statistics) X(layer_norm)        \
+  X(layer_norm_grad) X(one_hot) X(group_norm) X(group_norm_grad) X(pad)     \
+  X(pad_grad) X(triangle)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)

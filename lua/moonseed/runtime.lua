@@ -62,11 +62,16 @@ function M.bytes()
     tonumber(stats.limit_bytes)
 end
 
---- Sets the limit on tensor memory.
+--- Sets the limit on the memory of tensors on a device; "cpu", "ref" and "sim"
+--- share the host's.
 ---@param nbytes number
-function M.set_memory_limit(nbytes)
+---@param device string|nil  the current one unless given
+function M.set_memory_limit(nbytes, device)
   check.count("set_memory_limit", "the limit", nbytes, 1)
-  check.status(C.moon_set_memory_limit(M.handle, nbytes))
+  device = device or require("moonseed.context").device()
+  check.text("set_memory_limit", "the device", device)
+  local index = check.status(C.moon_device_find(M.handle, device))
+  check.status(C.moon_set_memory_limit(M.handle, index, nbytes))
 end
 
 local PRECISIONS = { fast = 0, strict = 1 }

@@ -287,9 +287,11 @@ function moon.autocast(dtype, fn) end
 ---@return table<string, number>
 function moon.stats() end
 
---- Sets the limit on tensor memory.
+--- Sets the limit on the memory of tensors on a device; "cpu", "ref" and "sim"
+--- share the host's.
 ---@param nbytes number
-function moon.set_memory_limit(nbytes) end
+---@param device string|nil  the current one unless given
+function moon.set_memory_limit(nbytes, device) end
 
 --- How convolutions submitted from now on are computed, and their gradients:
 --- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their

@@ -9,6 +9,7 @@
 -- computes them in f64, every other device in f32.
 
 local busted = require "busted"
+local gpu = require "support.gpu"
 local task = require "support.task"
 local moon = require "moonseed"
 local assert, it = busted.assert, busted.it
@@ -16,7 +17,23 @@ local assert, it = busted.assert, busted.it
 local M = {}
 
 --- Devices that are compared with ref.
-M.devices = { "cpu" }
+M.devices = { gpu.is_here and "cuda:0" or "cpu" }
+
+--- What a device said to have no kernel for, and how often.
+M.missing = {}
+
+-- Calls fn(device); a GPU need not have every kernel, but must say so.
+local function try(fn, device)
+  if device ~= "cuda:0" then return fn(device) end
+  local ok, why = xpcall(function() fn(device) end, function(e)
+    return type(e) == "string" and debug.traceback(e) or e
+  end)
+  if ok then return nil end
+  local name = tostring(why):match "([%w_]+): no kernel on cuda:0"
+  if not name then error(why, 0) end
+  M.missing[name] = (M.missing[name] or 0) + 1
+  return nil
+end
 
 -- --- numbers -------------------------------------------------------------
 
@@ -205,11 +222,11 @@ function M.matches(case)
     local exact = M.compute(case, "f64", "ref")
     M.assert_same(exact, M.compute(case, "f64", "ref", "reversed"), 1e-12,
                   "ref, reversed")
-    for _, device in ipairs(M.devices) do
-      for order in pairs(orders) do
+    for order in pairs(orders) do
+      M.on_others(function(device)
         M.assert_same(exact, M.compute(case, "f32", device, order), tolerance,
                       device .. ", " .. order)
-      end
+      end)
     end
   end))
 end
@@ -218,6 +235,7 @@ end
 ---@param case table  a name; inputs: shapes, see M.values; fn; tolerance: of
 ---                   f32, 1e-5 unless given
 function M.agrees(case)
+  if gpu.is_here then return M.matches(case) end  -- ref's were looked at
   it(case[1] .. " has the gradient of finite differences", task(function()
     local exact, near = M.compute(case, "f64", "ref"), M.differences(case)
     for i, gradient in ipairs(near) do
@@ -237,11 +255,17 @@ function M.refuses(name, text, fn)
   end))
 end
 
+--- Calls `fn` with every device but ref.
+---@param fn fun(device: string)
+function M.on_others(fn)
+  for _, device in ipairs(M.devices) do try(fn, device) end
+end
+
 --- Calls `fn` with ref and every other device.
 ---@param fn fun(device: string)
 function M.on_each(fn)
   fn "ref"
-  for _, device in ipairs(M.devices) do fn(device) end
+  M.on_others(fn)
 end
 
 --- Declares what holds on every device.

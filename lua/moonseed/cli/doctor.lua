@@ -123,6 +123,26 @@ local function machine(core, moon)
     stats.limit_bytes / GIB, core.uv.get_total_memory() / GIB))
 end
 
+local function gpus(core, rt)
+  local C, ffi = core.C, core.ffi
+  if C.moon_device_find(rt, "cuda:0") < 0 then
+    return line("cuda", (ffi.string(C.moon_last_error()):gsub("^device: ",
+                                                             "")))
+  end
+  local name, bytes = ffi.new "const char *[1]", ffi.new "double[2]"
+  local i, index = 0, C.moon_device_find(rt, "cuda:0")
+  while index >= 0 do
+    C.moon_gpu_facts(rt, index, name, bytes, bytes + 1)
+    line("cuda:" .. i, ("%s, %.1f GiB, limit %.1f"):format(
+      ffi.string(name[0]), bytes[0] / GIB, bytes[1] / GIB))
+    i = i + 1
+    index = C.moon_device_find(rt, "cuda:" .. i)
+  end
+  local by, n = kernels(core, C.moon_device_find(rt, "cuda:0"))
+  line("cuda kernels", ("%d of %d"):format(#(by.cuda or {}), n))
+  if by[""] then line("", "none for: " .. table.concat(by[""], ", ")) end
+end
+
 local function devices(core, moon)
   local C, rt = core.C, require("moonseed.context").live.rt
   line("device", moon.device() .. " unless told otherwise")
@@ -136,9 +156,7 @@ local function devices(core, moon)
            .. table.concat(by[source], ", "))
     end
   end
-  if C.moon_device_find(rt, "cuda:0") < 0 then
-    line("cuda", (core.ffi.string(C.moon_last_error()):gsub("^device: ", "")))
-  end
+  gpus(core, rt)
 end
 
 local function data(missing)

@@ -8,7 +8,7 @@
  */
 #ifndef MOON_GPU_H
 #define MOON_GPU_H
-#include "../kernel.h"
+#include "kernel.h"
 
 typedef struct moon_gpu_info {
   char name[128];

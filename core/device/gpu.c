@@ -1,0 +1,301 @@
+/* The thread that launches a GPU's ops. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "gpu.h"
+
+/* A notice after so many ops of a stream at most; one more whenever there is
+ * nothing to launch. Each costs an event and may cost a wake-up. */
+enum { TELL_EVERY = 8, SPIN_NS = 30000 };
+
+void moon__gpu_push(moon__gpu *gpu, moon__op *op) {
+  op->ready_next = NULL;
+  if (gpu->last) {
+    gpu->last->ready_next = op;
+  } else {
+    gpu->first = op;
+  }
+  gpu->last = op;
+  if (gpu->asleep) pthread_cond_signal(&gpu->work);
+}
+
+void *moon__gpu_memory_new(moon__gpu *gpu, size_t nbytes) {
+  void *p = NULL;
+  if (gpu->driver->use(gpu->number) < 0) return NULL;
+  return gpu->driver->memory_new(nbytes, &p) == MOON_OK ? p : NULL;
+}
+
+void moon__gpu_memory_free(moon__gpu *gpu, void *p) {
+  if (gpu->driver->use(gpu->number) == MOON_OK) gpu->driver->memory_free(p);
+}
+
+static int driver_failed(moon__gpu *gpu, int status, moon_fail *fail) {
+  if (status < 0) {
+    snprintf(fail->text, sizeof fail->text, "%s", gpu->driver->error());
+  }
+  return status;
+}
+
+static int open_lane(moon__gpu *gpu, int stream, moon_fail *fail) {
+  moon__lane *lane = &gpu->lane[stream];
+  if (lane->queue) return MOON_OK;
+  return driver_failed(gpu, gpu->driver->queue_new(0, &lane->queue), fail);
+}
+
+/* An event that the thread itself waits for. */
+static int drain(moon__gpu *gpu, void *queue) {
+  void *event = NULL;
+  int status = gpu->driver->event_new(&event);
+  if (status < 0) return status;
+  status = gpu->driver->event_record(event, queue);
+  if (status == MOON_OK) status = gpu->driver->event_wait(event);
+  gpu->driver->event_free(event);
+  return status;
+}
+
+/* The lane's scratch holds at least nbytes. A smaller one may be in use, so
+ * the lane is waited for: it grows a few times in a run. */
+static int grow_scratch(moon__gpu *gpu, moon__lane *lane, size_t nbytes,
+                        moon_fail *fail) {
+  moon__memory *m = &gpu->memory;
+  if (lane->nbytes >= nbytes) return MOON_OK;
+  if (lane->scratch) {
+    int status = drain(gpu, lane->queue);
+    if (status < 0) return driver_failed(gpu, status, fail);
+    gpu->driver->memory_free(lane->scratch);
+    atomic_fetch_sub(&m->mapped, lane->nbytes);
+    lane->scratch = NULL;
+    lane->nbytes = 0;
+  }
+  size_t want = nbytes + nbytes / 4;
+  size_t mapped = atomic_fetch_add(&m->mapped, want) + want;
+  if (mapped > m->limit ||
+      gpu->driver->memory_new(want, &lane->scratch) < 0) {
+    atomic_fetch_sub(&m->mapped, want);
+    lane->scratch = NULL;
+    snprintf(fail->text, sizeof fail->text,
+             "no memory for %zu bytes of scratch, limit %zu", nbytes, m->limit);
+    return MOON_E_MEMORY;
+  }
+  lane->nbytes = want;
+  return MOON_OK;
+}
+
+/* `queue` waits on the device for ops of other queues. All were launched, or
+ * nobody would ask; an event that comes late covers more than it must. */
+static int wait_there(moon__gpu *gpu, void *queue, const moon__after *list,
+                      moon_fail *fail) {
+  moon_runtime *rt = gpu->rt;
+  int status = MOON_OK;
+  moon__lock(rt);
+  for (; list && status == MOON_OK; list = list->next) {
+    moon__op *before = moon__op_in_flight(rt, list->use);
+    void *theirs = before ? gpu->lane[before->stream].queue : NULL;
+    if (!theirs) continue;  /* complete, or it failed before its launch */
+    if (!before->event) {
+      before->event = moon__gpu_event(gpu);
+      if (!before->event) status = MOON_E_BACKEND;
+      if (status == MOON_OK) {
+        status = gpu->driver->event_record(before->event, theirs);
+      }
+    }
+    if (status == MOON_OK) {
+      status = gpu->driver->queue_wait(queue, before->event);
+    }
+  }
+  moon__unlock(rt);
+  return driver_failed(gpu, status, fail);
+}
+
+/* Indices and labels are looked at ahead of everything that is queued: the
+ * urgent queue waits for their makers alone. */
+static int look(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
+  const moon_gpu_driver *driver = gpu->driver;
+  int status = MOON_OK;
+  void *p = NULL;
+  if (!gpu->urgent) status = driver->queue_new(1, &gpu->urgent);
+  if (status == MOON_OK) {
+    status = driver->pinned_new(2 * sizeof *op->notice, &p);
+  }
+  if (status < 0) return driver_failed(gpu, status, fail);
+  op->notice = p;
+  op->notice[0] = 0;
+  op->call.notice = op->notice;
+  op->call.queue = gpu->urgent;
+  status = wait_there(gpu, gpu->urgent, op->look, fail);
+  if (status < 0) return status;
+  return op->kernel->run(&op->call, &op->plan, NULL, 0, 0, fail);
+}
+
+/* Puts the op's work into its queue. */
+static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
+  moon__lane *lane = &gpu->lane[op->stream];
+  int status = wait_there(gpu, lane->queue, op->after, fail);
+  if (status < 0) return status;
+  if (op->transfer) {
+    return moon__gpu_transfer(gpu, op, lane->queue, fail);
+  }
+  status = grow_scratch(gpu, lane, op->plan.scratch, fail);
+  if (status < 0) return status;
+  op->call.queue = lane->queue;
+  int last = moon_plan_length(&op->plan);
+  for (int phase = last > 1; phase < last && status == MOON_OK; phase++) {
+    status = op->kernel->run(&op->call, &op->plan, lane->scratch, phase, 0,
+                             fail);
+  }
+  return status;
+}
+
+/* What can fail before the launch; true: the op goes on when its values were
+ * looked at. */
+static bool prepare(moon__gpu *gpu, moon__op *op) {
+  moon_fail fail = {""};
+  int status = open_lane(gpu, op->stream, &fail);
+  if (op->looked) return false;
+  op->start_ns = moon_now();
+  if (status == MOON_OK && gpu->lost) {
+    status = MOON_E_BACKEND;
+    fail = (moon_fail){""};
+    snprintf(fail.text, sizeof fail.text, "%s", gpu->why);
+  }
+  if (status < 0) {
+    moon__op_fail(op, status, 0, fail.text);
+    return false;
+  }
+  if (moon__op_blocked(gpu->rt, op) || op->transfer) return false;
+  status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
+  bool looks = status == MOON_OK && op->plan.phases > 1;
+  if (looks) status = look(gpu, op, &fail);
+  if (status < 0) moon__op_fail(op, status, 0, fail.text);
+  return looks && status == MOON_OK;
+}
+
+/* Not L. */
+static void work_on(moon__gpu *gpu, moon__op *op) {
+  moon_runtime *rt = gpu->rt;
+  moon__lane *lane = &gpu->lane[op->stream];
+  moon_fail fail = {""};
+  if (prepare(gpu, op)) {
+    moon__lock(rt);
+    moon__gpu_tell_look(gpu, op);
+    moon__unlock(rt);
+    return;
+  }
+  if (op->status == MOON_OK && !op->error) {
+    int status = launch(gpu, op, &fail);
+    if (status < 0) moon__op_fail(op, status, 0, fail.text);
+    if (status == MOON_OK && rt->debug & MOON_DEBUG_NAN) {
+      moon__gpu_check_finite(gpu, op, lane->queue);
+    }
+  }
+  if (op->notice) {
+    gpu->driver->pinned_free(op->notice);
+    op->notice = NULL;
+  }
+  moon__lock(rt);
+  moon__op_settle(rt, op);
+  lane->launched = op->sequence;
+  moon__op_launched(rt, op);
+  if (lane->launched - lane->told >= TELL_EVERY) {
+    moon__gpu_tell(gpu, op->stream);
+  }
+  moon__unlock(rt);
+}
+
+/* L: nothing to launch: what was launched gets its notices. */
+static void tell_all(moon__gpu *gpu) {
+  for (int s = 0; s < gpu->rt->n_streams; s++) {
+    if (gpu->lane[s].launched > gpu->lane[s].told) moon__gpu_tell(gpu, s);
+  }
+}
+
+/* Whether an op comes during the next microseconds. */
+static bool comes_soon(moon__gpu *gpu) {
+  moon_runtime *rt = gpu->rt;
+  int64_t end = moon_now() + SPIN_NS;
+  bool found = false;
+  while (!found && moon_now() < end) {
+    moon__unlock(rt);
+    sched_yield();
+    moon__lock(rt);
+    found = gpu->first || rt->closing;
+  }
+  return found;
+}
+
+static void *launcher_main(void *of) {
+  moon__gpu *gpu = of;
+  moon_runtime *rt = gpu->rt;
+  gpu->driver->use(gpu->number);
+  moon__lock(rt);
+  while (gpu->first || !rt->closing) {
+    moon__op *op = gpu->first;
+    if (op) {
+      gpu->first = op->ready_next;
+      if (!gpu->first) gpu->last = NULL;
+      moon__unlock(rt);
+      work_on(gpu, op);
+      moon__lock(rt);
+      continue;
+    }
+    tell_all(gpu);
+    if (comes_soon(gpu)) continue;
+    gpu->asleep = true;
+    moon__lock_wait(rt, &gpu->work);
+    gpu->asleep = false;
+  }
+  moon__unlock(rt);
+  return NULL;
+}
+
+static int start_waits(moon__gpu *gpu, moon__waits *w) {
+  w->gpu = gpu;
+  pthread_cond_init(&w->more, NULL);
+  return pthread_create(&w->thread, NULL, moon__gpu_wait_main, w);
+}
+
+int moon__gpu_start(moon__gpu *gpu) {
+  pthread_cond_init(&gpu->work, NULL);
+  if (start_waits(gpu, &gpu->ends) || start_waits(gpu, &gpu->looks) ||
+      pthread_create(&gpu->launcher, NULL, launcher_main, gpu)) {
+    return moon__fail(MOON_E_BACKEND, "%s: the system gave no thread",
+                      gpu->name);
+  }
+  gpu->started = true;
+  return MOON_OK;
+}
+
+static void free_spares(moon__spare *s, void (*give)(void *)) {
+  while (s) {
+    moon__spare *next = s->next;
+    give(s->p);
+    free(s);
+    s = next;
+  }
+}
+
+static void gpu_close(moon_runtime *rt, moon__gpu *gpu) {
+  moon__lock(rt);
+  rt->closing = true;
+  pthread_cond_signal(&gpu->work);
+  pthread_cond_signal(&gpu->ends.more);
+  pthread_cond_signal(&gpu->looks.more);
+  moon__unlock(rt);
+  pthread_join(gpu->launcher, NULL);
+  pthread_join(gpu->ends.thread, NULL);
+  pthread_join(gpu->looks.thread, NULL);
+  for (int s = 0; s < MOON_MAX_STREAMS; s++) {
+    if (gpu->lane[s].scratch) {
+      moon__gpu_memory_free(gpu, gpu->lane[s].scratch);
+    }
+  }
+  free_spares(gpu->events, gpu->driver->event_free);
+  free_spares(gpu->pinned, gpu->driver->pinned_free);
+  moon__memory_close(&gpu->memory);
+  free(gpu);
+}
+
+void moon__gpus_close(moon_runtime *rt) {
+  for (int i = 0; i < rt->n_devices; i++) {
+    if (rt->device[i].gpu) gpu_close(rt, rt->device[i].gpu);
+  }
+}

@@ -1,0 +1,97 @@
+/* A GPU: its ops go to one thread that launches them, in an order that their
+ * edges allow, each into its stream's queue on the device; what must come first
+ * in another queue is waited for there. A second thread waits for events and
+ * retires what they say is complete.
+ *
+ * L: guarded by the runtime's lock. The rest is the launching thread's.
+ */
+#ifndef MOON_DEVICE_GPU_H
+#define MOON_DEVICE_GPU_H
+#include "../../kernels/gpu.h"
+#include "device.h"
+
+/* A stream's queue, and memory that its ops use in turn. */
+typedef struct moon__lane {
+  void *queue;
+  void *scratch;
+  size_t nbytes;
+  int64_t launched, told;   /* L: the last sequence, the last with a notice */
+} moon__lane;
+
+/* "All of `stream` up to `sequence` is complete once `event` is there", or,
+ * with an op, that its values were looked at. */
+typedef struct moon__notice {
+  struct moon__notice *next;
+  void *event;
+  int stream;
+  int64_t sequence;
+  moon__op *looked;
+  struct moon__gpu *gpu;
+} moon__notice;
+
+/* A thread that waits for notices. Looks have one of their own: they must not
+ * queue behind a long kernel. */
+typedef struct moon__waits {
+  struct moon__gpu *gpu;
+  pthread_t thread;
+  pthread_cond_t more;
+  moon__notice *first, *last;   /* L */
+} moon__waits;
+
+typedef struct moon__spare { struct moon__spare *next; void *p; size_t nbytes; }
+    moon__spare;
+
+typedef struct moon__gpu {
+  moon_runtime *rt;
+  const moon_gpu_driver *driver;
+  int number;                   /* the driver's */
+  char name[16];                /* "cuda:0" */
+  moon_gpu_info info;
+  moon__memory memory;
+  pthread_t launcher;
+  pthread_cond_t work;
+  bool started, asleep;         /* L */
+  bool calls_host;              /* to compare: the driver calls, nobody waits */
+  moon__op *first, *last;       /* L: nothing that they wait for is left */
+  moon__lane lane[MOON_MAX_STREAMS];
+  void *urgent;                 /* the queue of looks */
+  moon__waits ends, looks;
+  moon__spare *events;          /* L: not in use */
+  moon__spare *pinned;          /* L: likewise, host memory for copies */
+  bool lost;                    /* L: nothing works any more */
+  char why[MOON_FAIL_TEXT];
+} moon__gpu;
+
+/* L: nothing is left that the op waits for. */
+void moon__gpu_push(moon__gpu *gpu, moon__op *op);
+/* Any thread; NULL where there is none left. */
+void *moon__gpu_memory_new(moon__gpu *gpu, size_t nbytes);
+void moon__gpu_memory_free(moon__gpu *gpu, void *p);
+int moon__gpu_start(moon__gpu *gpu);
+void moon__gpus_close(moon_runtime *rt);
+
+/* gpu_wait.c. An event from the pool, or NULL; L. */
+void *moon__gpu_event(moon__gpu *gpu);
+void moon__gpu_event_give(moon__gpu *gpu, void *event);
+/* Launching thread, L: what the lane was given so far gets a notice. */
+void moon__gpu_tell(moon__gpu *gpu, int stream);
+void moon__gpu_tell_look(moon__gpu *gpu, moon__op *op);
+void *moon__gpu_wait_main(void *waits);
+/* L: the device has failed for good. */
+void moon__gpu_lose(moon__gpu *gpu, const char *why);
+
+/* gpu_copy.c: copies between memories, by way of pinned memory. Where they run
+ * is moon__transfer_device's to say; the op's two operands lie alike. */
+typedef struct moon__transfer {
+  int direction, from, to;      /* MOON_GPU_*, the runtime's devices */
+  size_t nbytes;
+  moon__spare *pinned;
+} moon__transfer;
+int moon__gpu_transfer(moon__gpu *gpu, moon__op *op, void *queue,
+                       moon_fail *fail);
+/* The device's part is done: the rest, and the memory back; not L. */
+void moon__gpu_transfer_end(moon__gpu *gpu, moon__op *op);
+/* debug: looks at the op's outputs, and waits for them. */
+void moon__gpu_check_finite(moon__gpu *gpu, moon__op *op, void *queue);
+
+#endif

@@ -1,0 +1,129 @@
+/* Random numbers and permutations: the same draws as ref's random.c, computed
+ * in double as there. */
+#include "draws.h"
+
+namespace {
+
+struct draw { uint64_t key, counter; double a, b; };
+
+MOON_DEVICE double normal(const draw &q, uint64_t i) {
+  moon_philox r = moon_philox_block(q.key, q.counter, i / 4);
+  uint32_t first = i & 2 ? r.word[2] : r.word[0];
+  uint32_t second = i & 2 ? r.word[3] : r.word[1];
+  double pair[2];
+  moon_philox_normal2(first, second, pair);
+  return q.a + q.b * (i & 1 ? pair[1] : pair[0]);
+}
+
+MOON_DEVICE int64_t whole(const draw &q, uint64_t i) {
+  int64_t lo = moon_truncate(ceil(q.a)), hi = moon_truncate(ceil(q.b));
+  if (hi <= lo) return lo;
+  uint64_t n = (uint64_t)hi - (uint64_t)lo;
+  uint64_t word = moon_philox_word64(q.key, q.counter, i);
+  return (int64_t)((uint64_t)lo + moon_philox_below64(word, n));
+}
+
+template <typename T> struct uniform {
+  enum { most = 16 / sizeof(T) };
+  T *y;
+  draw q;
+  template <int N> MOON_DEVICE void run(const moon_here<2> &here) const {
+    uint64_t i = (uint64_t)here.at[1];
+    double v[N];
+    if constexpr ((int)moon_element<T>::dtype == (int)MOON_F64) {
+      for (int j = 0; j < N; j++) {
+        uint64_t word = moon_philox_word64(q.key, q.counter, i + j);
+        v[j] = moon_philox_between64(q.a, q.b, moon_philox_uniform64(word));
+      }
+    } else {
+      uint32_t word[N];
+      moon_words(q.key, q.counter, i, word);
+      for (int j = 0; j < N; j++) {
+        v[j] = moon_philox_between(q.a, q.b, moon_philox_uniform(word[j]));
+      }
+    }
+    moon_give<N>(y, here, 0, v);
+  }
+};
+
+template <typename T> struct other {
+  enum { most = 1 };
+  T *y;
+  draw q;
+  bool is_normal;
+  template <int N> MOON_DEVICE void run(const moon_here<2> &here) const {
+    uint64_t i = (uint64_t)here.at[1];
+    if (is_normal) {
+      moon_store(&y[here.at[0]], normal(q, i));
+    } else {
+      moon_store(&y[here.at[0]], whole(q, i));
+    }
+  }
+};
+
+template <typename T> int run_of(const moon_call *call, moon_fail *fail) {
+  const moon_operand *y = &call->arg[0];
+  moon_operand numbers = moon_numbers_of(y);
+  const moon_operand *o[] = {y, &numbers};
+  int kind = call->params.random.kind;
+  draw q = {call->params.random.key, call->params.random.counter,
+            call->params.random.a, call->params.random.b};
+  if (kind == MOON_RAND_UNIFORM) {
+    return moon_each(uniform<T>{(T *)y->data, q}, o, call, fail);
+  }
+  return moon_each(other<T>{(T *)y->data, q, kind == MOON_RAND_NORMAL}, o,
+                   call, fail);
+}
+
+/* --- randperm --------------------------------------------------------- */
+/* The place that i changes with, and y in order. */
+__global__ void draw_places(draw q, int64_t *place, int64_t *y, int64_t step,
+                            int64_t n) {
+  MOON_EACH(i, n) {
+    uint64_t word = moon_philox_word64(q.key, q.counter, (uint64_t)i);
+    place[i] = (int64_t)moon_philox_below64(word, (uint64_t)i + 1);
+    y[i * step] = i;
+  }
+}
+
+/* One thread: each change is made on what those before it left. */
+__global__ void change_places(const int64_t *place, int64_t *y, int64_t step,
+                              int64_t n) {
+  if (blockIdx.x > 0 || threadIdx.x > 0) return;
+  for (int64_t i = n - 1; i > 0; i--) {
+    int64_t j = place[i], kept = y[i * step];
+    y[i * step] = y[j * step];
+    y[j * step] = kept;
+  }
+}
+
+}  // namespace
+
+CUDA_RUN(run_random) {
+  return MOON_ALL_TYPES(call->arg[0].dtype, run_of, call, fail);
+}
+
+CUDA_PLAN(plan_randperm) {
+  if (call->arg[0].dtype != MOON_I64) {
+    return moon_no_dtype(call->arg[0].dtype, fail);
+  }
+  plan->scratch = (size_t)call->arg[0].shape[0] * sizeof(int64_t);
+  return moon_plan_once(call, plan, may_create, fail);
+}
+
+CUDA_RUN(run_randperm) {
+  const moon_operand *y = &call->arg[0];
+  int64_t n = y->shape[0], *place = (int64_t *)scratch, *to = (int64_t *)y->data;
+  draw q = {call->params.random.key, call->params.random.counter, 0, 0};
+  if (n == 0) return MOON_OK;
+  MOON_LAUNCH(draw_places, moon_blocks(n, 1), MOON_THREADS, call->queue, q,
+              place, to, y->stride[0], n);
+  MOON_LAUNCH(change_places, 1, 1, call->queue,
+              (const int64_t *)place, to, y->stride[0], n);
+  return moon_launched(fail);
+}
+
+extern "C" const moon_kernel moon_cuda_random = {"random", moon_plan_once,
+                                                 run_random};
+extern "C" const moon_kernel moon_cuda_randperm = {"randperm", plan_randperm,
+                                                   run_randperm};

@@ -1,0 +1,183 @@
+-- A GPU as a device: copies, order, errors, memory.
+local gpu = require "support.gpu"
+local moon = require "moonseed"
+local uv = require "luv"
+local it = gpu.it
+
+local dtypes = { "f32", "f64", "i64", "i32", "u8", "bool", "bf16", "f16" }
+
+gpu.describe("a GPU", function()
+  it("takes and gives back every dtype", function()
+    for _, dtype in ipairs(dtypes) do
+      local x = moon.tensor({ { 1, 0, 1 }, { 0, 1, 0 } }, { dtype = dtype })
+      assert.equal("cuda:0", x:device())
+      local y = x:to("cpu")
+      assert.equal("cpu", y:device())
+      assert.equal(dtype, y:dtype())
+      assert.same({ { 1, 0, 1 }, { 0, 1, 0 } },
+                  y:to("f32"):totable())
+      assert.same({ 1, 0, 1, 0, 1, 0 },
+                  x:to("f32"):reshape(6):totable())
+    end
+  end)
+
+  it("takes what lies in any order", function()
+    local host = moon.arange(24, { device = "cpu" }):reshape(2, 3, 2, 2)
+    local nhwc = host:permute(1, 3, 4, 2):contiguous():permute(1, 4, 2, 3)
+    for _, x in ipairs{ host, nhwc, host:permute(4, 3, 2, 1),
+                        host:narrow(2, 2, 1), host[2] } do
+      assert.same(x:totable(), x:to("cuda:0"):totable())
+      assert.same(x:totable(), x:to("cuda:0"):to("cpu"):totable())
+    end
+  end)
+
+  it("takes empty tensors and single elements", function()
+    assert.same({ 0, 3 }, moon.zeros(0, 3):to("cpu"):shape())
+    assert.equal(7, moon.full({}, 7):item())
+  end)
+
+  it("copies from another GPU, and into tensors of other devices", function()
+    local here = moon.tensor{ 1, 2, 3 }
+    local there = here:to("cuda:1")
+    assert.equal("cuda:1", there:device())
+    assert.same({ 1, 2, 3 }, there:totable())
+    local host = moon.zeros({ 3 }, { device = "cpu" })
+    host:copy_(there)
+    assert.same({ 1, 2, 3 }, host:totable())
+    here:copy_(moon.full({ 1 }, 5, { device = "cpu", dtype = "f64" }))
+    assert.same({ 5, 5, 5 }, here:totable())
+  end)
+
+  it("orders what meets in memory, on any stream", function()
+    local streams, n = moon.streams(), 40
+    local x = moon.zeros(257)
+    local copies = {}
+    for i = 1, n do
+      moon.on(streams:next(), function() x:fill_(i) end)
+      copies[i] = moon.on(streams:next(), function() return x:clone() end)
+    end
+    for i = 1, n do
+      local list = copies[i]:totable()
+      assert.equal(i, list[1])
+      assert.equal(i, list[257])
+    end
+  end)
+
+  it("gives memory out again in order", function()
+    local streams = moon.streams()
+    for i = 1, 60 do
+      local a = moon.on(streams:next(), function()
+        return moon.full({ 1000 }, i)
+      end)
+      local b = moon.on(streams:next(), function() return a:clone() end)
+      a:dispose()
+      moon.on(streams:next(), function() return moon.full({ 1000 }, -i) end)
+      assert.equal(i, b[1000]:item())
+    end
+  end)
+
+  it("orders work with the host's", function()
+    local x = moon.full({ 1000 }, 2)
+    for i = 1, 10 do
+      local host = x:to("cpu") + i       -- waits for the copy, on a worker
+      x:copy_(host:to("cuda:0"))         -- and the GPU for the worker
+    end
+    assert.equal(57, x[1000]:item())
+  end)
+
+  it("does not block the loop", function()
+    local before = moon.stats().blocked_waits
+    local ticks, timer = 0, uv.new_timer()
+    timer:start(1, 1, function() ticks = ticks + 1 end)
+    local w = moon.full({ 128, 128 }, 1 / 128)
+    local y = w
+    for _ = 1, 40 do y = y:matmul(w) end
+    assert.near(1 / 128, y[1][1]:item(), 1e-6)
+    timer:stop()
+    timer:close()
+    assert.is_true(ticks > 3, ticks .. " ticks")
+    assert.equal(before, moon.stats().blocked_waits)
+  end)
+
+  it("says what it has no kernel for", function()
+    local ok, why = pcall(moon.multinomial, moon.full({ 3 }, 1), 2)
+    assert.is_false(ok)
+    assert.matches("multinomial: no kernel on cuda:0", why, 1, true)
+  end)
+
+  it("runs out of memory with an error, and goes on", function()
+    local ok, why = pcall(moon.zeros, 2 ^ 40)
+    assert.is_false(ok)
+    assert.matches("memory of the GPU: %d+ bytes asked for", why)
+    assert.equal(3, moon.full({ 4 }, 3)[4]:item())
+  end)
+
+  it("holds no more memory after many steps", function()
+    local function round()
+      for _ = 1, 200 do moon.zeros(100, 100):fill_(1) end
+      moon.synchronize()
+      collectgarbage()
+    end
+    round()
+    local x = moon.stats().live_tensors
+    for _ = 1, 10 do round() end
+    assert.is_true(moon.stats().live_tensors <= x)
+  end)
+
+  it("saves and loads", function()
+    local path = os.tmpname() .. ".safetensors"
+    moon.save(path, { w = moon.tensor{ 1, 2, 3 } })
+    local w = moon.load(path).w
+    os.remove(path)
+    assert.equal("cuda:0", w:device())
+    assert.same({ 1, 2, 3 }, w:totable())
+  end)
+
+  it("has streams of its own, with what they did", function()
+    moon.full({ 10 }, 1):to("cpu"):await()
+    local found = false
+    for _, s in ipairs(moon.streams():stats()) do
+      found = found or s.ops > 0
+    end
+    assert.is_true(found)
+  end)
+end)
+
+gpu.describe("a bad index on a GPU", function()
+  local nn, optim = moon.nn, moon.optim
+
+  it("changes no bit, and is named", function()
+    local model = nn.Sequential{ nn.Linear{ 4, 3 } }
+    local opt = optim.SGD{ model, lr = 0.1, momentum = 0.9 }
+    local x = moon.full({ 2, 4 }, 0.5)
+    local function step(labels)
+      opt:zero_grad()
+      local y = moon.tensor(labels, { dtype = "i64" })
+      local loss = nn.cross_entropy(model(x), y)
+      loss:backward()
+      opt:step()
+      return loss
+    end
+    step{ 0, 1 }:await()
+    local before = {}
+    for name, p in model:parameters() do before[name] = p:totable() end
+    local ok, why = pcall(function() return step{ 0, 9 }:item() end)
+    assert.is_false(ok)
+    assert.matches("label 9 at position 2 is outside [0, 3)", why, 1, true)
+    pcall(moon.synchronize)
+    for name, p in model:parameters() do
+      assert.same(before[name], p:detach():totable())
+    end
+    step{ 2, 1 }:await()
+  end)
+
+  it("does not hold up other streams", function()
+    local i = moon.tensor({ 0, 7 }, { dtype = "i64" })
+    local x = moon.full({ 3, 2 }, 1)
+    local bad = x:index_select(1, i)
+    assert.equal(1, moon.full({ 2 }, 1)[1]:item())
+    local ok, why = pcall(bad.await, bad)
+    assert.is_false(ok)
+    assert.matches("index 7 at position 2 is outside [0, 3)", why, 1, true)
+  end)
+end)
