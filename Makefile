@@ -34,7 +34,7 @@ EMULATED_OBJ = $(CU:%.cu=$(BUILD)/emulated/%.o) \
   $(foreach f,conv2d conv2d_grad matmul,$(BUILD)/kernels/ref/$(f).o)
 CUDA_OBJ = $(patsubst %.cu,$(BUILD)/%.cu.o,$(wildcard kernels/cuda/*.cu)) \
   $(patsubst %.c,$(BUILD)/%.o,$(wildcard kernels/cuda/*.c))
-CUDA_ARCH ?= 80 90
+CUDA_ARCH ?= 90
 NVFLAGS = -std=c++17 -O3 -lineinfo -Wno-deprecated-gpu-targets \
   $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$(a),code=sm_$(a)) \
   -gencode arch=compute_90,code=compute_90 -Xcompiler \

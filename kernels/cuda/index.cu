@@ -73,7 +73,8 @@ static int run_checked(const moon_call *call, int phase, moon_fail *fail) {
 /* In scratch, of places j + 1; 0: none. */
 struct chains { int32_t *next, *has_earlier, *first; };
 
-__global__ void find_next(index_list index, int64_t stride, int64_t n, chains c) {
+__global__ void find_next(index_list index, int64_t stride, int64_t n,
+                          chains c) {
   MOON_EACH(j, n) {
     int64_t k = index.at(j * stride), later = j + 1;
     while (later < n && index.at(later * stride) != k) later++;
@@ -82,7 +83,8 @@ __global__ void find_next(index_list index, int64_t stride, int64_t n, chains c)
   }
 }
 
-__global__ void find_first(index_list index, int64_t stride, int64_t n, chains c) {
+__global__ void find_first(index_list index, int64_t stride, int64_t n,
+                           chains c) {
   MOON_EACH(j, n) {
     if (!c.has_earlier[j]) c.first[index.at(j * stride)] = (int32_t)(j + 1);
   }

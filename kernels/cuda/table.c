@@ -4,14 +4,16 @@
 
 #define KERNELS(X)                                                          \
   X(fill) X(arange) X(copy) X(unary) X(binary) X(add_into) X(relu_grad)     \
-  X(unary_grad) X(where) X(any) X(cumsum) X(reduce) X(arg_reduce)           \
+  X(unary_grad) X(where) X(any) X(cumsum) X(log_softmax)                    \
+  X(log_softmax_grad) X(reduce) X(arg_reduce) X(softmax) X(softmax_grad)    \
   X(cross_entropy) X(cross_entropy_grad) X(matmul) X(conv2d)                \
   X(conv2d_grad_x) X(conv2d_grad_w) X(max_pool2d) X(max_pool2d_grad)        \
   X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) X(running)                 \
-  X(batch_norm_eval) X(batch_norm_grad) X(blend) X(blend_grad) X(dropout)   \
+  X(batch_norm_eval) X(batch_norm_grad) X(group_norm) X(group_norm_grad)    \
+  X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(dropout)        \
   X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
-  X(scatter_add) X(step) X(batch_images) X(softmax) X(softmax_grad)         \
-  X(log_softmax) X(log_softmax_grad)
+  X(scatter_add) X(step) X(statistics) X(batch_images) X(pad) X(pad_grad)   \
+  X(triangle) X(one_hot)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)

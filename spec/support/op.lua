@@ -29,7 +29,7 @@ local function try(fn, device)
     return type(e) == "string" and debug.traceback(e) or e
   end)
   if ok then return nil end
-  local name = tostring(why):match "([%w_]+): no kernel on cuda:0"
+  local name = tostring(why):match "([%w_]+): no kernel [%w_ ]*on cuda"
   if not name then error(why, 0) end
   M.missing[name] = (M.missing[name] or 0) + 1
   return nil
