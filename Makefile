@@ -186,9 +186,9 @@ test: setup
 	  'specs: luajit /usr/bin/busted' \
 	  'specs, addresses: scripts/checks/sanitized $(BUILD)/asan' \
   'specs, GPU: scripts/checks/gpu' \
-	  'stress: $(STRESS) 15' \
-	  'stress, addresses: $(BUILD)/asan/stress 40' \
-	  'stress, threads: $(BUILD)/tsan/stress 40'
+	  'stress: $(STRESS) 10' \
+	  'stress, addresses: $(BUILD)/asan/stress 20' \
+	  'stress, threads: $(BUILD)/tsan/stress 30'
 
 # Longer runs, each SOAK seconds, and the specs with their long cases.
 SOAK ?= 300

@@ -1,8 +1,8 @@
 /* Finds GPUs: opens the library of GPU kernels that lies beside this one, and
  * adds a device for each GPU that it knows. MOONSEED_GPU=none looks for none,
- * =emulated takes the one that runs on the CPU, for tests. MOONSEED_GPU_NOTIFY=host
- * lets the driver call when ops end, instead of a thread that waits for events:
- * to compare. */
+ * =emulated takes the one that runs on the CPU, for tests. With
+ * MOONSEED_GPU_NOTIFY=host the driver calls when ops end, where otherwise a
+ * thread waits for events: to compare. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

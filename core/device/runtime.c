@@ -193,7 +193,8 @@ void moon_stats_read(moon_runtime *rt, moon_stats *out) {
       .blocked_waits = rt->blocked_waits, .live_tensors = rt->live_tensors,
       .live_nodes = rt->live_nodes, .live_bytes = (int64_t)live,
       .cached_bytes = (int64_t)cached, .limit_bytes = (int64_t)m->limit,
-      .allocated_bytes = (int64_t)moon_allocated(rt), .system_allocs = m->system_allocs,
+      .allocated_bytes = (int64_t)moon_allocated(rt),
+      .system_allocs = m->system_allocs,
       .ops = rt->ops, .inline_ops = rt->inline_ops,
       .in_flight = rt->in_flight, .failed_ops = rt->failed_ops};
   moon__unlock(rt);
