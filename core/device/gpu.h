@@ -45,7 +45,7 @@ typedef struct moon__gpu {
   moon_runtime *rt;
   const moon_gpu_driver *driver;
   int number;                   /* the driver's */
-  char name[16];                /* "cuda:0" */
+  char name[24];                /* "cuda:0" */
   moon_gpu_info info;
   moon__memory memory;
   pthread_t launcher;

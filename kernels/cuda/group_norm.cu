@@ -42,7 +42,7 @@ __global__ void norm_groups(const T *x, T *y, groups o) {
   typedef moon_computed<T> A;
   int64_t n = blockIdx.x / o.count, g = blockIdx.x % o.count, at[3];
   int64_t size = o.each * o.places.n, first = g * o.each;
-  A sum = 0, square = 0;
+  A sum = 0, square = 0, rest = 0;
   for (int64_t i = threadIdx.x; i < size; i += blockDim.x) {
     o.find(n, first, i, at);
     sum += moon_load(x[at[1]]);
@@ -51,16 +51,20 @@ __global__ void norm_groups(const T *x, T *y, groups o) {
   for (int64_t i = threadIdx.x; i < size; i += blockDim.x) {
     o.find(n, first, i, at);
     A d = moon_load(x[at[1]]) - mean;
+    rest += d;
     square += d * d;
   }
-  A r = 1 / (A)sqrt(moon_block_sum(square) / (A)size + (A)o.eps);
+  /* What rounding left of the mean: much, where data lie far from 0. */
+  rest = moon_block_sum(rest) / (A)size;
+  A variance = moon_block_sum(square) / (A)size - rest * rest;
+  A r = 1 / (A)sqrt(variance + (A)o.eps);
   if (threadIdx.x == 0) {
-    row_of(o.m, o.m_image, n).store(g, (double)mean);
+    row_of(o.m, o.m_image, n).store(g, (double)mean + (double)rest);
     row_of(o.r, o.r_image, n).store(g, (double)r);
   }
   for (int64_t i = threadIdx.x; i < size; i += blockDim.x) {
     int64_t c = o.find(n, first, i, at);
-    A h = (moon_load(x[at[1]]) - mean) * r;
+    A h = (moon_load(x[at[1]]) - mean - rest) * r;
     moon_store(&y[at[0]], h * (A)o.w.load(c, 1) + (A)o.b.load(c));
   }
 }
