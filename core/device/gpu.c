@@ -106,18 +106,46 @@ static int wait_there(moon__gpu *gpu, void *queue, const moon__after *list,
   return driver_failed(gpu, status, fail);
 }
 
+/* Pinned memory for what a look finds: pieces of one page, since the driver
+ * takes long to give any. NULL: too many looks at once, or no page. */
+static int64_t *notice_take(moon__gpu *gpu) {
+  enum { PAGE = 4096, PIECE = 2 * sizeof(int64_t) };
+  if (!gpu->notice_page) {
+    if (gpu->driver->pinned_new(PAGE, &gpu->notice_page) < 0) return NULL;
+    for (int at = 0; at < PAGE; at += PIECE) {
+      moon__spare *s = moon__malloc(sizeof *s);
+      *s = (moon__spare){gpu->notices, (char *)gpu->notice_page + at, PIECE};
+      gpu->notices = s;
+    }
+  }
+  moon__spare *s = gpu->notices;
+  if (!s) return NULL;
+  gpu->notices = s->next;
+  int64_t *notice = s->p;
+  free(s);
+  return notice;
+}
+
+static void notice_give(moon__gpu *gpu, int64_t *notice) {
+  moon__spare *s = moon__malloc(sizeof *s);
+  *s = (moon__spare){gpu->notices, notice, 0};
+  gpu->notices = s;
+}
+
 /* Indices and labels are looked at ahead of everything that is queued: the
  * urgent queue waits for their makers alone. */
 static int look(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
   const moon_gpu_driver *driver = gpu->driver;
   int status = MOON_OK;
-  void *p = NULL;
   if (!gpu->urgent) status = driver->queue_new(1, &gpu->urgent);
-  if (status == MOON_OK) {
-    status = driver->pinned_new(2 * sizeof *op->notice, &p);
-  }
   if (status < 0) return driver_failed(gpu, status, fail);
-  op->notice = p;
+  op->notice = notice_take(gpu);
+  if (!op->notice) {
+    snprintf(fail->text, sizeof fail->text, "no pinned memory for its indices' "
+             "look: %s", gpu->notice_page ? "over 256 at once"
+                                          : driver->error());
+    return MOON_E_MEMORY;
+  }
   op->notice[0] = 0;
   op->call.notice = op->notice;
   op->call.queue = gpu->urgent;
@@ -187,10 +215,8 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
       moon__gpu_check_finite(gpu, op, lane->queue);
     }
   }
-  if (op->notice) {
-    gpu->driver->pinned_free(op->notice);
-    op->notice = NULL;
-  }
+  if (op->notice) notice_give(gpu, op->notice);
+  op->notice = NULL;
   moon__lock(rt);
   moon__op_settle(rt, op);
   lane->launched = op->sequence;
@@ -267,7 +293,7 @@ int moon__gpu_start(moon__gpu *gpu) {
 static void free_spares(moon__spare *s, void (*give)(void *)) {
   while (s) {
     moon__spare *next = s->next;
-    give(s->p);
+    if (give) give(s->p);
     free(s);
     s = next;
   }
@@ -290,6 +316,8 @@ static void gpu_close(moon_runtime *rt, moon__gpu *gpu) {
   }
   free_spares(gpu->events, gpu->driver->event_free);
   free_spares(gpu->pinned, gpu->driver->pinned_free);
+  free_spares(gpu->notices, NULL);
+  if (gpu->notice_page) gpu->driver->pinned_free(gpu->notice_page);
   moon__memory_close(&gpu->memory);
   free(gpu);
 }

@@ -58,6 +58,8 @@ typedef struct moon__gpu {
   moon__waits ends, looks;
   moon__spare *events;          /* L: not in use */
   moon__spare *pinned;          /* L: likewise, host memory for copies */
+  moon__spare *notices;         /* for looks; pieces of `notice_page` */
+  void *notice_page;
   bool lost;                    /* L: nothing works any more */
   char why[MOON_FAIL_TEXT];
 } moon__gpu;

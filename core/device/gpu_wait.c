@@ -44,7 +44,7 @@ static void add_notice(moon__gpu *gpu, moon__waits *w, void *queue,
     return;
   }
   n->event = moon__gpu_event(gpu);
-  if (n->event && gpu->driver->event_record(n->event, queue) < 0) {
+  if (!n->event || gpu->driver->event_record(n->event, queue) < 0) {
     moon__gpu_lose(gpu, gpu->driver->error());
   }
   if (w->last) {

@@ -103,8 +103,9 @@ static void memory_limit(world *w) {
   if (!w->how->wild) return;
   need(w, moon_idle_wait(&w->ctx));
   moon_stats_read(w->rt, &stats);
-  need(w, moon_set_memory_limit(w->rt, stats.live_bytes + stats.cached_bytes +
-                                           (4 << 20)));
+  need(w, moon_set_memory_limit(w->rt, 0,
+                                stats.live_bytes + stats.cached_bytes +
+                                    (4 << 20)));
   int too_large = moon_empty(&w->ctx, MOON_F32, 1, large, &never);
   expect(w, too_large == MOON_E_MEMORY && !never, "256 MB over the limit: %s",
          moon_status_name(too_large));
@@ -117,7 +118,7 @@ static void memory_limit(world *w) {
          moon_status_name(status));
   while (n > 0) drop(kept[--n]);
   need(w, moon_idle_wait(&w->ctx));
-  need(w, moon_set_memory_limit(w->rt, stats.limit_bytes));
+  need(w, moon_set_memory_limit(w->rt, 0, stats.limit_bytes));
   if (chance(w, 2)) moon_memory_trim(w->rt);
 }
 
