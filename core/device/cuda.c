@@ -56,13 +56,17 @@ static void add_gpu(moon_runtime *rt, const moon_gpu_driver *driver, int n) {
   const char *notify = getenv("MOONSEED_GPU_NOTIFY");
   gpu->calls_host = notify && !strcmp(notify, "host");
   snprintf(gpu->name, sizeof gpu->name, "cuda:%d", n);
-  if (driver->info(n, &gpu->info) < 0 || moon__gpu_start(gpu) < 0) {
+  if (driver->info(n, &gpu->info) < 0) {
     snprintf(absent, sizeof absent, "%s: %s", gpu->name, driver->error());
     free(gpu);
     return;
   }
   moon__memory_open(&gpu->memory, (size_t)gpu->info.available / 10 * 9);
   gpu->memory.gpu = gpu;
+  if (moon__gpu_start(gpu) < 0) {  /* threads that did start keep it */
+    snprintf(absent, sizeof absent, "%s", moon_last_error());
+    return;
+  }
   absent[0] = 0;
   moon__lock(rt);
   rt->device[rt->n_devices] = (moon__device){
