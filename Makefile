@@ -3,6 +3,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 OPT ?= -O2 -g
+KERNEL_OPT ?= -O3
 WARN = -Wall -Wextra -Wpedantic -Werror
 CFLAGS += -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -fvisibility=hidden \
   -pthread -ffp-contract=off -fno-math-errno -MMD -MP $(SANITIZE)
@@ -69,7 +70,7 @@ $(BUILD)/%.cu.o: %.cu
 	$(NVCC) $(NVFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/core/%.o: CFLAGS += -DMOON_CORE
-$(BUILD)/kernels/%.o: CFLAGS += -O3 -fno-trapping-math
+$(BUILD)/kernels/%.o: CFLAGS += $(KERNEL_OPT) -fno-trapping-math
 $(BUILD)/kernels/cuda/%.o: CFLAGS += -isystem $(CUDA_HOME)/include \
   $(if $(CUDNN_H),-isystem $(dir $(CUDNN_H)))
 $(BUILD)/%.o: %.c
@@ -152,7 +153,7 @@ $(STRESS): $(wildcard spec/c/*.c) $(LIB) $(HEADERS)
 	  $(filter %.c,$^) $(LIB) -Wl,-rpath,'$$ORIGIN/moonseed' -lm -o $@
 
 comma := ,
-SANITIZED = $(ALL) OPT='-O1 -g' BUILD=$(BUILD)/$(1) \
+SANITIZED = $(ALL) OPT='-O1 -g' KERNEL_OPT=-O1 BUILD=$(BUILD)/$(1) \
   SANITIZE='-fno-omit-frame-pointer -fno-sanitize-recover \
   -fsanitize=$(2)' $(BUILD)/$(1)/stress
 asan:
