@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 22, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 23, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -564,10 +564,20 @@ typedef struct moon_step_params {
   int32_t rule;      /* that names the op */
 } moon_step_params;
 /* One op over n entries, all or nothing. Those without a gradient that need one
+  double growth, backoff;  /* the scaler's, see below */
+  int64_t every;
  * are left out. `norm` (may be NULL) receives the Euclidean norm of all
- * gradients before they are scaled, f32. */
+ * gradients before they are scaled, f32.
+ *
+ * With a scaler (may be NULL), f64 [3], gradients are first divided by its
+ * first element, the loss scale; where one is not finite then, no parameter and
+ * no state changes, and the third element, of steps skipped, is raised by one.
+ * With a growth of more than 0 the scaler is settled after that: if steps were
+ * skipped since the last time the scale is multiplied by `backoff`, after
+ * `every` times without (counted by the second element) by `growth`. */
 int moon_step(moon_ctx *ctx, int n, const moon_step_entry *entry,
-              const moon_step_params *p, moon_tensor **norm);
+              const moon_step_params *p, moon_tensor *scaler,
+              moon_tensor **norm);
 /* f32 [3]: Euclidean norm, share of zeros, count of non-finite values. */
 int moon_statistics(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_params {
