@@ -145,11 +145,11 @@ typedef union moon_params {
   struct { int32_t dim; } dim;
   struct { int32_t dim, reverse; } scan;       /* 1: from the end */
   struct { moon_cross_entropy_params p; int32_t is_log; } loss;
-  struct { int32_t epilogue, accumulate, bf16; } matmul;
+  struct { int32_t epilogue, accumulate, strict, bf16; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
-    int32_t strict;                            /* direct convolution only */
+    int32_t strict;              /* direct convolution only; no TF32 */
     int32_t bf16;
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
