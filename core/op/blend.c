@@ -64,7 +64,8 @@ static int check_like(const moon_tensor *h, const char *name,
 }
 
 static int check_alpha(const moon_tensor *h, const moon_tensor *alpha) {
-  int status = moon__check_beside("blend", "alpha", alpha, h);
+  bool is_wide = alpha->dtype == moon__wide(h->dtype);
+  int status = is_wide ? MOON_OK : moon__check_same_dtype("blend", h, alpha);
   if (status < 0 || alpha->numel == 1) return status;
   bool fits = alpha->ndim == h->ndim && h->ndim > 0 &&
               alpha->shape[0] == h->shape[0];

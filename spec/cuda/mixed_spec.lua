@@ -318,6 +318,20 @@ gpu.describe("autocast on a GPU", function()
       end)
     end)
 
+    it("is what fit trains in", function()
+      local seen
+      local net = nn.Sequential{ nn.Flatten{}, nn.Linear{ 64, 4 } }
+      moon.train.fit{ net, train = moon.data.tensors{ input({ 8, 1, 8, 8 }, 1),
+        moon.zeros(8, { dtype = "i64" }) }, autocast = "f16", quiet = true,
+        optim = optim.SGD{ net, lr = 0.1, loss_scale = "dynamic" },
+        loss = function(model, x, y)
+          local logits = model(x)
+          seen = logits:dtype()
+          return nn.cross_entropy(logits, y)
+        end }:await()
+      assert.equal("f16", seen)
+    end)
+
     for _, dtype in ipairs(halves) do
       it("trains in " .. dtype, function()
         local net = model()
