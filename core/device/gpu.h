@@ -60,13 +60,15 @@ typedef struct moon__gpu {
   moon__spare *pinned;          /* L: likewise, host memory for copies */
   moon__spare *notices;         /* for looks; pieces of `notice_page` */
   void *notice_page;
-  bool lost;                    /* L: nothing works any more */
-  char why[MOON_FAIL_TEXT];
+  _Atomic bool lost;            /* nothing works any more; set once, L, */
+  char why[MOON_FAIL_TEXT];     /* after this was written */
 } moon__gpu;
 
-/* L: nothing is left that the op waits for. */
+/* gpu.c. L: nothing is left that the op waits for. */
 void moon__gpu_push(moon__gpu *gpu, moon__op *op);
-/* Any thread; NULL where there is none left. */
+void *moon__gpu_launch_main(void *gpu);
+
+/* gpu_open.c. Memory: any thread; NULL where there is none left. */
 void *moon__gpu_memory_new(moon__gpu *gpu, size_t nbytes);
 void moon__gpu_memory_free(moon__gpu *gpu, void *p);
 int moon__gpu_start(moon__gpu *gpu);
