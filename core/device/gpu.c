@@ -144,15 +144,13 @@ static int look(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
   return op->kernel->run(&op->call, &op->plan, NULL, 0, 0, fail);
 }
 
-/* Puts the op's work into its queue. */
+/* Puts the op's work into its queue, which waits already. */
 static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
   moon__lane *lane = &gpu->lane[op->stream];
-  int status = wait_there(gpu, lane->queue, op->after, fail);
-  if (status < 0) return status;
   if (op->transfer) {
     return moon__gpu_transfer(gpu, op, lane->queue, fail);
   }
-  status = grow_scratch(gpu, lane, op->plan.scratch, fail);
+  int status = grow_scratch(gpu, lane, op->plan.scratch, fail);
   if (status < 0) return status;
   op->call.queue = lane->queue;
   int last = moon_plan_length(&op->plan);
@@ -198,8 +196,12 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
     moon__unlock(rt);
     return;
   }
+  /* An op that will not run waits too: what comes after it takes for granted
+   * that what came before is complete. */
+  int status = lane->queue ? wait_there(gpu, lane->queue, op->after, &fail)
+                           : MOON_OK;
   if (op->status == MOON_OK && !op->error) {
-    int status = launch(gpu, op, &fail);
+    if (status == MOON_OK) status = launch(gpu, op, &fail);
     if (status < 0) moon__op_fail(op, status, 0, fail.text);
     if (status == MOON_OK && rt->debug & MOON_DEBUG_NAN) {
       moon__gpu_check_finite(gpu, op, lane->queue);
