@@ -58,6 +58,7 @@ typedef struct moon__gpu {
   moon__waits ends, looks;
   moon__spare *events;          /* L: not in use */
   moon__spare *pinned;          /* L: likewise, host memory for copies */
+  pthread_mutex_t retiring;     /* one thread at a time, taken before L */
   moon__spare *notices;         /* for looks; pieces of `notice_page` */
   void *notice_page;
   _Atomic bool lost;            /* nothing works any more; set once, L, */
@@ -85,7 +86,7 @@ void *moon__gpu_wait_main(void *waits);
 void moon__gpu_lose(moon__gpu *gpu, const char *why);
 
 /* gpu_copy.c: copies between memories, by way of pinned memory. Where they run
- * is moon__transfer_device's to say; the op's two operands lie alike. */
+ * is core/op/run.c's to say; the op's two operands lie alike. */
 typedef struct moon__transfer {
   int direction, from, to;      /* MOON_GPU_*, the runtime's devices */
   size_t nbytes;

@@ -20,6 +20,7 @@ static int start_waits(moon__gpu *gpu, moon__waits *w) {
 
 int moon__gpu_start(moon__gpu *gpu) {
   pthread_cond_init(&gpu->work, NULL);
+  pthread_mutex_init(&gpu->retiring, NULL);
   if (start_waits(gpu, &gpu->ends) || start_waits(gpu, &gpu->looks) ||
       pthread_create(&gpu->launcher, NULL, moon__gpu_launch_main, gpu)) {
     return moon__fail(MOON_E_BACKEND, "%s: the system gave no thread",
