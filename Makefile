@@ -189,10 +189,11 @@ test: setup
 	    spec/fuzz/corpus/$(f)/*') \
 	  'specs: luajit /usr/bin/busted' \
 	  'specs, addresses: scripts/checks/sanitized $(BUILD)/asan' \
-  'specs, GPU: scripts/checks/gpu' \
+	  'specs, GPU: scripts/checks/gpu' \
 	  'stress: $(STRESS) 10' \
 	  'stress, addresses: $(BUILD)/asan/stress 20' \
-	  'stress, threads: $(BUILD)/tsan/stress 30'
+	  'stress, threads: $(BUILD)/tsan/stress 25' \
+	  'stress, GPU: scripts/checks/gpu_stress $(BUILD)/tsan/stress 15'
 
 # Longer runs, each SOAK seconds, and the specs with their long cases.
 SOAK ?= 300
