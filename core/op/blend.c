@@ -4,7 +4,8 @@
  *   MULTIPLY  y = h (1 + a t)        t = tanh(s - x)
  *
  *   h, s, x and y of one shape [N,...]; alpha of one element, or [N,1,...,1]:
- *   one per image; of their dtype, or f32 beside bf16 and f16. x is what the seed was given, MULTIPLY's alone.
+ *   one per image; of their dtype, or f32 beside bf16 and f16. x is what the
+ *   seed was given, MULTIPLY's alone.
  *
  * Where a is 0 the seed has no say: y is h, bit for bit, whatever s is, NaN
  * included; it is selected, not multiplied. Where a is 1, ADD gives s in the

@@ -136,10 +136,10 @@ static moon_params kernel_params(const moon_ctx *ctx, const moon_tensor *x,
                .strict = ctx->rt->strict, .bf16 = moon__rounds(ctx, x)}};
 }
 
-/* in: x, w, b */
-static int convolve(moon_ctx *ctx, moon_tensor *const in[3],
+/* inputs: x, w, b */
+static int convolve(moon_ctx *ctx, moon_tensor *const inputs[3],
                     const moon_conv2d_params *p, moon_tensor **out) {
-  moon_tensor *x = in[0], *w = in[1], *b = in[2];
+  moon_tensor *x = inputs[0], *w = inputs[1], *b = inputs[2];
   moon__shape s;
   int status = check(x, w, b, p, &s);
   if (status < 0) return status;
@@ -156,11 +156,11 @@ static int convolve(moon_ctx *ctx, moon_tensor *const in[3],
                       {NULL, MOON__OPTIONAL, NULL}};
   args[4].t = moon__c_packed(&c, MOON_K_conv2d, &params, args, 4, w);
   moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, 5);
-  moon__node *node = moon__record(ctx, &rule, c.status, y, in, 3);
+  moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 3);
   if (node) {
     node->params = params;
-    moon__save(node, moon_tensor_needs_grad(in[1]) ? x : NULL);
-    moon__save(node, moon_tensor_needs_grad(in[0]) ? w : NULL);
+    moon__save(node, moon_tensor_needs_grad(inputs[1]) ? x : NULL);
+    moon__save(node, moon_tensor_needs_grad(inputs[0]) ? w : NULL);
     moon__save(node, p->epilogue == MOON_EPILOGUE_RELU ? y : NULL);
   }
   return moon__calc_finish(&c, y, out);

@@ -82,6 +82,19 @@ function M.autocast(dtype, fn)
   return M.within(code, fn)
 end
 
+--- Tensors that are joined: inside an autocast halves become f32 beside f32.
+---@param list userdata[]
+---@return userdata[]
+function M.met(list)
+  if live.autocast == 0 then return list end
+  local has = {}
+  for _, t in ipairs(list) do has[t:dtype()] = true end
+  if not has.f32 then return list end
+  local lifted = {}
+  for i, t in ipairs(list) do lifted[i] = M.lifted(t) end
+  return lifted
+end
+
 --- A tensor as losses take it: inside an autocast halves become f32.
 ---@param t userdata
 ---@return userdata

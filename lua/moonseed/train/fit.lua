@@ -158,8 +158,8 @@ local M = { prepare = prepare, start = start }
 ---              garden it is what is validated
 ---   metrics    { name = metric }: moon.metrics, or { "TopK", k = 5 }, of
 ---              validation; in run.metrics under valid_name
----   autocast   what products are computed in: "bf16", on a GPU also "f16" (with
----              an optimiser that has a loss_scale); see moon.autocast
+---   autocast   what products are computed in: "bf16", on a GPU also "f16",
+---              with an optimiser that has a loss_scale; see moon.autocast
 ---   loss       function(model, x, y) -> loss; cross-entropy unless given
 ---   garden     a seed.Garden of the model
 ---   out        a folder: checkpoints and the record
