@@ -162,7 +162,7 @@ static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
 }
 
 /* What can fail before the launch; true: the op goes on when its values were
- * looked at. */
+ * looked at, or its bytes are in pinned memory. */
 static bool prepare(moon__gpu *gpu, moon__op *op) {
   moon_fail fail = {""};
   int status = open_lane(gpu, op->stream, &fail);
@@ -177,12 +177,17 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
     moon__op_fail(op, status, 0, fail.text);
     return false;
   }
-  if (moon__op_blocked(gpu->rt, op) || op->transfer) return false;
+  if (moon__op_blocked(gpu->rt, op)) return false;
+  if (op->transfer) return moon__gpu_stage(gpu, op);
   status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   bool looks = status == MOON_OK && op->plan.phases > 1;
   if (looks) status = look(gpu, op, &fail);
   if (status < 0) moon__op_fail(op, status, 0, fail.text);
-  return looks && status == MOON_OK;
+  if (!looks || status < 0) return false;
+  moon__lock(gpu->rt);
+  moon__gpu_tell_look(gpu, op);
+  moon__unlock(gpu->rt);
+  return true;
 }
 
 /* Not L. */
@@ -190,12 +195,7 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
   moon_runtime *rt = gpu->rt;
   moon__lane *lane = &gpu->lane[op->stream];
   moon_fail fail = {""};
-  if (prepare(gpu, op)) {
-    moon__lock(rt);
-    moon__gpu_tell_look(gpu, op);
-    moon__unlock(rt);
-    return;
-  }
+  if (prepare(gpu, op)) return;
   /* An op that will not run waits too: what comes after it takes for granted
    * that what came before is complete. */
   int status = lane->queue ? wait_there(gpu, lane->queue, op->after, &fail)

@@ -83,6 +83,15 @@ gpu.describe("a GPU", function()
     end
   end)
 
+  it("copies large tensors as they were when it was asked", function()
+    for i = 1, 10 do
+      local host = moon.full({ 100000 }, i, { device = "cpu" })
+      local y = host:to("cuda:0") * 2
+      host:fill_(0)
+      assert.equal(2 * i, y[100000]:item())
+    end
+  end)
+
   it("orders what comes after an op that fails", function()
     local streams = moon.streams()
     for i = 1, 20 do
