@@ -51,17 +51,17 @@ static int grow_scratch(moon__gpu *gpu, moon__lane *lane, size_t nbytes,
   if (lane->scratch) {
     int status = drain(gpu, lane->queue);
     if (status < 0) return driver_failed(gpu, status, fail);
-    gpu->driver->memory_free(lane->scratch);
-    atomic_fetch_sub(&m->mapped, lane->nbytes);
+    moon__memory_unmap(m, lane->scratch, lane->nbytes);
     lane->scratch = NULL;
     lane->nbytes = 0;
   }
   size_t want = nbytes + nbytes / 4;
-  size_t mapped = atomic_fetch_add(&m->mapped, want) + want;
-  if (mapped > m->limit ||
-      gpu->driver->memory_new(want, &lane->scratch) < 0) {
-    atomic_fetch_sub(&m->mapped, want);
-    lane->scratch = NULL;
+  lane->scratch = moon__memory_map(m, want, 0);
+  if (!lane->scratch) {  /* blocks that tensors do not need go first */
+    moon__blocks_trim(gpu->rt, m);
+    lane->scratch = moon__memory_map(m, want, 0);
+  }
+  if (!lane->scratch) {
     snprintf(fail->text, sizeof fail->text,
              "no memory for %zu bytes of scratch, limit %zu", nbytes, m->limit);
     return MOON_E_MEMORY;
