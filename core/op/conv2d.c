@@ -139,8 +139,10 @@ static moon_params kernel_params(const moon_ctx *ctx, const moon_tensor *x,
                .strict = ctx->rt->strict, .bf16 = moon__rounds(ctx, x)}};
 }
 
-int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
-                const moon_conv2d_params *p, moon_tensor **out) {
+/* inputs: x, w, b */
+static int convolve(moon_ctx *ctx, moon_tensor *const inputs[3],
+                    const moon_conv2d_params *p, moon_tensor **out) {
+  moon_tensor *x = inputs[0], *w = inputs[1], *b = inputs[2];
   moon__shape s;
   int status = check(x, w, b, p, &s);
   if (status < 0) return status;
@@ -148,7 +150,6 @@ int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
   moon__calc c = {.ctx = &quiet, .trains = moon__trains(ctx, w)};
   moon_params params = kernel_params(ctx, x, p);
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
-  moon_tensor *inputs[] = {x, w, b};
   x = moon__c_channels_last(&c, x);
   w = moon__c_rows(&c, w);
   moon__arg args[] = {{x, MOON__READ, NULL},
@@ -170,4 +171,12 @@ int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
     moon__save(node, args[5].t);
   }
   return moon__calc_finish(&c, y, out);
+}
+
+int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
+                const moon_conv2d_params *p, moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *in[] = {x, w, b};
+  if (moon__c_lower(&c, in, 3) >= 0) c.status = convolve(ctx, in, p, out);
+  return moon__calc_end(&c);
 }
