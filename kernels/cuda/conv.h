@@ -1,27 +1,11 @@
 /* Convolutions through cuDNN's backend (graph) API: what conv_graph.c,
- * conv_engine.c, conv_disk.c and conv2d.c share.
- *
- * A key says all that a plan depends on. Images and weights are 4-D in the
- * order N, C, H, W (weights K, C/G, kH, kW); cuDNN wants both channels-last.
+ * conv_engine.c, conv_disk.c and conv_plan.c share.
  */
 #ifndef MOON_CUDA_CONV_H
 #define MOON_CUDA_CONV_H
 #include <stdbool.h>
+#include "conv_key.h"
 #include "library.h"
-
-typedef enum conv_way { CONV_FORWARD, CONV_GRAD_X, CONV_GRAD_W } conv_way;
-enum { CONV_PLAIN, CONV_BIAS, CONV_BIAS_RELU };  /* epilogues */
-/* The tensors' names in a graph, and operands in a run. */
-enum { CONV_X, CONV_W, CONV_Y, CONV_B, CONV_TENSORS };
-
-typedef struct conv_key {
-  int32_t way, dtype, device, epilogue;
-  int32_t strict;             /* f32 without tensor cores */
-  int32_t adds;               /* CONV_GRAD_W: to what dw holds */
-  int32_t align, unused;      /* of all pointers, up to 16 bytes */
-  int64_t shape[3][4], stride[3][4];   /* of x, w, y */
-  int64_t step[2], padding[2], dilation[2];
-} conv_key;
 
 /* The descriptors of a graph; all are destroyed with it. */
 enum { CONV_MOST = 80 };
@@ -36,10 +20,9 @@ typedef struct conv_graph {
 /* Execution may refuse what planning accepted: then the next plan is tried. */
 enum { CONV_SPARES = 3 };
 typedef struct conv_plan {
-  conv_key key;
+  conv_found found;           /* its workspace is enough for each */
   cudnnBackendDescriptor_t plan[CONV_SPARES];
   int32_t n, unused;
-  int64_t workspace;          /* bytes, enough for each */
   /* Of the first: */
   int64_t engine;             /* cuDNN's number; -1: from disk */
   int32_t has_tensor_cores, is_deterministic, is_compiled;
@@ -76,11 +59,5 @@ bool moon_conv_load(const moon_cudnn *lib, const conv_key *key,
                     const conv_device *device, conv_plan *out);
 void moon_conv_store(const moon_cudnn *lib, const conv_device *device,
                      const conv_plan *plan);
-
-/* --- conv_plan.c ------------------------------------------------------ */
-int moon_conv_find(const conv_key *key, int may_create,
-                   const conv_plan **out, moon_fail *fail);
-int moon_conv_run(const conv_plan *plan, void *const data[CONV_TENSORS],
-                  void *workspace, void *queue, moon_fail *fail);
 
 #endif

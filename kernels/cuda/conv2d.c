@@ -1,12 +1,14 @@
-/* Convolution and its gradients by cuDNN (conv.h).
+/* Convolution and its gradients by cuDNN (conv_key.h).
  *
  * Images are channels-last already; weights lie in rows and are brought into
  * channels-last in scratch, a weight's gradient back from there. f32 uses TF32
  * unless strict. params.conv.bf16 lets f32 operands be rounded to bf16, which
  * TF32 is no coarser than.
  */
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
-#include "conv.h"
+#include "conv_key.h"
 #include "epilogue.h"
 
 extern const moon_kernel moon_cuda_copy, moon_cuda_fill;
@@ -49,7 +51,7 @@ typedef struct conv_room { size_t beside, workspace, all; } conv_room;
 static size_t aligned(size_t nbytes) { return (nbytes + 255) / 256 * 256; }
 
 static conv_room room_of(const moon_call *call, conv_way way,
-                         const conv_plan *plan) {
+                         const conv_found *plan) {
   const moon_operand *w = operand(call, way, CONV_W);
   const moon_operand *y = operand(call, way, CONV_Y);
   const moon_operand *b = operand(call, way, CONV_B);
@@ -126,14 +128,16 @@ static int check(const moon_call *call, conv_way way, moon_fail *fail) {
                   moon_dtype_is_half(x->dtype);
   for (int k = 0; k < 3; k++) is_float &= call->arg[k].dtype == x->dtype;
   if (!is_float || (b && b->dtype != x->dtype)) {
-    return moon_library_fail(fail, MOON_E_DTYPE, "dtypes that cuDNN does not "
-                             "convolve");
+    snprintf(fail->text, sizeof fail->text,
+             "dtypes that cuDNN does not convolve");
+    return MOON_E_DTYPE;
   }
   if (way != CONV_FORWARD || !b || b->stride[0] == 1 || b->shape[0] == 1) {
     return MOON_OK;
   }
-  return moon_library_fail(fail, MOON_E_KERNEL, "a bias of stride %lld",
-                           (long long)b->stride[0]);
+  snprintf(fail->text, sizeof fail->text, "a bias of stride %lld",
+           (long long)b->stride[0]);
+  return MOON_E_KERNEL;
 }
 
 static int plan_conv(const moon_call *call, conv_way way, moon_plan *plan,
@@ -147,13 +151,10 @@ static int plan_conv(const moon_call *call, conv_way way, moon_plan *plan,
     plan->scratch = way == CONV_GRAD_W ? moon_cuda_channel_room(y) : 0;
     return MOON_OK;
   }
-  cudaError_t error = cudaGetDevice(&device);
-  if (error != cudaSuccess) {
-    return moon_library_fail(fail, MOON_E_BACKEND, "device: %s",
-                             cudaGetErrorString(error));
-  }
+  status = moon_conv_device(&device, fail);
+  if (status < 0) return status;
   conv_key key = key_of(call, way, device);
-  const conv_plan *found;
+  const conv_found *found;
   status = moon_conv_find(&key, may_create, &found, fail);
   if (status < 0) return status;
   plan->state = found;
@@ -191,7 +192,7 @@ static int run_empty(const moon_call *call, conv_way way, moon_fail *fail) {
 
 static int run_conv(const moon_call *call, conv_way way,
                     const moon_plan *plan, void *scratch, moon_fail *fail) {
-  const conv_plan *found = plan->state;
+  const conv_found *found = plan->state;
   if (!found) return run_empty(call, way, fail);
   conv_room room = room_of(call, way, found);
   char *base = scratch;

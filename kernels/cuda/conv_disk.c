@@ -92,7 +92,7 @@ static bool make_of_json(const moon_cudnn *lib, const conv_device *device,
   if (!g.status) {
     g.status = lib->cudnnBackendGetAttribute(
         p, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
-        &one, &out->workspace);
+        &one, &out->found.workspace);
   }
   if (g.status) {
     moon_conv_free(&g);
@@ -111,7 +111,7 @@ bool moon_conv_load(const moon_cudnn *lib, const conv_key *key,
   size_t length = head_of(key, head), size, end = sizeof tail - 1;
   if (!path_of(lib, device, head, false, path)) return false;
   char *text = read_file(path, &size);
-  *out = (conv_plan){.key = *key, .engine = -1, .is_deterministic = 1};
+  *out = (conv_plan){.found.key = *key, .engine = -1, .is_deterministic = 1};
   bool is_ours = text && size > length + end &&
                  memcmp(text, head, length) == 0 &&
                  memcmp(text + size - end, tail, end) == 0;
@@ -149,7 +149,7 @@ void moon_conv_store(const moon_cudnn *lib, const conv_device *device,
   cudnnStatus_t status = lib->cudnnBackendGetAttribute(
       plan->plan[0], CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
       CUDNN_TYPE_CHAR, size, &size, json);
-  head_of(&plan->key, head);
+  head_of(&plan->found.key, head);
   while (size > 0 && json[size - 1] == 0) size--;
   if (!status && path_of(lib, device, head, true, path)) {
     write_file(path, head, json, (size_t)size);

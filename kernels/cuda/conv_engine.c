@@ -83,7 +83,7 @@ static bool make_plan(const conv_graph *g, cudnnBackendDescriptor_t device,
     return false;
   }
   out->plan[out->n++] = p;    /* kept: `own` is not freed */
-  if (workspace > out->workspace) out->workspace = workspace;
+  if (workspace > out->found.workspace) out->found.workspace = workspace;
   return true;
 }
 
@@ -127,8 +127,8 @@ static void choose(conv_graph *g, cudnnBackendDescriptor_t device,
     conv_notes is = notes_of(&engine, config[i], &number);
     moon_conv_free(&engine);
     bool is_first = out->n == 0;
-    if (!is_first) most = out->workspace;
-    if (!may_take(&out->key, is) || (is.is_compiled && !patient)) continue;
+    if (!is_first) most = out->found.workspace;
+    if (!may_take(&out->found.key, is) || (is.is_compiled && !patient)) continue;
     if (!make_plan(g, device, config[i], most, out) || !is_first) continue;
     out->engine = number;
     out->has_tensor_cores = is.has_tensor_cores;
@@ -144,7 +144,7 @@ int moon_conv_choose(const moon_cudnn *lib, const conv_key *key,
   static const cudnnBackendHeurMode_t mode[] = {CUDNN_HEUR_MODE_A,
                                                 CUDNN_HEUR_MODE_FALLBACK};
   conv_graph g = {.lib = lib};
-  *out = (conv_plan){.key = *key};
+  *out = (conv_plan){.found.key = *key};
   moon_conv_build(&g, key);
   for (int patient = 0; patient < 2; patient++) {
     for (int m = 0; m < 2 && out->n == 0 && !g.status; m++) {

@@ -58,7 +58,7 @@ static int inspect(const moon_cudnn *lib, const conv_device *device,
     if (status < 0) return status;
     if (files) moon_conv_store(lib, device, &plan);
   }
-  *out = (moon_conv_answer){plan.engine, plan.workspace, plan.n,
+  *out = (moon_conv_answer){plan.engine, plan.found.workspace, plan.n,
                             plan.has_tensor_cores, plan.is_deterministic,
                             plan.is_compiled};
   for (int i = 0; i < plan.n; i++) {

@@ -61,12 +61,19 @@ static int make(const void *key, const void **state, moon_fail *fail) {
   return MOON_OK;
 }
 
-int moon_conv_find(const conv_key *key, int may_create, const conv_plan **out,
-                   moon_fail *fail) {
+int moon_conv_device(int *out, moon_fail *fail) {
+  cudaError_t error = cudaGetDevice(out);
+  if (error == cudaSuccess) return MOON_OK;
+  return moon_library_fail(fail, MOON_E_BACKEND, "device: %s",
+                           cudaGetErrorString(error));
+}
+
+int moon_conv_find(const conv_key *key, int may_create,
+                   const conv_found **out, moon_fail *fail) {
   const void *state;
   int status = moon_cuda_find(key, sizeof *key, may_create, make, &state,
                               fail);
-  if (status >= 0) *out = state;
+  *out = state;
   return status;
 }
 
@@ -98,17 +105,18 @@ static int execution_failed(const moon_cudnn *lib, const conv_key *key,
                            lib->cudnnGetErrorString(error), shapes);
 }
 
-int moon_conv_run(const conv_plan *plan, void *const data[CONV_TENSORS],
+int moon_conv_run(const conv_found *found, void *const data[CONV_TENSORS],
                   void *workspace, void *queue, moon_fail *fail) {
+  const conv_plan *plan = (const conv_plan *)found;
   cudnnHandle_t handle;
   const moon_cudnn *lib = moon_cudnn_open(fail);
   if (!lib) return MOON_E_BACKEND;
   int status = moon_cudnn_handle(lib, queue, &handle, fail);
   if (status < 0) return status;
-  int64_t n = plan->key.epilogue == CONV_PLAIN ? CONV_B : CONV_TENSORS;
+  int64_t n = found->key.epilogue == CONV_PLAIN ? CONV_B : CONV_TENSORS;
   cudnnStatus_t error = CUDNN_STATUS_NOT_SUPPORTED;
   for (int i = 0; i < plan->n && error; i++) {
     error = execute(lib, handle, plan->plan[i], n, data, workspace);
   }
-  return error ? execution_failed(lib, &plan->key, error, fail) : MOON_OK;
+  return error ? execution_failed(lib, &found->key, error, fail) : MOON_OK;
 }

@@ -1,0 +1,46 @@
+/* What conv2d.c, which prepares operands, wants of what convolves them: cuDNN
+ * (conv.h), or on the emulated GPU the reference (emulated_conv.cc).
+ *
+ * A key says all that a plan depends on. Images and weights are 4-D in the
+ * order N, C, H, W (weights K, C/G, kH, kW); both lie channels-last.
+ */
+#ifndef MOON_CUDA_CONV_KEY_H
+#define MOON_CUDA_CONV_KEY_H
+#include "../kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum conv_way { CONV_FORWARD, CONV_GRAD_X, CONV_GRAD_W } conv_way;
+enum { CONV_PLAIN, CONV_BIAS, CONV_BIAS_RELU };  /* epilogues */
+/* The tensors' names in a graph, and operands in a run. */
+enum { CONV_X, CONV_W, CONV_Y, CONV_B, CONV_TENSORS };
+
+typedef struct conv_key {
+  int32_t way, dtype, device, epilogue;
+  int32_t strict;             /* f32 without tensor cores */
+  int32_t adds;               /* CONV_GRAD_W: to what dw holds */
+  int32_t align, unused;      /* of all pointers, up to 16 bytes */
+  int64_t shape[3][4], stride[3][4];   /* of x, w, y */
+  int64_t step[2], padding[2], dilation[2];
+} conv_key;
+
+/* What a plan begins with. */
+typedef struct conv_found {
+  conv_key key;
+  int64_t workspace;          /* bytes */
+} conv_found;
+
+/* The current device's number. */
+int moon_conv_device(int *out, moon_fail *fail);
+/* The plan of a key, kept for good; MOON_E_BUSY: it is not made yet. */
+int moon_conv_find(const conv_key *key, int may_create,
+                   const conv_found **out, moon_fail *fail);
+int moon_conv_run(const conv_found *plan, void *const data[CONV_TENSORS],
+                  void *workspace, void *queue, moon_fail *fail);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
