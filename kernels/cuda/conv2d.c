@@ -84,7 +84,7 @@ static int32_t alignment(const moon_call *call, conv_way way) {
   return (int32_t)(all & -all);
 }
 
-static conv_key key_of(const moon_call *call, conv_way way, int device) {
+static conv_key key_of(const moon_call *call, conv_way way) {
   conv_key key;
   memset(&key, 0, sizeof key);
   const moon_params *p = &call->params;
@@ -99,7 +99,6 @@ static conv_key key_of(const moon_call *call, conv_way way, int device) {
   }
   key.way = way;
   key.dtype = operand(call, way, CONV_X)->dtype;
-  key.device = device;
   key.strict = p->conv.strict && !p->conv.bf16 && key.dtype == MOON_F32;
   key.align = alignment(call, way);
   key.adds = way == CONV_GRAD_W && p->conv.accumulate;
@@ -144,16 +143,14 @@ static int plan_conv(const moon_call *call, conv_way way, moon_plan *plan,
                      int may_create, moon_fail *fail) {
   plan->phases = 1;
   plan->parts[0] = 1;
-  int device, status = check(call, way, fail);
+  int status = check(call, way, fail);
   if (status < 0) return status;
   if (is_empty(call, way)) {
     const moon_operand *y = operand(call, way, CONV_Y);
     plan->scratch = way == CONV_GRAD_W ? moon_cuda_channel_room(y) : 0;
     return MOON_OK;
   }
-  status = moon_conv_device(&device, fail);
-  if (status < 0) return status;
-  conv_key key = key_of(call, way, device);
+  conv_key key = key_of(call, way);
   const conv_found *found;
   status = moon_conv_find(&key, may_create, &found, fail);
   if (status < 0) return status;

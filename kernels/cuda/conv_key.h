@@ -18,10 +18,12 @@ enum { CONV_PLAIN, CONV_BIAS, CONV_BIAS_RELU };  /* epilogues */
 enum { CONV_X, CONV_W, CONV_Y, CONV_B, CONV_TENSORS };
 
 typedef struct conv_key {
-  int32_t way, dtype, device, epilogue;
+  int32_t way, dtype, epilogue;
+  int32_t device;             /* and `tuned`: moon_conv_find says which */
   int32_t strict;             /* f32 without tensor cores */
   int32_t adds;               /* CONV_GRAD_W: to what dw holds */
-  int32_t align, unused;      /* of all pointers, up to 16 bytes */
+  int32_t align;              /* of all pointers, up to 16 bytes */
+  int32_t tuned;              /* chosen by a clock (conv_tune.c) */
   int64_t shape[3][4], stride[3][4];   /* of x, w, y */
   int64_t step[2], padding[2], dilation[2];
 } conv_key;
@@ -32,9 +34,8 @@ typedef struct conv_found {
   int64_t workspace;          /* bytes */
 } conv_found;
 
-/* The current device's number. */
-int moon_conv_device(int *out, moon_fail *fail);
-/* The plan of a key, kept for good; MOON_E_BUSY: it is not made yet. */
+/* The current device's plan of a key, kept for good; MOON_E_BUSY: it is not
+ * made yet. */
 int moon_conv_find(const conv_key *key, int may_create,
                    const conv_found **out, moon_fail *fail);
 int moon_conv_run(const conv_found *plan, void *const data[CONV_TENSORS],

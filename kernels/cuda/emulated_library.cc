@@ -63,11 +63,6 @@ typedef struct planned {
   struct planned *next;
 } planned;
 
-extern "C" int moon_conv_device(int *out, moon_fail *) {
-  *out = 0;
-  return MOON_OK;
-}
-
 extern "C" int moon_conv_find(const conv_key *key, int,
                               const conv_found **out, moon_fail *) {
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
