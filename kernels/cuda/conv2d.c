@@ -1,7 +1,8 @@
 /* Convolution and its gradients by cuDNN (conv_key.h).
  *
  * Images are channels-last already; weights lie in rows and are brought into
- * channels-last in scratch, a weight's gradient back from there. f32 uses TF32
+ * channels-last in scratch, a weight's gradient back from there; both may get
+ * channels of zeros there (conv_wide.c). f32 uses TF32
  * unless strict. params.conv.bf16 lets f32 operands be rounded to bf16, which
  * TF32 is no coarser than.
  */
@@ -27,39 +28,44 @@ static const moon_operand *operand(const moon_call *call, conv_way way,
 }
 
 /* --- layouts ---------------------------------------------------------- */
-static void channels_last(const int64_t shape[4], int64_t stride[4]) {
-  stride[1] = 1;
-  stride[3] = shape[1];
-  stride[2] = shape[1] * shape[3];
-  stride[0] = stride[2] * shape[2];
-}
-
 /* Strides of dimensions of size one do not count. */
 static bool is_channels_last(const moon_operand *o) {
   int64_t wanted[4];
-  channels_last(o->shape, wanted);
+  moon_channels_last(o->shape, wanted);
   for (int d = 0; d < 4; d++) {
     if (o->shape[d] > 1 && o->stride[d] != wanted[d]) return false;
   }
   return true;
 }
 
-/* Scratch: a copy of the weights, a bias of zeros or the parts of a bias's
- * gradient, cuDNN's workspace; offsets in bytes. */
-typedef struct conv_room { size_t beside, workspace, all; } conv_room;
+/* Whether the plan is for more input channels than there are. */
+static bool is_wide(const moon_call *call, conv_way way,
+                    const conv_found *plan) {
+  return plan->key.shape[CONV_W][1] != operand(call, way, CONV_W)->shape[1];
+}
+
+/* Scratch, offsets in bytes: a copy of the weights (at 0), a wide one of x, a
+ * bias of zeros or the parts of a bias's gradient, cuDNN's workspace. */
+typedef struct conv_room { size_t x, beside, workspace, all; } conv_room;
 
 static size_t aligned(size_t nbytes) { return (nbytes + 255) / 256 * 256; }
 
+static size_t room_of_copy(const conv_found *plan, int role) {
+  const int64_t *s = plan->key.shape[role];
+  size_t numel = (size_t)(s[0] * s[1] * s[2] * s[3]);
+  return aligned(numel * moon_dtype_size(plan->key.dtype));
+}
+
 static conv_room room_of(const moon_call *call, conv_way way,
                          const conv_found *plan) {
-  const moon_operand *w = operand(call, way, CONV_W);
   const moon_operand *y = operand(call, way, CONV_Y);
   const moon_operand *b = operand(call, way, CONV_B);
+  bool wide = is_wide(call, way, plan);
   conv_room room = {0};
-  if (!is_channels_last(w)) {
-    size_t numel = (size_t)moon_operand_numel(w);
-    room.beside = aligned(numel * moon_dtype_size(w->dtype));
+  if (wide || !is_channels_last(operand(call, way, CONV_W))) {
+    room.x = room_of_copy(plan, CONV_W);
   }
+  room.beside = room.x + (wide ? room_of_copy(plan, CONV_X) : 0);
   room.workspace = room.beside;
   if (way == CONV_GRAD_W && b) {
     room.workspace += aligned(moon_cuda_channel_room(y));
@@ -72,10 +78,11 @@ static conv_room room_of(const moon_call *call, conv_way way,
 }
 
 /* --- keys ------------------------------------------------------------- */
-/* The largest power of two, up to 16, that divides every address. */
-static int32_t alignment(const moon_call *call, conv_way way) {
+/* The largest power of two, up to 16, that divides every address from that of
+ * role `first` on. */
+static int32_t alignment(const moon_call *call, conv_way way, int first) {
   uintptr_t all = 16;
-  for (int role = 0; role < CONV_TENSORS; role++) {
+  for (int role = first; role < CONV_TENSORS; role++) {
     const moon_operand *o = operand(call, way, role);
     bool is_copied = o && role == CONV_W && !is_channels_last(o);
     bool is_used = role < CONV_B || way == CONV_FORWARD;
@@ -92,7 +99,7 @@ static conv_key key_of(const moon_call *call, conv_way way) {
     const moon_operand *o = operand(call, way, role);
     memcpy(key.shape[role], o->shape, sizeof key.shape[role]);
     if (role == CONV_W || is_channels_last(o)) {
-      channels_last(o->shape, key.stride[role]);
+      moon_channels_last(o->shape, key.stride[role]);
     } else {
       memcpy(key.stride[role], o->stride, sizeof key.stride[role]);
     }
@@ -100,7 +107,7 @@ static conv_key key_of(const moon_call *call, conv_way way) {
   key.way = way;
   key.dtype = operand(call, way, CONV_X)->dtype;
   key.strict = p->conv.strict && !p->conv.bf16 && key.dtype == MOON_F32;
-  key.align = alignment(call, way);
+  key.align = alignment(call, way, CONV_X);
   key.adds = way == CONV_GRAD_W && p->conv.accumulate;
   if (way == CONV_FORWARD) {
     bool relu = p->conv.epilogue == MOON_EPILOGUE_RELU;
@@ -139,6 +146,22 @@ static int check(const moon_call *call, conv_way way, moon_fail *fail) {
   return MOON_E_KERNEL;
 }
 
+/* The call's plan, or one for wide copies of x and w, if only that is on tensor
+ * cores. */
+static int choose(const moon_call *call, conv_way way, int may_create,
+                  const conv_found **out, moon_fail *fail) {
+  conv_key key = key_of(call, way), wide;
+  int status = moon_conv_find(&key, may_create, out, fail);
+  if (status < 0 || (*out)->has_tensor_cores || !moon_conv_widen(&key, &wide)) {
+    return status;
+  }
+  const conv_found *other;
+  wide.align = alignment(call, way, CONV_Y);
+  status = moon_conv_find(&wide, may_create, &other, fail);
+  if (status >= 0 && other->has_tensor_cores) *out = other;
+  return status;
+}
+
 static int plan_conv(const moon_call *call, conv_way way, moon_plan *plan,
                      int may_create, moon_fail *fail) {
   plan->phases = 1;
@@ -150,9 +173,8 @@ static int plan_conv(const moon_call *call, conv_way way, moon_plan *plan,
     plan->scratch = way == CONV_GRAD_W ? moon_cuda_channel_room(y) : 0;
     return MOON_OK;
   }
-  conv_key key = key_of(call, way);
   const conv_found *found;
-  status = moon_conv_find(&key, may_create, &found, fail);
+  status = choose(call, way, may_create, &found, fail);
   if (status < 0) return status;
   plan->state = found;
   plan->scratch = room_of(call, way, found).all;
@@ -187,6 +209,21 @@ static int run_empty(const moon_call *call, conv_way way, moon_fail *fail) {
   return status < 0 || !b ? status : zero(b, call->queue, fail);
 }
 
+/* Copies x and w with channels of zeros. */
+static int widen(const moon_call *call, const conv_found *found, char *base,
+                 void *data[CONV_TENSORS], moon_fail *fail) {
+  conv_room room = room_of(call, CONV_FORWARD, found);
+  int64_t width = found->key.shape[CONV_W][1];
+  data[CONV_W] = base;
+  data[CONV_X] = base + room.x;
+  int status = MOON_OK;
+  for (int role = CONV_X; role <= CONV_W && status >= 0; role++) {
+    status = moon_cuda_widen(operand(call, CONV_FORWARD, role), width,
+                             data[role], call->queue, fail);
+  }
+  return status;
+}
+
 static int run_conv(const moon_call *call, conv_way way,
                     const moon_plan *plan, void *scratch, moon_fail *fail) {
   const conv_found *found = plan->state;
@@ -199,10 +236,12 @@ static int run_conv(const moon_call *call, conv_way way,
     data[role] = o ? o->data : base + room.beside;
   }
   moon_operand w = *operand(call, way, CONV_W), copied = w;
-  bool copies = !is_channels_last(&w), writes = way == CONV_GRAD_W;
+  bool copies = room.x > 0, writes = way == CONV_GRAD_W;
   int status = MOON_OK;
-  if (copies) {
-    channels_last(w.shape, copied.stride);
+  if (is_wide(call, way, found)) {
+    status = widen(call, found, base, data, fail);
+  } else if (copies) {
+    moon_channels_last(w.shape, copied.stride);
     copied.data = data[CONV_W] = base;
     bool reads = !writes || found->key.adds;
     if (reads) status = copy(&w, &copied, queue, fail);

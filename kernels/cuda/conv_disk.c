@@ -2,8 +2,8 @@
  * a process 150 ms), reading it 0.1 ms.
  *
  * $XDG_CACHE_HOME/moonseed/cudnn-VERSION/DEVICE/HASH.json, or in ~/.cache:
- * {"key": "the key's numbers", "plans": [{"size": bytes, "plan": cuDNN's own
- * JSON}, ...]}, the best first. A file is written under another name first, so
+ * {"key": "the key's numbers", "tensor_cores": conv_found's, "plans": [{"size":
+ * bytes, "plan": cuDNN's own JSON}, ...]}, the best first. A file is written under another name first, so
  * that it is there whole or not at all; one that cannot be read, or is another
  * key's, is passed over. What was timed has a key of its own, so that a clock
  * decides once, and only where it was asked.
@@ -18,7 +18,7 @@
 
 enum { PATH = 640, HEAD = 1200, MOST_FILE = 1 << 24 };
 
-/* The file's beginning, up to the plans. */
+/* The file's beginning, up to the key's end. */
 static size_t head_of(const conv_key *key, char head[HEAD]) {
   int64_t number[64];
   size_t n = 0, at = 0;
@@ -35,7 +35,7 @@ static size_t head_of(const conv_key *key, char head[HEAD]) {
     at += (size_t)snprintf(head + at, HEAD - at, "%s%lld", i ? " " : "",
                            (long long)number[i]);
   }
-  return at + (size_t)snprintf(head + at, HEAD - at, "\",\n\"plans\": [");
+  return at + (size_t)snprintf(head + at, HEAD - at, "\",\n");
 }
 
 /* Where the file lies; with `makes` the folders are made. */
@@ -102,12 +102,17 @@ static bool make_of_json(const moon_cudnn *lib, const conv_device *device,
   return !g.status;
 }
 
+#define MIDDLE "\"tensor_cores\": %d,\n\"plans\": ["
 #define BEFORE "\n{\"size\": %lld, \"plan\":\n"
 static const char tail[] = "\n]}\n";
 
-/* The plans in `text`, whose end is `end`. */
+/* What follows the key in `text`, whose end is `end`. */
 static void read_plans(const moon_cudnn *lib, const conv_device *device,
                        const char *text, const char *end, conv_plan *out) {
+  int begin = 0, cores = 0;
+  if (sscanf(text, MIDDLE "%n", &cores, &begin) != 1) return;
+  out->found.has_tensor_cores = cores;
+  text += begin;
   while (out->n < CONV_KEPT) {
     long long size = 0;
     int used = 0;
@@ -169,6 +174,7 @@ void moon_conv_store(const moon_cudnn *lib, const conv_device *device,
   FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
   if (!f) return;
   fputs(head, f);
+  fprintf(f, MIDDLE, (int)plan->found.has_tensor_cores);
   for (int i = 0; i < plan->n; i++) {
     write_plan(lib, plan->choice[i].plan, i == 0, f);
   }

@@ -138,7 +138,9 @@ static void choose(const conv_graph *g, cudnnBackendDescriptor_t device,
     c->has_tensor_cores = is.has_tensor_cores;
     c->is_deterministic = is.is_deterministic;
     c->is_compiled = is.is_compiled;
-    out->n++;
+    if (out->n++ == 0 || out->found.key.tuned) {
+      out->found.has_tensor_cores |= is.has_tensor_cores;
+    }
   }
   moon_conv_free(&own);
 }

@@ -5,12 +5,8 @@
 #include "conv.h"
 
 static void set_tensor(conv_key *key, int role, const int64_t shape[4]) {
-  int64_t *stride = key->stride[role];
   memcpy(key->shape[role], shape, sizeof key->shape[role]);
-  stride[1] = 1;
-  stride[3] = shape[1];
-  stride[2] = shape[1] * shape[3];
-  stride[0] = stride[2] * shape[2];
+  moon_channels_last(shape, key->stride[role]);
 }
 
 static conv_key key_of(const moon_conv_question *q) {
@@ -59,7 +55,9 @@ static int inspect(const moon_cudnn *lib, const conv_device *device,
                    const moon_conv_question *q, moon_conv_answer *out,
                    moon_fail *fail) {
   conv_plan plan;
-  conv_key key = key_of(q);
+  conv_key key = key_of(q), wide;
+  if (q->wide && moon_conv_widen(&key, &wide)) key = wide;
+  out->channels = (int32_t)key.shape[CONV_X][1];
   if (!q->files || !moon_conv_load(lib, &key, device, &plan)) {
     int status = moon_conv_choose(lib, &key, device->properties, &plan, fail);
     if (status < 0) return status;

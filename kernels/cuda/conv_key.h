@@ -6,6 +6,7 @@
  */
 #ifndef MOON_CUDA_CONV_KEY_H
 #define MOON_CUDA_CONV_KEY_H
+#include <stdbool.h>
 #include "../kernel.h"
 
 #ifdef __cplusplus
@@ -28,11 +29,25 @@ typedef struct conv_key {
   int64_t step[2], padding[2], dilation[2];
 } conv_key;
 
+static inline void moon_channels_last(const int64_t shape[4],
+                                      int64_t stride[4]) {
+  stride[1] = 1;
+  stride[3] = shape[1];
+  stride[2] = shape[1] * shape[3];
+  stride[0] = stride[2] * shape[2];
+}
+
 /* What a plan begins with. */
 typedef struct conv_found {
   conv_key key;
   int64_t workspace;          /* bytes */
+  /* Whether it is on tensor cores, or any of those that it was timed with. */
+  int32_t has_tensor_cores, unused;
 } conv_found;
+
+/* The key of the same convolution with more input channels, all zero, in x and
+ * w. False where that can gain nothing (conv_wide.c). */
+bool moon_conv_widen(const conv_key *key, conv_key *wide);
 
 /* The current device's plan of a key, kept for good; MOON_E_BUSY: it is not
  * made yet. */

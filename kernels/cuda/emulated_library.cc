@@ -72,7 +72,8 @@ extern "C" int moon_conv_find(const conv_key *key, int,
   while (p && memcmp(&p->found.key, key, sizeof *key) != 0) p = p->next;
   if (!p) {
     p = (planned *)malloc(sizeof *p);
-    *p = planned{{*key, WORKSPACE}, all};
+    int32_t has_cores = key->shape[CONV_W][1] % 8 == 0;
+    *p = planned{{*key, WORKSPACE, has_cores, 0}, all};
     all = p;
   }
   pthread_mutex_unlock(&lock);

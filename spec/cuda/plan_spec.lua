@@ -6,12 +6,14 @@ local ffi = require "ffi"
 ffi.cdef [[
   typedef struct moon_conv_question {
     int32_t way, dtype, epilogue, strict, adds, align;
-    int64_t x[4], w[4], step, padding, dilation, files;
+    int64_t x[4], w[4], step, padding, dilation;
+    int32_t files, wide;
     const double *times;
   } moon_conv_question;
   typedef struct moon_conv_answer {
     int64_t engine, workspace;
-    int32_t plans, has_tensor_cores, is_deterministic, is_compiled, choices;
+    int32_t plans, has_tensor_cores, is_deterministic, is_compiled, choices,
+      channels;
   } moon_conv_answer;
   int moon_cuda_inspect_convolution(const char *device,
     const moon_conv_question *question, moon_conv_answer *out, char *why,
@@ -44,7 +46,7 @@ local function ask(q)
     epilogue = EPILOGUES[q.epilogue or "none"], strict = q.strict and 1 or 0,
     adds = q.adds and 1 or 0, align = q.align or 16, x = q.x, w = q.w,
     step = q.stride or 1, padding = q.padding or 0, dilation = 1,
-    files = q.files and 1 or 0, times = q.times })
+    files = q.files and 1 or 0, wide = q.wide and 1 or 0, times = q.times })
   local answer = ffi.new "moon_conv_answer"
   local why = ffi.new "char[200]"
   local status = library.moon_cuda_inspect_convolution(device, question,
@@ -153,6 +155,40 @@ describe("a convolution on an H100", function()
     { x = { 1, 1, 1, 1 }, w = { 1, 1, 1, 1 }, epilogue = "relu" },
     { x = { 2, 3, 5, 4 }, w = { 4, 3, 3, 3 }, align = 4 } },
     function(a) assert.is_true(a.plans >= 1) end)
+
+  --- A 3x3 convolution of few input channels.
+  local function few(dtype, n, way, wide)
+    return { x = { 128, n, 32, 32 }, w = { 64, n, 3, 3 }, padding = 1,
+             dtype = dtype, way = way, wide = wide,
+             epilogue = not way and "relu" or nil }
+  end
+
+  plans("is off the tensor cores with few channels, forward", {
+    few("f32", 1), few("bf16", 1), few("bf16", 3), few("bf16", 12),
+    few("f16", 5) }, function(a) assert.equal(0, a.has_tensor_cores) end)
+
+  plans("is on them with channels of zeros, in little memory", {
+    few("f32", 1, nil, true), few("bf16", 1, nil, true),
+    few("bf16", 3, nil, true), few("bf16", 12, nil, true),
+    few("f16", 5, nil, true) }, function(a, case)
+      assert.equal(1, a.has_tensor_cores)
+      assert.equal(case.x[2] < 8 and 8 or 16, a.channels)
+      assert.is_true(tonumber(a.workspace) < 1000)
+    end)
+
+  plans("needs no channels of zeros for its gradients", {
+    few("f32", 3, "grad_w"), few("bf16", 3, "grad_w"), few("f16", 3, "grad_w"),
+    few("bf16", 1, "grad_w"), few("f32", 3, "grad_x"),
+    few("bf16", 3, "grad_x") }, function(a)
+      assert.equal(1, a.has_tensor_cores)
+    end)
+
+  plans("gets none in strict mode, with 1x1 kernels or in groups", {
+    { x = { 128, 3, 32, 32 }, w = { 64, 3, 3, 3 }, wide = true, strict = true },
+    { x = { 128, 3, 32, 32 }, w = { 64, 3, 1, 1 }, wide = true },
+    { x = { 128, 4, 32, 32 }, w = { 64, 1, 3, 3 }, wide = true },
+    few("bf16", 3, "grad_w", true) },
+    function(a, case) assert.equal(case.x[2], a.channels) end)
 
   plans("has spares for what execution refuses", every{ "f32", "bf16" },
         function(a) assert.equal(3, a.plans) end)
