@@ -282,6 +282,8 @@ void moon__lock_open(moon_runtime *rt);
 void moon__lock(moon_runtime *rt);
 void moon__unlock(moon_runtime *rt);
 void moon__lock_wait(moon_runtime *rt, pthread_cond_t *cond);
+/* gpu_copy.c: whether operand `arg` of a transfer is in a GPU's memory. */
+bool moon__transfer_is_far(const moon__op *op, int arg);
 /* depend.c: edges from the op's touches; L. */
 void moon__depend(moon_runtime *rt, moon__op *op);
 bool moon__use_complete(const moon_runtime *rt, moon__use use);

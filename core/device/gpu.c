@@ -18,16 +18,6 @@ void moon__gpu_push(moon__gpu *gpu, moon__op *op) {
   if (gpu->asleep) pthread_cond_signal(&gpu->work);
 }
 
-void *moon__gpu_memory_new(moon__gpu *gpu, size_t nbytes) {
-  void *p = NULL;
-  if (gpu->driver->use(gpu->number) < 0) return NULL;
-  return gpu->driver->memory_new(nbytes, &p) == MOON_OK ? p : NULL;
-}
-
-void moon__gpu_memory_free(moon__gpu *gpu, void *p) {
-  if (gpu->driver->use(gpu->number) == MOON_OK) gpu->driver->memory_free(p);
-}
-
 static int driver_failed(moon__gpu *gpu, int status, moon_fail *fail) {
   if (status < 0) {
     snprintf(fail->text, sizeof fail->text, "%s", gpu->driver->error());
@@ -154,15 +144,13 @@ static int look(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
   return op->kernel->run(&op->call, &op->plan, NULL, 0, 0, fail);
 }
 
-/* Puts the op's work into its queue. */
+/* Puts the op's work into its queue, which waits already. */
 static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
   moon__lane *lane = &gpu->lane[op->stream];
-  int status = wait_there(gpu, lane->queue, op->after, fail);
-  if (status < 0) return status;
   if (op->transfer) {
     return moon__gpu_transfer(gpu, op, lane->queue, fail);
   }
-  status = grow_scratch(gpu, lane, op->plan.scratch, fail);
+  int status = grow_scratch(gpu, lane, op->plan.scratch, fail);
   if (status < 0) return status;
   op->call.queue = lane->queue;
   int last = moon_plan_length(&op->plan);
@@ -208,8 +196,12 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
     moon__unlock(rt);
     return;
   }
+  /* An op that will not run waits too: what comes after it takes for granted
+   * that what came before is complete. */
+  int status = lane->queue ? wait_there(gpu, lane->queue, op->after, &fail)
+                           : MOON_OK;
   if (op->status == MOON_OK && !op->error) {
-    int status = launch(gpu, op, &fail);
+    if (status == MOON_OK) status = launch(gpu, op, &fail);
     if (status < 0) moon__op_fail(op, status, 0, fail.text);
     if (status == MOON_OK && rt->debug & MOON_DEBUG_NAN) {
       moon__gpu_check_finite(gpu, op, lane->queue);
@@ -248,7 +240,7 @@ static bool comes_soon(moon__gpu *gpu) {
   return found;
 }
 
-static void *launcher_main(void *of) {
+void *moon__gpu_launch_main(void *of) {
   moon__gpu *gpu = of;
   moon_runtime *rt = gpu->rt;
   gpu->driver->use(gpu->number);
@@ -271,59 +263,4 @@ static void *launcher_main(void *of) {
   }
   moon__unlock(rt);
   return NULL;
-}
-
-static int start_waits(moon__gpu *gpu, moon__waits *w) {
-  w->gpu = gpu;
-  pthread_cond_init(&w->more, NULL);
-  return pthread_create(&w->thread, NULL, moon__gpu_wait_main, w);
-}
-
-int moon__gpu_start(moon__gpu *gpu) {
-  pthread_cond_init(&gpu->work, NULL);
-  if (start_waits(gpu, &gpu->ends) || start_waits(gpu, &gpu->looks) ||
-      pthread_create(&gpu->launcher, NULL, launcher_main, gpu)) {
-    return moon__fail(MOON_E_BACKEND, "%s: the system gave no thread",
-                      gpu->name);
-  }
-  gpu->started = true;
-  return MOON_OK;
-}
-
-static void free_spares(moon__spare *s, void (*give)(void *)) {
-  while (s) {
-    moon__spare *next = s->next;
-    if (give) give(s->p);
-    free(s);
-    s = next;
-  }
-}
-
-static void gpu_close(moon_runtime *rt, moon__gpu *gpu) {
-  moon__lock(rt);
-  rt->closing = true;
-  pthread_cond_signal(&gpu->work);
-  pthread_cond_signal(&gpu->ends.more);
-  pthread_cond_signal(&gpu->looks.more);
-  moon__unlock(rt);
-  pthread_join(gpu->launcher, NULL);
-  pthread_join(gpu->ends.thread, NULL);
-  pthread_join(gpu->looks.thread, NULL);
-  for (int s = 0; s < MOON_MAX_STREAMS; s++) {
-    if (gpu->lane[s].scratch) {
-      moon__gpu_memory_free(gpu, gpu->lane[s].scratch);
-    }
-  }
-  free_spares(gpu->events, gpu->driver->event_free);
-  free_spares(gpu->pinned, gpu->driver->pinned_free);
-  free_spares(gpu->notices, NULL);
-  if (gpu->notice_page) gpu->driver->pinned_free(gpu->notice_page);
-  moon__memory_close(&gpu->memory);
-  free(gpu);
-}
-
-void moon__gpus_close(moon_runtime *rt) {
-  for (int i = 0; i < rt->n_devices; i++) {
-    if (rt->device[i].gpu) gpu_close(rt, rt->device[i].gpu);
-  }
 }

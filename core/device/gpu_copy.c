@@ -8,6 +8,12 @@
 
 enum { LEAST_PINNED = 1 << 16 };
 
+bool moon__transfer_is_far(const moon__op *op, int arg) {
+  int direction = op->transfer->direction;
+  return arg == 0 ? direction != MOON_GPU_TO_DEVICE
+                  : direction != MOON_GPU_TO_HOST;
+}
+
 /* Not L. A power of two of pinned bytes, kept for the next. */
 static moon__spare *pinned_take(moon__gpu *gpu, size_t nbytes) {
   size_t want = LEAST_PINNED;

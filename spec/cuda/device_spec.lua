@@ -76,6 +76,30 @@ gpu.describe("a GPU", function()
     end
   end)
 
+  it("copies there and back in order", function()
+    for i = 1, 60 do
+      local back = moon.full({ 1000 }, i):to("cpu"):to("cuda:0")
+      assert.equal(i, back[1000]:item())
+    end
+  end)
+
+  it("orders what comes after an op that fails", function()
+    local streams = moon.streams()
+    for i = 1, 20 do
+      local bad = moon.full({ 3 }, 1):index_select(
+        1, moon.tensor({ 7 }, { dtype = "i64" }))
+      local x = moon.on(streams:next(), function()
+        return moon.full({ 257, 257 }, i):matmul(moon.full({ 257, 1 }, 1))
+      end)
+      local after = moon.on(streams:next(), function()
+        local _ = bad + x  -- does not run, but comes after both
+        return x * 2
+      end)
+      assert.equal(514 * i, after[257]:item())
+      pcall(bad.await, bad)
+    end
+  end)
+
   it("orders work with the host's", function()
     local x = moon.full({ 1000 }, 2)
     for i = 1, 10 do
