@@ -97,7 +97,8 @@ typedef struct moon_operand {
  * index_add     dy, i, dx          params.dim; dx = 0, then rows added
  * gather        x, i, y            params.dim
  * scatter_add   dy, i, dx          params.dim; dx = 0, then elements added
- * step          r, n times p+, g, [s+...], then norm[1] when wanted
+ * step          r, n times p+, g, [s+...], then norm[1] when wanted, then
+ *                                  scaler+[3] when scaled (scaler.h)
  *                                  params.step; r is n moon_step_rates as
  *                                  bytes, which plans may read
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
@@ -144,11 +145,11 @@ typedef union moon_params {
   struct { int32_t dim; } dim;
   struct { int32_t dim, reverse; } scan;       /* 1: from the end */
   struct { moon_cross_entropy_params p; int32_t is_log; } loss;
-  struct { int32_t epilogue, accumulate, bf16; } matmul;
+  struct { int32_t epilogue, accumulate, strict, bf16; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
-    int32_t strict;                            /* direct convolution only */
+    int32_t strict;              /* direct convolution only; no TF32 */
     int32_t bf16;
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
@@ -166,7 +167,7 @@ typedef union moon_params {
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
   struct {                                     /* counts: some are ADAM's */
     moon_step_params p;
-    int32_t n, each, wants_norm, counts;
+    int32_t n, each, wants_norm, counts, scaled;
   } step;
   struct { moon_batch_params p; int64_t position; } batch;
   struct { moon_affine_params p; moon_place at; } affine;

@@ -4,8 +4,10 @@
  * several. Muon's matrices are first looked at, one a part, and made orthogonal
  * in scratch (../orthogonal.h).
  */
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "../../scaler.h"
 #include "../orthogonal.h"
 #include "columns.h"
 #include "step_rows.h"
@@ -54,8 +56,12 @@ static int64_t total(const moon_call *call) {
   return n;
 }
 
+static double *scaler_of(const moon_call *call) {
+  return call->params.step.scaled ? call->arg[call->n - 1].data : NULL;
+}
+
 static bool needs_norm(const moon_params *q) {
-  return q->step.wants_norm || q->step.p.max_norm > 0;
+  return q->step.wants_norm || q->step.p.max_norm > 0 || q->step.scaled;
 }
 
 static bool is_muon(const entry *e) {
@@ -140,7 +146,7 @@ static void cut_muon(const orthogonal_state *s, int64_t steps,
 }
 
 /* Phases: each part's sum of squares and the norm, where somebody needs it;
- * Muon's; the update; the counts, which the update has read. */
+ * Muon's; the update; the counts and the scale, which the update has read. */
 static void cut(const moon_call *call, const orthogonal_state *s,
                 int64_t steps, moon_plan *plan) {
   int64_t n = total(call);
@@ -151,7 +157,9 @@ static void cut(const moon_call *call, const orthogonal_state *s,
   }
   if (s) cut_muon(s, steps, plan);
   cpu_phase(plan, n, (double)n, 0.25 * call->params.step.each);
-  if (call->params.step.counts) cpu_phase(plan, 1, call->params.step.n, 1);
+  if (call->params.step.counts || call->params.step.scaled) {
+    cpu_phase(plan, 1, call->params.step.n, 1);
+  }
   plan->cost_ns += 50.0 * call->params.step.n;
 }
 
@@ -180,27 +188,50 @@ static bool overlap(const entry *e, int64_t before, int64_t *lo, int64_t *hi) {
   return *lo < *hi;
 }
 
-/* n elements of a gradient as a row, with values cut to +-most (0: not). */
+/* What becomes of a gradient's values before they are scaled: they are
+ * multiplied by `unscale`, and those beyond +-most, up to +-beyond, are cut. */
+typedef struct clip {
+  float most, beyond, unscale;
+  bool changes;  /* any value */
+  double scale;
+} clip;
+
+/* `norm` counts with max_norm alone. */
+static clip clip_of(const moon_call *call, double norm) {
+  const moon_step_params *p = &call->params.step.p;
+  const double *scaler = scaler_of(call);
+  clip c = {INFINITY, scaler ? FLT_MAX : INFINITY, 1,
+            scaler || p->max_value > 0, 1};
+  if (p->max_value > 0) c.most = (float)p->max_value;
+  if (scaler) c.unscale = (float)(1 / scaler[MOON_SCALER_SCALE]);
+  if (p->max_norm > 0) c.scale = p->max_norm / (norm + 1e-6);
+  if (c.scale > 1) c.scale = 1;  /* NaN stays */
+  return c;
+}
+
+/* n elements of a gradient as a row. */
 static const float *gradient_row(const float *g, int64_t stride, int64_t n,
-                                 float most, float *room) {
+                                 clip c, float *room) {
   const float *row = simd_row(g, stride, n, room);
-  if (most <= 0) return row;
+  if (!c.changes) return row;
   for (int64_t i = 0; i < n; i++) {
-    float v = row[i];
-    room[i] = v > most ? most : v < -most ? -most : v;  /* NaN stays */
+    float v = row[i] * c.unscale;  /* NaN stays */
+    float high = v > c.most && v <= c.beyond ? c.most : v;
+    room[i] = v < -c.most && v >= -c.beyond ? -c.most : high;
   }
   return room;
 }
 
-/* How long a piece may be: what is cut needs room. */
-static int64_t piece(const cpu_loop *l, float most) {
-  return most > 0 ? SIMD_STAGE : simd_piece(l);
+/* How long a piece may be: what changes needs room. */
+static int64_t piece(const cpu_loop *l, clip c) {
+  return c.changes ? SIMD_STAGE : simd_piece(l);
 }
 
 /* --- the norm --------------------------------------------------------- */
 static double squares(const moon_call *call, int64_t from, int64_t to) {
   double sum[SIMD_WIDTH] = {0};
-  float most = (float)call->params.step.p.max_value, room[SIMD_STAGE];
+  clip how = clip_of(call, 0);
+  float room[SIMD_STAGE];
   simd_columns c = simd_columns_of(1, SIMD_WIDTH);
   int64_t before = 0;
   for (int k = 0; k < call->params.step.n; k++) {
@@ -208,10 +239,10 @@ static double squares(const moon_call *call, int64_t from, int64_t to) {
     int64_t lo = from, hi = to;
     if (e.g && overlap(&e, before, &lo, &hi)) {
       cpu_loop l = cpu_loop_of(&e.g, 1);
-      cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, most));
+      cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, how));
       for (; w.n > 0; cpu_walk_next(&w)) {
         const float *x = (const float *)e.g->data + w.at[0];
-        x = gradient_row(x, cpu_inner(&l, 0), w.n, most, room);
+        x = gradient_row(x, cpu_inner(&l, 0), w.n, how, room);
         simd_add_squares(w.n, c.width, x, sum);
       }
     }
@@ -226,21 +257,12 @@ static void store_norm(const moon_call *call, int parts, double *square) {
   for (int k = 0; k < parts; k++) sum += square[k];
   square[parts] = sqrt(sum);
   if (!call->params.step.wants_norm) return;
-  float *norm = call->arg[call->n - 1].data;
+  const moon_params *q = &call->params;
+  float *norm = call->arg[1 + q->step.each * q->step.n].data;
   *norm = (float)square[parts];
 }
 
 /* --- Muon's directions ------------------------------------------------ */
-typedef struct clip { float most; double scale; } clip;
-
-static clip clip_of(const moon_call *call, double norm) {
-  const moon_step_params *p = &call->params.step.p;
-  clip c = {(float)p->max_value, 1};
-  if (p->max_norm > 0) c.scale = p->max_norm / (norm + 1e-6);
-  if (c.scale > 1) c.scale = 1;  /* NaN stays */
-  return c;
-}
-
 static float *at(const moon_operand *o, int64_t place) {
   return o ? (float *)o->data + place : NULL;
 }
@@ -254,11 +276,11 @@ static void look(const entry *e, clip c, float *x) {
   double sum[SIMD_WIDTH] = {0};
   simd_columns columns = simd_columns_of(1, SIMD_WIDTH);
   cpu_loop l = loop_of(e);
-  cpu_walk w = cpu_walk_from(&l, 0, numel(e), piece(&l, c.most));
+  cpu_walk w = cpu_walk_from(&l, 0, numel(e), piece(&l, c));
   float *u = x;
   for (; w.n > 0; u += w.n, cpu_walk_next(&w)) {
     const float *g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n,
-                                  c.most, room);
+                                  c, room);
     const float *v = at(e->state[0], w.at[2]);
     for (int64_t i = 0; i < w.n; i++) u[i] = SIMD_MADD(of_v, v[i], of_g * g[i]);
     simd_add_squares(w.n, columns.width, u, sum);
@@ -297,13 +319,12 @@ static void update(const entry *e, clip c, const float *direction, int64_t lo,
   step_fn fn = step_fn_of(e->rates);
   if (direction) q.lr *= (float)moon_matrix_scale(moon_matrix_of(e->p));
   cpu_loop l = loop_of(e);
-  cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, c.most));
+  cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, c));
   for (; w.n > 0; lo += w.n, cpu_walk_next(&w)) {
     step_row r = {.n = w.n, .p = at(e->p, w.at[0])};
     if (direction) r.direction = direction + lo;
     if (e->g) {
-      r.g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n, c.most,
-                         room);
+      r.g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n, c, room);
     }
     for (int i = 0; i < MOON_STEP_STATES; i++) {
       r.s[i] = at(e->state[i], w.at[2 + i]);
@@ -334,6 +355,14 @@ static void count(const moon_call *call) {
   }
 }
 
+static void finish(const moon_call *call, double norm) {
+  const moon_step_params *p = &call->params.step.p;
+  double *scaler = scaler_of(call);
+  bool skip = scaler && !isfinite(norm);
+  if (!skip) count(call);
+  if (scaler) moon_scaler_note(scaler, skip, p->growth, p->backoff, p->every);
+}
+
 /* Phase `phase` of the plan; in scratch are sums of squares, per part, and the
  * norm, then Muon's matrices. */
 CPU_RUN(step) {
@@ -354,7 +383,9 @@ CPU_RUN(step) {
   } else if (at == -1) {
     store_norm(call, plan->parts[0], square);
   } else if (at > last) {
-    count(call);
+    finish(call, norm);
+  } else if (call->params.step.scaled && !isfinite(norm)) {
+    return MOON_OK;
   } else if (at == last) {
     update_all(call, s, matrices, clip_of(call, norm), from, to);
   } else if (at == 0) {
