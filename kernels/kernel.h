@@ -50,11 +50,15 @@ typedef struct moon_operand {
  * cross_entropy_grad dloss, x, l, [s], dx, [w]         params.loss
  * matmul        a[..,M,K], b[..,K,N], y[..,M,N], [bias[N]]   params.matmul;
  *                                  any strides
- * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
- * conv2d_grad_x dy, w, dx, [p]     params.conv
+ * conv2d        x, w, y, [b], [p], [m]  params.conv; p is w, packed; m is told
+ *                                  which of y are > 0, see mask_bytes
+ * conv2d_grad_x dy, w, dx, [p], [m]     params.conv; with m dy counts where
+ *                                  y > 0, and any strides of it but
+ *                                  dimension 1's, which is 1
  * conv2d_pack   w, p               params.pack: w in another order, for kernels
  *                                  of a table with a weight_order
- * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
+ * conv2d_grad_w dy, x, dw, [db], [m]    params.conv; dw and db + when
+ *                                  accumulate; m likewise
  * max_pool2d    x, y, i            params.pool, kernel 0: adaptive; i i32,
  *                                  h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
@@ -250,6 +254,10 @@ typedef struct moon_kernel_table {
    * call of conv2d or conv2d_grad_x would like to find its w; false where it
    * takes w as it is, or while the call was not planned yet. Quick. */
   int (*weight_order)(const moon_call *call, moon_order *out);
+  /* NULL: none. Bytes of the mask m that this call of conv2d can write and its
+   * gradients of x, w and b, as wanted, can read; 0: they cannot, or were not
+   * planned yet. Quick. */
+  int64_t (*mask_bytes)(const moon_call *call, const int wants[3]);
   int computes_halves;  /* 1: its kernels take bf16 and f16 */
 } moon_kernel_table;
 

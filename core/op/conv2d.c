@@ -12,7 +12,7 @@
  * channels-last memory, w and dw in rows: others are copied first. */
 #include "shared.h"
 
-enum { X, W, Y };  /* saved */
+enum { X, W, Y, M };  /* saved; with ReLU y or its mask */
 
 /* dw and db come from one kernel: either both are added to what the leaves
  * have, or both are fresh. */
@@ -34,18 +34,20 @@ static void give_weight_gradients(moon__calc *c, moon__back *b,
   moon__arg args[] = {{dz, MOON__READ, NULL},
                       {moon__saved_at(b, X), MOON__READ, NULL},
                       {dw, mode, NULL},
-                      {db, mode, NULL}};
+                      {db, mode, NULL},
+                      {moon__saved_at(b, M), MOON__READ, NULL}};
   moon__c_run(c, "conv2d backward (w)", MOON_K_conv2d_grad_w, &params, args,
-              wants_db ? 4 : 3);
+              5);
   moon__calc_give(c, b, 1, dw);
   if (wants_db) moon__calc_give(c, b, 2, db);
 }
 
 static int backward(moon__back *b) {
-  moon_tensor *y = moon__saved_at(b, Y);
+  moon_tensor *y = moon__saved_at(b, Y), *m = moon__saved_at(b, M);
   moon__calc c = {.ctx = b->ctx, .trains = moon__wants(b, 1)};
   moon_tensor *dz = y ? moon__c_relu_grad(&c, b->dy, y, NULL)
-                      : moon__c_channels_last(&c, b->dy);
+                    : m ? moon__c_any_pixels(&c, b->dy)
+                        : moon__c_channels_last(&c, b->dy);
   if (moon__wants(b, 0)) {
     moon_tensor *dx =
         moon__c_new(&c, b->dy, b->node->dtype, b->node->input_shape[0],
@@ -53,11 +55,12 @@ static int backward(moon__back *b) {
     moon__arg args[] = {{dz, MOON__READ, NULL},
                         {moon__saved_at(b, W), MOON__READ, NULL},
                         {dx, MOON__WRITE, NULL},
-                        {NULL, MOON__OPTIONAL, NULL}};
+                        {NULL, MOON__OPTIONAL, NULL},
+                        {m, MOON__READ, NULL}};
     args[3].t = moon__c_packed(&c, MOON_K_conv2d_grad_x, &b->node->params,
-                               args, 3, args[1].t);
+                               args, 5, args[1].t);
     moon__c_run(&c, "conv2d backward (x)", MOON_K_conv2d_grad_x,
-                &b->node->params, args, 4);
+                &b->node->params, args, 5);
     moon__calc_give(&c, b, 0, dx);
   }
   if (moon__wants(b, 1)) {
@@ -153,15 +156,19 @@ static int convolve(moon_ctx *ctx, moon_tensor *const in[3],
                       {w, MOON__READ, NULL},
                       {y, MOON__WRITE, NULL},
                       {b ? moon__c_rows(&c, b) : NULL, MOON__READ, NULL},
-                      {NULL, MOON__OPTIONAL, NULL}};
+                      {NULL, MOON__OPTIONAL, NULL},
+                      {NULL, MOON__WRITE, NULL}};
   args[4].t = moon__c_packed(&c, MOON_K_conv2d, &params, args, 4, w);
-  moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, 5);
+  args[5].t = moon__c_mask(&c, ctx, &params, args, in);
+  moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, 6);
   moon__node *node = moon__record(ctx, &rule, c.status, y, in, 3);
   if (node) {
     node->params = params;
     moon__save(node, moon_tensor_needs_grad(in[1]) ? x : NULL);
     moon__save(node, moon_tensor_needs_grad(in[0]) ? w : NULL);
-    moon__save(node, p->epilogue == MOON_EPILOGUE_RELU ? y : NULL);
+    bool keeps_y = p->epilogue == MOON_EPILOGUE_RELU && !args[5].t;
+    moon__save(node, keeps_y ? y : NULL);
+    moon__save(node, args[5].t);
   }
   return moon__calc_finish(&c, y, out);
 }

@@ -150,6 +150,16 @@ moon_tensor *moon__c_sum_to(moon__calc *c, moon_tensor *g, moon__shape s);
 moon_tensor *moon__c_relu_grad(moon__calc *c, moon_tensor *dy, moon_tensor *y,
                                moon_tensor **db);
 
+/* --- mask.c: conv2d with ReLU ------------------------------------------ */
+/* Bits of y > 0 that this call of MOON_K_conv2d is to write, or NULL: y is to
+ * be kept. inputs: x, w and b as the user gave them, whose gradients may be
+ * wanted in ctx. */
+moon_tensor *moon__c_mask(moon__calc *c, const moon_ctx *ctx,
+                          const moon_params *params, const moon__arg *args,
+                          moon_tensor *const inputs[3]);
+/* dy as gradients with a mask take it: of each pixel the channels in a row. */
+moon_tensor *moon__c_any_pixels(moon__calc *c, moon_tensor *dy);
+
 /* --- autocast.c ------------------------------------------------------- */
 /* Whether products with x round their factors to bf16 inside the kernel. What a
  * forward did holds for its gradients: params.conv or .matmul say it. */

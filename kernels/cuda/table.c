@@ -20,4 +20,5 @@ KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &moon_cuda_##name,
 extern const moon_kernel_table moon_cuda_table;
-const moon_kernel_table moon_cuda_table = {"cuda", {KERNELS(ROW)}, NULL, 1};
+const moon_kernel_table moon_cuda_table = {
+    .name = "cuda", .kernel = {KERNELS(ROW)}, .computes_halves = 1};
