@@ -2,9 +2,9 @@
  *
  * Images are channels-last already; weights lie in rows and are brought into
  * channels-last in scratch, a weight's gradient back from there; both may get
- * channels of zeros there (conv_wide.c). f32 uses TF32
- * unless strict. params.conv.bf16 lets f32 operands be rounded to bf16, which
- * TF32 is no coarser than.
+ * channels of zeros there (conv_wide.c). f32 uses TF32 unless strict.
+ * params.conv.bf16 lets f32 operands be rounded to bf16, which TF32 is no
+ * coarser than.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,11 +14,11 @@
 
 extern const moon_kernel moon_cuda_copy, moon_cuda_fill;
 
-/* Which operand of the call is x, w, y and b; -1: none. */
+/* Which operand of the call is x, w, y, b and z; -1: none. */
 static const int roles[][CONV_TENSORS] = {
-    [CONV_FORWARD] = {0, 1, 2, 3},
-    [CONV_GRAD_X] = {2, 1, 0, -1},
-    [CONV_GRAD_W] = {1, 2, 0, 3}};
+    [CONV_FORWARD] = {0, 1, 2, 3, 6},
+    [CONV_GRAD_X] = {2, 1, 0, -1, -1},
+    [CONV_GRAD_W] = {1, 2, 0, 3, -1}};
 
 static const moon_operand *operand(const moon_call *call, conv_way way,
                                    int role) {
@@ -110,9 +110,11 @@ static conv_key key_of(const moon_call *call, conv_way way) {
   key.align = alignment(call, way, CONV_X);
   key.adds = way == CONV_GRAD_W && p->conv.accumulate;
   if (way == CONV_FORWARD) {
-    bool relu = p->conv.epilogue == MOON_EPILOGUE_RELU;
-    bool biased = operand(call, way, CONV_B) != NULL;
-    key.epilogue = relu ? CONV_BIAS_RELU : biased ? CONV_BIAS : CONV_PLAIN;
+    if (operand(call, way, CONV_B)) key.epilogue |= CONV_BIAS;
+    if (operand(call, way, CONV_Z)) key.epilogue |= CONV_ADD | CONV_BIAS;
+    if (p->conv.epilogue == MOON_EPILOGUE_RELU) {
+      key.epilogue |= CONV_RELU | CONV_BIAS;
+    }
   }
   memcpy(key.step, p->conv.stride, sizeof key.step);
   memcpy(key.padding, p->conv.padding, sizeof key.padding);
@@ -137,6 +139,12 @@ static int check(const moon_call *call, conv_way way, moon_fail *fail) {
     snprintf(fail->text, sizeof fail->text,
              "dtypes that cuDNN does not convolve");
     return MOON_E_DTYPE;
+  }
+  const moon_operand *z = operand(call, way, CONV_Z);
+  if (z && (z->dtype != x->dtype || !is_channels_last(z))) {
+    snprintf(fail->text, sizeof fail->text, "what is added is not channels-last"
+             " or of another dtype");
+    return MOON_E_KERNEL;
   }
   if (way != CONV_FORWARD || !b || b->stride[0] == 1 || b->shape[0] == 1) {
     return MOON_OK;

@@ -3,10 +3,10 @@
  *
  * $XDG_CACHE_HOME/moonseed/cudnn-VERSION/DEVICE/HASH.json, or in ~/.cache:
  * {"key": "the key's numbers", "tensor_cores": conv_found's, "plans": [{"size":
- * bytes, "plan": cuDNN's own JSON}, ...]}, the best first. A file is written under another name first, so
- * that it is there whole or not at all; one that cannot be read, or is another
- * key's, is passed over. What was timed has a key of its own, so that a clock
- * decides once, and only where it was asked.
+ * bytes, "plan": cuDNN's own JSON}, ...]}, the best first. A file is written
+ * under another name first, so that it is there whole or not at all; one that
+ * cannot be read, or is another key's, is passed over. What was timed has a key
+ * of its own, so that a clock decides once, and only where it was asked.
  */
 #include <ctype.h>
 #include <stdio.h>

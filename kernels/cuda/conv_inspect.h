@@ -8,7 +8,7 @@
 typedef struct moon_conv_question {
   int32_t way;                /* 0 forward, 1 gradient of x, 2 of w */
   int32_t dtype;              /* moon_dtype */
-  int32_t epilogue;           /* 0 none, 1 bias, 2 bias and ReLU */
+  int32_t epilogue;           /* conv_key's: 1 bias, 2 ReLU, 4 z */
   int32_t strict, adds, align;
   int64_t x[4], w[4];         /* N,C,H,W and K,C/G,kH,kW, channels-last */
   int64_t step, padding, dilation;

@@ -14,9 +14,11 @@ extern "C" {
 #endif
 
 typedef enum conv_way { CONV_FORWARD, CONV_GRAD_X, CONV_GRAD_W } conv_way;
-enum { CONV_PLAIN, CONV_BIAS, CONV_BIAS_RELU };  /* epilogues */
+/* Of an epilogue, which has a bias if it has anything: max(conv + z + b, 0).
+ * cuDNN's engines add in this order. */
+enum { CONV_PLAIN = 0, CONV_BIAS = 1, CONV_RELU = 2, CONV_ADD = 4 };
 /* The tensors' names in a graph, and operands in a run. */
-enum { CONV_X, CONV_W, CONV_Y, CONV_B, CONV_TENSORS };
+enum { CONV_X, CONV_W, CONV_Y, CONV_B, CONV_Z, CONV_TENSORS };
 
 typedef struct conv_key {
   int32_t way, dtype, epilogue;
@@ -25,7 +27,7 @@ typedef struct conv_key {
   int32_t adds;               /* CONV_GRAD_W: to what dw holds */
   int32_t align;              /* of all pointers, up to 16 bytes */
   int32_t tuned;              /* chosen by a clock (conv_tune.c) */
-  int64_t shape[3][4], stride[3][4];   /* of x, w, y */
+  int64_t shape[3][4], stride[3][4];   /* of x, w, y; z lies like y */
   int64_t step[2], padding[2], dilation[2];
 } conv_key;
 

@@ -93,8 +93,11 @@ cudnnStatus_t moon_conv_execute(const moon_cudnn *lib, cudnnHandle_t handle,
                                 const conv_plan *plan, int i,
                                 void *const data[CONV_TENSORS],
                                 void *workspace) {
-  static const int64_t name[CONV_TENSORS] = {CONV_X, CONV_W, CONV_Y, CONV_B};
-  int64_t n = plan->found.key.epilogue == CONV_PLAIN ? CONV_B : CONV_TENSORS;
+  static const int64_t name[CONV_TENSORS] = {CONV_X, CONV_W, CONV_Y, CONV_B,
+                                             CONV_Z};
+  int32_t epilogue = plan->found.key.epilogue;
+  int64_t n = epilogue & CONV_ADD ? CONV_TENSORS
+              : epilogue          ? CONV_Z : CONV_B;
   conv_graph g = {.lib = lib};
   cudnnBackendDescriptor_t pack =
       moon_conv_new(&g, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);

@@ -83,11 +83,9 @@ static bool make_operands(bench *b) {
   for (int role = 0; role < CONV_TENSORS; role++) {
     const int64_t *s = key->shape[role < CONV_B ? role : CONV_Y];
     const int64_t *stride = key->stride[role < CONV_B ? role : CONV_Y];
-    int64_t numel = s[1];
-    if (role < CONV_B) {
-      numel = 1;
-      for (int d = 0; d < 4; d++) numel += (s[d] - 1) * stride[d];
-    }
+    int64_t numel = 1;
+    for (int d = 0; d < 4; d++) numel += (s[d] - 1) * stride[d];
+    if (role == CONV_B) numel = s[1];
     at[role] = all;
     size_t nbytes = (size_t)numel * moon_dtype_size(key->dtype);
     all += (nbytes + 255) / 256 * 256;

@@ -85,9 +85,10 @@ static moon_operand operand(const conv_key *key, int role,
                             void *const data[CONV_TENSORS]) {
   moon_operand o = {data[role], key->dtype, 1, {key->shape[CONV_Y][1]}, {1}};
   if (role == CONV_B) return o;
+  int like = role == CONV_Z ? (int)CONV_Y : role;
   o.ndim = 4;
-  memcpy(o.shape, key->shape[role], sizeof key->shape[role]);
-  memcpy(o.stride, key->stride[role], sizeof key->stride[role]);
+  memcpy(o.shape, key->shape[like], sizeof key->shape[like]);
+  memcpy(o.stride, key->stride[like], sizeof key->stride[like]);
   return o;
 }
 
@@ -102,11 +103,12 @@ extern "C" int moon_conv_run(const conv_found *plan,
                                 {CONV_Y, CONV_W, CONV_X},
                                 {CONV_Y, CONV_X, CONV_W}};
   const conv_key *key = &plan->key;
-  moon_operand arg[CONV_TENSORS];
+  moon_operand arg[7] = {};
   for (int k = 0; k < 3; k++) arg[k] = operand(key, role[key->way][k], data);
-  arg[CONV_B] = operand(key, CONV_B, data);
+  if (key->epilogue & CONV_BIAS) arg[3] = operand(key, CONV_B, data);
+  if (key->epilogue & CONV_ADD) arg[6] = operand(key, CONV_Z, data);
   moon_call call = {};
-  call.n = key->epilogue == CONV_PLAIN ? 3 : 4;
+  call.n = key->way == CONV_FORWARD ? 7 : 3;
   call.arg = arg;
   call.queue = queue;
   for (int d = 0; d < 2; d++) {
@@ -115,7 +117,7 @@ extern "C" int moon_conv_run(const conv_found *plan,
     call.params.conv.dilation[d] = key->dilation[d];
   }
   call.params.conv.groups = key->shape[CONV_X][1] / key->shape[CONV_W][1];
-  if (key->epilogue == CONV_BIAS_RELU) {
+  if (key->epilogue & CONV_RELU) {
     call.params.conv.epilogue = MOON_EPILOGUE_RELU;
   }
   call.params.conv.accumulate = key->adds;

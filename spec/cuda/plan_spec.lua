@@ -24,7 +24,7 @@ ffi.cdef [[
 
 local WAYS = { forward = 0, grad_x = 1, grad_w = 2 }
 local DTYPES = { f32 = 0, f64 = 1, bf16 = 6, f16 = 7 }
-local EPILOGUES = { none = 0, bias = 1, relu = 2 }
+local EPILOGUES = { none = 0, bias = 1, relu = 3, add = 5, add_relu = 7 }
 local MB = 2 ^ 20
 
 local function read(path)
@@ -136,6 +136,25 @@ describe("a convolution on an H100", function()
       assert.equal(1, a.has_tensor_cores)
       assert.is_true(tonumber(a.workspace) < MB)
     end)
+
+  plans("adds what a residual has, in an engine that is there", {
+    { x = X, w = W, padding = 1, epilogue = "add" },
+    { x = X, w = W, padding = 1, epilogue = "add_relu" },
+    { x = X, w = W, padding = 1, epilogue = "add", dtype = "bf16" },
+    { x = X, w = W, padding = 1, epilogue = "add_relu", dtype = "f16" } },
+    function(a)
+      assert.equal(1, a.has_tensor_cores)
+      assert.equal(0, a.is_compiled)
+      assert.is_true(tonumber(a.workspace) < MB)
+    end)
+
+  plans("adds it with f64, strictly, in groups and at one place", {
+    { x = X, w = W, padding = 1, epilogue = "add_relu", dtype = "f64" },
+    { x = X, w = W, padding = 1, epilogue = "add_relu", strict = true },
+    { x = { 64, 128, 16, 16 }, w = { 128, 1, 3, 3 }, padding = 1,
+      epilogue = "add" },
+    { x = { 1, 1, 1, 1 }, w = { 1, 1, 1, 1 }, epilogue = "add", align = 4 } },
+    function(a) assert.equal(0, a.is_compiled) end)
 
   plans("adds to a weight's gradient", {
     { x = X, w = W, padding = 1, way = "grad_w", adds = true },
