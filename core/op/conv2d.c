@@ -142,6 +142,14 @@ static moon_params kernel_params(const moon_ctx *ctx, const moon_tensor *x,
                .strict = ctx->rt->strict, .bf16 = moon__rounds(ctx, x)}};
 }
 
+/* Halves that begin at an odd place are copied: for them cuDNN has no engine
+ * with an epilogue, and none on tensor cores. */
+static moon_tensor *at_even(moon__calc *c, moon_tensor *t) {
+  bool is_odd = c->status >= 0 && t && moon_dtype_is_half(t->dtype) &&
+                t->offset % 2 != 0;
+  return is_odd ? moon__c_copy(c, t) : t;
+}
+
 /* in: x, w, b, z */
 static int convolve(moon_ctx *ctx, moon_tensor *const in[4],
                     const moon_conv2d_params *p, moon_tensor **out) {
@@ -153,16 +161,17 @@ static int convolve(moon_ctx *ctx, moon_tensor *const in[4],
   moon__calc c = {.ctx = &quiet, .trains = moon__trains(ctx, w)};
   moon_params params = kernel_params(ctx, x, p);
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
-  x = moon__c_channels_last(&c, x);
-  w = moon__c_rows(&c, w);
+  x = at_even(&c, moon__c_channels_last(&c, x));
+  w = at_even(&c, moon__c_rows(&c, w));
+  if (b) b = at_even(&c, moon__c_rows(&c, b));
+  if (z) z = at_even(&c, moon__c_channels_last(&c, z));
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {w, MOON__READ, NULL},
                       {y, MOON__WRITE, NULL},
-                      {b ? moon__c_rows(&c, b) : NULL, MOON__READ, NULL},
+                      {b, MOON__READ, NULL},
                       {NULL, MOON__OPTIONAL, NULL},
                       {NULL, MOON__WRITE, NULL},
-                      {z ? moon__c_channels_last(&c, z) : NULL, MOON__READ,
-                       NULL}};
+                      {z, MOON__READ, NULL}};
   args[4].t = moon__c_packed(&c, MOON_K_conv2d, &params, args, 4, w);
   if (!z) args[5].t = moon__c_mask(&c, ctx, &params, args, in);
   moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, 7);

@@ -64,9 +64,14 @@ typedef struct planned {
 } planned;
 
 extern "C" int moon_conv_find(const conv_key *key, int,
-                              const conv_found **out, moon_fail *) {
+                              const conv_found **out, moon_fail *fail) {
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   static planned *all;
+  if (key->epilogue && key->align < 4) {  /* as cuDNN */
+    snprintf(fail->text, sizeof fail->text, "no engine for an alignment of %d",
+             key->align);
+    return MOON_E_KERNEL;
+  }
   pthread_mutex_lock(&lock);
   planned *p = all;
   while (p && memcmp(&p->found.key, key, sizeof *key) != 0) p = p->next;
