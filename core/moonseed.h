@@ -123,7 +123,8 @@ int moon_set_memory_limit(moon_runtime *rt, int device, int64_t nbytes);
 /* on: convolutions submitted from now on, and their gradients, are computed
  * the direct way alone. Off (as at first): 3x3 convolutions of stride 1 by
  * Winograd's method where their shapes suit it, faster and with larger rounding
- * errors (some 1e-6 of the largest value, the direct way 1e-6 and less). */
+ * errors (some 1e-6 of the largest value, the direct way 1e-6 and less). On a
+ * GPU: off, products of f32 round their factors to TF32; on, they do not. */
 void moon_set_strict(moon_runtime *rt, int on);
 int moon_strict(const moon_runtime *rt);
 void moon_stats_read(moon_runtime *rt, moon_stats *out);

@@ -2,9 +2,9 @@
  *
  * On a device that computes with bf16 and f16, as torch.amp does it:
  *
- *   products   cast their operands down, by an op of the graph, and give tensors
- *              of that dtype: conv2d, conv_transpose2d, linear, matmul, bmm,
- *              attention
+ *   products   cast their operands down, by an op of the graph, and give
+ *              tensors of that dtype: conv2d, conv_transpose2d, linear,
+ *              matmul, bmm, attention
  *   sums       and what else loses in few bits cast halves up to f32, or give
  *              f32: sums, means, norms, variances, products over dimensions,
  *              cumsum, softmax and its logarithm, losses, exp, log, pow

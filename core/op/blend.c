@@ -4,7 +4,8 @@
  *   MULTIPLY  y = h (1 + a t)        t = tanh(s - x)
  *
  *   h, s, x and y of one shape [N,...]; alpha of one element, or [N,1,...,1]:
- *   one per image; of their dtype, or f32 beside bf16 and f16. x is what the seed was given, MULTIPLY's alone.
+ *   one per image; of their dtype, or f32 beside bf16 and f16. x is what the
+ *   seed was given, MULTIPLY's alone.
  *
  * Where a is 0 the seed has no say: y is h, bit for bit, whatever s is, NaN
  * included; it is selected, not multiplied. Where a is 1, ADD gives s in the
@@ -64,7 +65,8 @@ static int check_like(const moon_tensor *h, const char *name,
 }
 
 static int check_alpha(const moon_tensor *h, const moon_tensor *alpha) {
-  int status = moon__check_beside("blend", "alpha", alpha, h);
+  bool is_wide = alpha->dtype == moon__wide(h->dtype);
+  int status = is_wide ? MOON_OK : moon__check_same_dtype("blend", h, alpha);
   if (status < 0 || alpha->numel == 1) return status;
   bool fits = alpha->ndim == h->ndim && h->ndim > 0 &&
               alpha->shape[0] == h->shape[0];

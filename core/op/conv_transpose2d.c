@@ -139,11 +139,11 @@ static void add_bias(moon__calc *c, moon_tensor *b, moon_tensor *y) {
   moon__c_run(c, op, MOON_K_add_into, &(moon_params){.scale = {1}}, args, 2);
 }
 
-/* in: x, w, b */
-static int convolve(moon_ctx *ctx, moon_tensor *const in[3],
+/* inputs: x, w, b */
+static int convolve(moon_ctx *ctx, moon_tensor *const inputs[3],
                     const moon_conv_transpose2d_params *p,
                     moon_tensor **out) {
-  moon_tensor *x = in[0], *w = in[1], *b = in[2];
+  moon_tensor *x = inputs[0], *w = inputs[1], *b = inputs[2];
   moon__shape s;
   int status = check(x, w, b, p, &s);
   if (status < 0) return status;
@@ -165,11 +165,11 @@ static int convolve(moon_ctx *ctx, moon_tensor *const in[3],
   args[3].t = moon__c_packed(&c, MOON_K_conv2d_grad_x, &params, args, 3, w);
   moon__c_run(&c, op, MOON_K_conv2d_grad_x, &params, args, 4);
   if (b) add_bias(&c, b, y);
-  moon__node *node = moon__record(ctx, &rule, c.status, y, in, 3);
+  moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 3);
   if (node) {
     node->params = params;
-    moon__save(node, moon_tensor_needs_grad(in[1]) ? x : NULL);
-    moon__save(node, moon_tensor_needs_grad(in[0]) ? w : NULL);
+    moon__save(node, moon_tensor_needs_grad(inputs[1]) ? x : NULL);
+    moon__save(node, moon_tensor_needs_grad(inputs[0]) ? w : NULL);
   }
   return moon__calc_finish(&c, y, out);
 }

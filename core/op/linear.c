@@ -94,6 +94,8 @@ int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 int epilogue, moon_tensor **out) {
   moon__calc c = {.ctx = ctx};
   moon_tensor *in[] = {x, w, b};
-  if (moon__c_lower(&c, in, 3) >= 0) c.status = multiply(ctx, in, epilogue, out);
+  if (moon__c_lower(&c, in, 3) >= 0) {
+    c.status = multiply(ctx, in, epilogue, out);
+  }
   return moon__calc_end(&c);
 }

@@ -3,8 +3,9 @@
  * swaps them.
  *
  * All or nothing: if any operand carries an error, no parameter and no state
- * changes; nor if a scaled gradient is not finite, which the kernel finds out. Rates may differ from one parameter to the next; they travel as one
- * small tensor of bytes, so that nobody has to wait for them. */
+ * changes; nor if a scaled gradient is not finite, which the kernel finds out.
+ * Rates may differ from one parameter to the next; they travel as one small
+ * tensor of bytes, so that nobody has to wait for them. */
 #include <math.h>
 #include <stdlib.h>
 #include "../../kernels/scaler.h"

@@ -30,8 +30,6 @@ struct chunk {
   int64_t blocks, before;  /* of this chunk; of those before it */
 };
 
-struct clipping { double max_value, max_norm; };
-
 /* scaled: by a loss scale; an infinity stays then. */
 template <typename A> MOON_DEVICE A cut(A g, A most, bool scaled) {
   if (most <= 0 || (scaled && fabs(g) == (A)INFINITY)) return g;

@@ -17,10 +17,11 @@
  *   LERP     p += lr (g - p)
  *   SWAP     p and its state change places
  *
- * g' is g, divided by the loss scale where there is one, with every element cut
- * to +-max_value, then scaled by min(1, max_norm / (norm + 1e-6)), where norm is
- * that of all gradients together. With a loss scale nothing changes but that
- * (scaler.h) where the norm is not finite, and infinities are not cut. O is orthogonal.h's; p is a matrix of its first dimension against
+ * g' is g, divided by the loss scale where there is one, with every element
+ * cut to +-max_value, then scaled by min(1, max_norm / (norm + 1e-6)), where
+ * norm is that of all gradients together. With a loss scale infinities are not
+ * cut, and where the norm is not finite nothing changes but the scale
+ * (scaler.h). O is orthogonal.h's; p is a matrix of its first dimension against
  * the others. PyTorch's SGD, Adam, AdamW, RMSprop and clip_grad_*_; Lion: Chen
  * et al. 2023; Muon: Jordan 2024.
  */

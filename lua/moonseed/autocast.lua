@@ -28,17 +28,28 @@ end
 local CODES = { bf16 = tonumber(C.MOON_BF16), f16 = tonumber(C.MOON_F16),
                 f32 = 0 }
 
-local function check_device(dtype)
-  if dtype == "f32" or C.moon_device_has_halves(live.rt, live.device) == 1 then
-    return
+--- The core's code of a dtype that the current device multiplies in; raises for
+--- others.
+---@param op string
+---@param dtype any
+---@return integer
+function M.code(op, dtype)
+  local code = CODES[dtype]
+  if not code then
+    check.fail(op, "no dtype '%s' to multiply in (bf16, f16, f32)",
+               tostring(dtype))
+  end
+  if code == 0 or C.moon_device_has_halves(live.rt, live.device) == 1 then
+    return code
   end
   if dtype == "f16" then
-    check.fail("autocast", "f16 is for GPUs; %s multiplies in bf16 or f32",
+    check.fail(op, "f16 is for GPUs; %s multiplies in bf16 or f32",
                context.device())
   end
   if C.moon_has_bf16() == 0 then
-    check.fail("autocast", "this CPU has no bf16 arithmetic (avx512_bf16)")
+    check.fail(op, "this CPU has no bf16 arithmetic (avx512_bf16)")
   end
+  return code
 end
 
 --- Runs `fn`, inside which products are computed in `dtype`: "bf16", on a GPU
@@ -66,13 +77,22 @@ end
 ---@param fn function
 ---@return any ...  what `fn` returned
 function M.autocast(dtype, fn)
-  if not CODES[dtype] then
-    check.fail("autocast", "no dtype '%s' to multiply in (bf16, f16, f32)",
-               tostring(dtype))
-  end
+  local code = M.code("autocast", dtype)
   check.callable("autocast", "its second argument", fn)
-  check_device(dtype)
-  return M.within(CODES[dtype], fn)
+  return M.within(code, fn)
+end
+
+--- Tensors that are joined: inside an autocast halves become f32 beside f32.
+---@param list userdata[]
+---@return userdata[]
+function M.met(list)
+  if live.autocast == 0 then return list end
+  local has = {}
+  for _, t in ipairs(list) do has[t:dtype()] = true end
+  if not has.f32 then return list end
+  local lifted = {}
+  for i, t in ipairs(list) do lifted[i] = M.lifted(t) end
+  return lifted
 end
 
 --- A tensor as losses take it: inside an autocast halves become f32.

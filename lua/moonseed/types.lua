@@ -317,10 +317,13 @@ function moon.stats() end
 ---@param device string|nil  the current one unless given
 function moon.set_memory_limit(nbytes, device) end
 
---- How convolutions submitted from now on are computed, and their gradients:
---- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their
---- shapes suit it, with an error of some 1e-6 of the largest value; or
---- "strict", all the direct way, with 1e-6 and less.
+--- How products of f32 submitted from now on are computed, and their gradients:
+--- "fast" (as at first) or "strict". On the CPU "fast" convolutions of 3x3 and
+--- stride 1 go by Winograd's method where their shapes suit it, with an error
+--- of some 1e-6 of the largest value; "strict" ones all go the direct way, with
+--- 1e-6 and less. On a GPU "fast" convolutions, linear and matmul round their
+--- factors to TF32 (11 bits of precision, an error of some 1e-3), "strict" ones
+--- do not.
 ---@param name "fast"|"strict"
 function moon.set_precision(name) end
 
@@ -2005,9 +2008,9 @@ local Muon = {}
 --- The options of an optimiser are fields that may be assigned between steps.
 --- All have max_value (if positive, every element of a gradient is first cut to
 --- at most this, either way), max_norm (if positive, all gradients together are
---- then scaled to at most this norm), loss_scale (see `scale`) and groups, which set options by the name
---- of the parameter (match, a Lua pattern) or the class of its module (kind,
---- likewise); decay = false is weight_decay = 0:
+--- then scaled to at most this norm), loss_scale (see `scale`) and groups, which
+--- set options by the name of the parameter (match, a Lua pattern) or the class
+--- of its module (kind, likewise); decay = false is weight_decay = 0:
 ---
 ---   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
 ---                groups = { { kind = "Norm", decay = false },
@@ -3309,6 +3312,8 @@ function Record:close() end
 ---              garden it is what is validated
 ---   metrics    { name = metric }: moon.metrics, or { "TopK", k = 5 }, of
 ---              validation; in run.metrics under valid_name
+---   autocast   what products are computed in: "bf16", on a GPU also "f16",
+---              with an optimiser that has a loss_scale; see moon.autocast
 ---   loss       function(model, x, y) -> loss; cross-entropy unless given
 ---   garden     a seed.Garden of the model
 ---   out        a folder: checkpoints and the record

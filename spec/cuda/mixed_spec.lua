@@ -230,6 +230,9 @@ gpu.describe("autocast on a GPU", function()
         end
         assert.equal("f32", y:gt(0):where(x, y):dtype())
         assert.equal("f32", moon.blend(x, y, moon.full({}, 0.5)):dtype())
+        assert.equal("f32", moon.cat{ x, y }:dtype())
+        assert.equal("f32", moon.stack{ y, x }:dtype())
+        assert.equal(dtype, moon.cat{ x, x }:dtype())
       end)
     end)
 
@@ -316,6 +319,20 @@ gpu.describe("autocast on a GPU", function()
         assert.same(dx, op.flat(x.grad))
         assert.same(dw, op.flat(w.grad))
       end)
+    end)
+
+    it("is what fit trains in", function()
+      local seen
+      local net = nn.Sequential{ nn.Flatten{}, nn.Linear{ 64, 4 } }
+      moon.train.fit{ net, train = moon.data.tensors{ input({ 8, 1, 8, 8 }, 1),
+        moon.zeros(8, { dtype = "i64" }) }, autocast = "f16", quiet = true,
+        optim = optim.SGD{ net, lr = 0.1, loss_scale = "dynamic" },
+        loss = function(m, x, y)
+          local logits = m(x)
+          seen = logits:dtype()
+          return nn.cross_entropy(logits, y)
+        end }:await()
+      assert.equal("f16", seen)
     end)
 
     for _, dtype in ipairs(halves) do

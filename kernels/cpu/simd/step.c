@@ -4,12 +4,11 @@
  * several. Muon's matrices are first looked at, one a part, and made orthogonal
  * in scratch (../orthogonal.h).
  */
-#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "../../scaler.h"
 #include "../orthogonal.h"
 #include "columns.h"
+#include "step_clip.h"
 #include "step_rows.h"
 
 typedef struct entry {
@@ -54,10 +53,6 @@ static int64_t total(const moon_call *call) {
     n += numel(&e);
   }
   return n;
-}
-
-static double *scaler_of(const moon_call *call) {
-  return call->params.step.scaled ? call->arg[call->n - 1].data : NULL;
 }
 
 static bool needs_norm(const moon_params *q) {
@@ -188,49 +183,10 @@ static bool overlap(const entry *e, int64_t before, int64_t *lo, int64_t *hi) {
   return *lo < *hi;
 }
 
-/* What becomes of a gradient's values before they are scaled: they are
- * multiplied by `unscale`, and those beyond +-most, up to +-beyond, are cut. */
-typedef struct clip {
-  float most, beyond, unscale;
-  bool changes;  /* any value */
-  double scale;
-} clip;
-
-/* `norm` counts with max_norm alone. */
-static clip clip_of(const moon_call *call, double norm) {
-  const moon_step_params *p = &call->params.step.p;
-  const double *scaler = scaler_of(call);
-  clip c = {INFINITY, scaler ? FLT_MAX : INFINITY, 1,
-            scaler || p->max_value > 0, 1};
-  if (p->max_value > 0) c.most = (float)p->max_value;
-  if (scaler) c.unscale = (float)(1 / scaler[MOON_SCALER_SCALE]);
-  if (p->max_norm > 0) c.scale = p->max_norm / (norm + 1e-6);
-  if (c.scale > 1) c.scale = 1;  /* NaN stays */
-  return c;
-}
-
-/* n elements of a gradient as a row. */
-static const float *gradient_row(const float *g, int64_t stride, int64_t n,
-                                 clip c, float *room) {
-  const float *row = simd_row(g, stride, n, room);
-  if (!c.changes) return row;
-  for (int64_t i = 0; i < n; i++) {
-    float v = row[i] * c.unscale;  /* NaN stays */
-    float high = v > c.most && v <= c.beyond ? c.most : v;
-    room[i] = v < -c.most && v >= -c.beyond ? -c.most : high;
-  }
-  return room;
-}
-
-/* How long a piece may be: what changes needs room. */
-static int64_t piece(const cpu_loop *l, clip c) {
-  return c.changes ? SIMD_STAGE : simd_piece(l);
-}
-
 /* --- the norm --------------------------------------------------------- */
 static double squares(const moon_call *call, int64_t from, int64_t to) {
   double sum[SIMD_WIDTH] = {0};
-  clip how = clip_of(call, 0);
+  step_clip how = step_clip_of(call, 0);
   float room[SIMD_STAGE];
   simd_columns c = simd_columns_of(1, SIMD_WIDTH);
   int64_t before = 0;
@@ -239,10 +195,10 @@ static double squares(const moon_call *call, int64_t from, int64_t to) {
     int64_t lo = from, hi = to;
     if (e.g && overlap(&e, before, &lo, &hi)) {
       cpu_loop l = cpu_loop_of(&e.g, 1);
-      cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, how));
+      cpu_walk w = cpu_walk_from(&l, lo, hi, step_piece(&l, how));
       for (; w.n > 0; cpu_walk_next(&w)) {
         const float *x = (const float *)e.g->data + w.at[0];
-        x = gradient_row(x, cpu_inner(&l, 0), w.n, how, room);
+        x = step_gradient_row(x, cpu_inner(&l, 0), w.n, how, room);
         simd_add_squares(w.n, c.width, x, sum);
       }
     }
@@ -268,7 +224,7 @@ static float *at(const moon_operand *o, int64_t place) {
 }
 
 /* u of an entry in x, in the order of p's memory, over its norm. */
-static void look(const entry *e, clip c, float *x) {
+static void look(const entry *e, step_clip c, float *x) {
   float room[SIMD_STAGE], beta = (float)e->rates->beta1;
   float ahead = e->rates->flags & MOON_STEP_NESTEROV ? beta : 0;
   float of_g = (float)c.scale * (ahead > 0 ? 1 + ahead : 1);
@@ -276,11 +232,11 @@ static void look(const entry *e, clip c, float *x) {
   double sum[SIMD_WIDTH] = {0};
   simd_columns columns = simd_columns_of(1, SIMD_WIDTH);
   cpu_loop l = loop_of(e);
-  cpu_walk w = cpu_walk_from(&l, 0, numel(e), piece(&l, c));
+  cpu_walk w = cpu_walk_from(&l, 0, numel(e), step_piece(&l, c));
   float *u = x;
   for (; w.n > 0; u += w.n, cpu_walk_next(&w)) {
-    const float *g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n,
-                                  c, room);
+    const float *g = step_gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1),
+                                       w.n, c, room);
     const float *v = at(e->state[0], w.at[2]);
     for (int64_t i = 0; i < w.n; i++) u[i] = SIMD_MADD(of_v, v[i], of_g * g[i]);
     simd_add_squares(w.n, columns.width, u, sum);
@@ -311,20 +267,21 @@ static int run_round(const moon_call *call, const orthogonal_state *s,
 
 /* --- the update ------------------------------------------------------- */
 /* Elements lo to hi of an entry; `direction`: Muon's, of all. */
-static void update(const entry *e, clip c, const float *direction, int64_t lo,
-                   int64_t hi) {
+static void update(const entry *e, step_clip c, const float *direction,
+                   int64_t lo, int64_t hi) {
   float room[SIMD_STAGE];
   double count = e->count ? *(const double *)e->count->data + 1 : 0;
   step_rates q = step_rates_of(e->rates, c.scale, count);
   step_fn fn = step_fn_of(e->rates);
   if (direction) q.lr *= (float)moon_matrix_scale(moon_matrix_of(e->p));
   cpu_loop l = loop_of(e);
-  cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, c));
+  cpu_walk w = cpu_walk_from(&l, lo, hi, step_piece(&l, c));
   for (; w.n > 0; lo += w.n, cpu_walk_next(&w)) {
     step_row r = {.n = w.n, .p = at(e->p, w.at[0])};
     if (direction) r.direction = direction + lo;
     if (e->g) {
-      r.g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n, c, room);
+      r.g = step_gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n, c,
+                              room);
     }
     for (int i = 0; i < MOON_STEP_STATES; i++) {
       r.s[i] = at(e->state[i], w.at[2 + i]);
@@ -334,7 +291,8 @@ static void update(const entry *e, clip c, const float *direction, int64_t lo,
 }
 
 static void update_all(const moon_call *call, const orthogonal_state *s,
-                       float *matrices, clip c, int64_t from, int64_t to) {
+                       float *matrices, step_clip c, int64_t from,
+                       int64_t to) {
   int64_t before = 0, i = 0;
   for (int k = 0; k < call->params.step.n; k++) {
     entry e = entry_at(call, k);
@@ -357,7 +315,7 @@ static void count(const moon_call *call) {
 
 static void finish(const moon_call *call, double norm) {
   const moon_step_params *p = &call->params.step.p;
-  double *scaler = scaler_of(call);
+  double *scaler = step_scaler_of(call);
   bool skip = scaler && !isfinite(norm);
   if (!skip) count(call);
   if (scaler) moon_scaler_note(scaler, skip, p->growth, p->backoff, p->every);
@@ -387,10 +345,10 @@ CPU_RUN(step) {
   } else if (call->params.step.scaled && !isfinite(norm)) {
     return MOON_OK;
   } else if (at == last) {
-    update_all(call, s, matrices, clip_of(call, norm), from, to);
+    update_all(call, s, matrices, step_clip_of(call, norm), from, to);
   } else if (at == 0) {
     entry e = muon_entry(call, part);
-    look(&e, clip_of(call, norm), matrices + s->matrix[part].x);
+    look(&e, step_clip_of(call, norm), matrices + s->matrix[part].x);
   } else {
     int64_t round = (phase - plan->first) / plan->looped;
     return run_round(call, s, matrices, round, at - 1, part, fail);

@@ -8,8 +8,8 @@ local tensor = require "moonseed.tensor"
 
 local M = {}
 
---- The options of a loss, `reduction` with them, and input and target as it takes
---- them. Raises unless these are tensors of one shape and dtype.
+--- The options of a loss, `reduction` with them, and input and target as it
+--- takes them. Raises unless these are tensors of one shape and dtype.
 ---@param op string
 ---@param input any
 ---@param target any

@@ -11,9 +11,9 @@
 -- The options of an optimiser are fields that may be assigned between steps.
 -- All have max_value (if positive, every element of a gradient is first cut to
 -- at most this, either way), max_norm (if positive, all gradients together are
--- then scaled to at most this norm), loss_scale (see `scale`) and groups, which set options by the name
--- of the parameter (match, a Lua pattern) or the class of its module (kind,
--- likewise); decay = false is weight_decay = 0:
+-- then scaled to at most this norm), loss_scale (see `scale`) and groups, which
+-- set options by the name of the parameter (match, a Lua pattern) or the class
+-- of its module (kind, likewise); decay = false is weight_decay = 0:
 --
 --   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
 --                groups = { { kind = "Norm", decay = false },

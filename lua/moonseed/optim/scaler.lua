@@ -57,7 +57,7 @@ function M.scale(self, loss)
   return loss * scaler:select(1, 1):to(loss:dtype())
 end
 
---- Fills what a step is told of the scale. The last of several steps settles it.
+--- Fills what a step is told of the scale, which the last of several settles.
 ---@param self table    an optimiser
 ---@param params userdata  moon_step_params
 ---@param is_last boolean
