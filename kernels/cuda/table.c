@@ -13,7 +13,7 @@
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(dropout)        \
   X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
   X(scatter_add) X(step) X(statistics) X(batch_images) X(pad) X(pad_grad)   \
-  X(triangle) X(one_hot)
+  X(triangle) X(one_hot) X(sort)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)
