@@ -74,6 +74,19 @@ static inline __attribute__((always_inline)) wide wide_exp(wide x) {
 #endif
 }
 
+/* y = exp(x - less) for n elements; y may be x. */
+static inline void simd_exp_less(int64_t n, const float *x, float less,
+                                 float *y) {
+  wide all = wide_all(less);
+  int64_t i = 0;
+  for (; i + WIDE <= n; i += WIDE) {
+    wide_store(y + i, wide_exp(wide_load(x + i) - all));
+  }
+  if (i == n) return;
+  wide last = wide_exp(wide_load_some(x + i, n - i) - all);
+  wide_store_some(y + i, last, (int)(n - i));
+}
+
 /* x = 2^n m, m in [sqrt(1/2), sqrt(2)) (0x3F3504F3 is sqrt(1/2) in bits);
  * log m = 2 artanh(s), s = (m - 1) / (m + 1), by its series to s^9. */
 static inline float simd_log(float x) {
@@ -94,17 +107,20 @@ static inline float simd_log(float x) {
   return x >= 0.0f ? y : NAN;
 }
 
-/* 1 / (1 + e^-x), from the side where e is at most 1, so that results below
- * 2^-126 keep what digits they have. */
-static inline float simd_sigmoid(float x) {
-  float e = simd_exp(-fabsf(x));
+/* 1 / (1 + e^-x), from the side where e = exp(-|x|) is at most 1, so that
+ * results below 2^-126 keep what digits they have. */
+static inline float simd_sigmoid_by(float x, float e) {
   return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
-/* 1 - 2 / (e^2|x| + 1) with the sign of x; near 0, where that loses digits, an
- * odd polynomial (Cephes, tanhf; Moshier 1989). */
-static inline float simd_tanh(float x) {
-  float far = 1.0f - 2.0f / (simd_exp(2.0f * fabsf(x)) + 1.0f);
+static inline float simd_sigmoid(float x) {
+  return simd_sigmoid_by(x, simd_exp(-fabsf(x)));
+}
+
+/* 1 - 2 / (e + 1) with the sign of x, e = exp(2 |x|); near 0, where that loses
+ * digits, an odd polynomial (Cephes, tanhf; Moshier 1989). */
+static inline float simd_tanh_by(float x, float e) {
+  float far = 1.0f - 2.0f / (e + 1.0f);
   float z = x * x;
   float p = -5.70498872745e-3f;
   p = SIMD_MADD(p, z, 2.06390887954e-2f);
@@ -113,6 +129,10 @@ static inline float simd_tanh(float x) {
   p = SIMD_MADD(p, z, -3.33332819422e-1f);
   float near = SIMD_MADD(p * z, x, x);
   return copysignf(fabsf(x) < 0.625f ? near : far, x);  /* -0 too */
+}
+
+static inline float simd_tanh(float x) {
+  return simd_tanh_by(x, simd_exp(2.0f * fabsf(x)));
 }
 
 #endif

@@ -34,19 +34,6 @@ static inline double simd_line_dot(int64_t n, const float *a, const float *b) {
   return sum;
 }
 
-/* y = exp(x - less) for m elements of one line; y may be x. */
-static inline void simd_exp_less(int64_t m, const float *x, float less,
-                                 float *y) {
-  wide all = wide_all(less);
-  int64_t i = 0;
-  for (; i + WIDE <= m; i += WIDE) {
-    wide_store(y + i, wide_exp(wide_load(x + i) - all));
-  }
-  if (i == m) return;
-  wide last = wide_exp(wide_load_some(x + i, m - i) - all);
-  wide_store_some(y + i, last, (int)(m - i));
-}
-
 /* y = exp(x - less[line]) for `lines` lines of n elements. */
 static inline void simd_exp_lines(int64_t lines, int64_t n,
                                   const float *restrict x,
