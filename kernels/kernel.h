@@ -174,6 +174,7 @@ typedef union moon_params {
   struct {                                     /* counts: some are ADAM's */
     moon_step_params p;
     int32_t n, each, wants_norm, counts, scaled;
+    int32_t muon;                              /* most steps of a polynomial */
   } step;
   struct { moon_batch_params p; int64_t position; } batch;
   struct { moon_affine_params p; moon_place at; } affine;

@@ -195,7 +195,8 @@ static int attend(moon_ctx *ctx, const moon_attention_inputs *in,
   }
   as[MASK] = ending(s, as[Q].dim[s.ndim - 2], as[K].dim[s.ndim - 2]);
   moon_tensor *y = new_beside(&c, t[Q], s);
-  moon_tensor *lse = moon__c_new(&c, t[Q], t[Q]->dtype, rows, MOON__ROWS);
+  moon_tensor *lse =
+      moon__c_new(&c, t[Q], moon__wide(t[Q]->dtype), rows, MOON__ROWS);
   moon_params params = {.attention = *p};
   moon__arg args[] = {{t[Q], MOON__READ, &as[Q]},
                       {t[K], MOON__READ, &as[K]},

@@ -221,6 +221,16 @@ static bool counts(const call *c) {
   return false;
 }
 
+/* The most steps of Muon's polynomial; 0 where there is none. */
+static int32_t polynomial(const call *c) {
+  int64_t most = 0;
+  for (int i = 0; i < c->n; i++) {
+    const moon_step_rates *r = &c->entry[i].rates;
+    if (r->rule == MOON_STEP_MUON && r->steps > most) most = r->steps;
+  }
+  return (int32_t)most;
+}
+
 static int run(const call *c, moon_ctx *ctx, moon_tensor **norm) {
   const moon_tensor *first = c->n ? c->entry[0].parameter : NULL;
   if (c->n && !first) first = c->entry[0].gradient;
@@ -229,7 +239,8 @@ static int run(const call *c, moon_ctx *ctx, moon_tensor **norm) {
   int room = 1 + c->each * c->n;
   moon_tensor *total = NULL, *rates = NULL;
   moon_params params = {.step = {*c->p, c->n, c->each, norm != NULL,
-                                 counts(c), c->scaler != NULL}};
+                                 counts(c), c->scaler != NULL,
+                                 polynomial(c)}};
   int status = send_rates(c, device, &rates);
   if (status >= 0 && norm) {
     moon__shape scalar = {.ndim = 0};

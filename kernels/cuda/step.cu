@@ -3,25 +3,18 @@
  * MOON_STEP_EACH elements of one of them.
  *
  * The rates lie on the device: `settle` turns each into the numbers that its
- * elements need, once, so that powers are computed once and in double. Muon is
- * missing. Scratch: a settled for each entry; then the blocks' sums of squares.
+ * elements need, once, so that powers are computed once and in double. Scratch:
+ * a settled for each entry; the norm; the blocks' sums of squares; Muon's.
  */
-#include "block.h"
-#include "../scaler.h"
-#include "walk.h"
+#include "muon.h"
 
-enum { P, G, S, STREAMS = 2 + MOON_STEP_STATES };  /* of an entry */
 enum { CHUNK = 48, EACH = 16, BLOCK = MOON_THREADS * EACH, COUNTS = 400 };
-
-struct settled {
-  double lr, decay, weight_decay, beta1, beta2, eps, rate, root, clip, unscale;
-  int32_t rule, flags, skips;
-};
 
 struct entry {
   void *data[STREAMS];  /* NULL: absent */
   int64_t n, block;     /* elements; the first block that has some */
   int32_t at, dtype;
+  double direction;     /* Muon's factor, if state 1 is a direction; or 0 */
 };
 
 struct chunk {
@@ -29,12 +22,6 @@ struct chunk {
   int32_t n;
   int64_t blocks, before;  /* of this chunk; of those before it */
 };
-
-/* scaled: by a loss scale; an infinity stays then. */
-template <typename A> MOON_DEVICE A cut(A g, A most, bool scaled) {
-  if (most <= 0 || (scaled && fabs(g) == (A)INFINITY)) return g;
-  return g > most ? most : g < -most ? -most : g;  /* NaN stays */
-}
 
 /* The entry of a chunk that block b works on. */
 MOON_DEVICE int entry_of(const chunk &c, int64_t b) {
@@ -87,7 +74,8 @@ __global__ void settle(const moon_step_rates *rates, counters c,
   MOON_EACH(i, c.n) {
     const moon_step_rates &r = rates[c.first + i];
     settled s = {r.lr, 1 - r.lr * r.weight_decay, r.weight_decay, r.beta1,
-                 r.beta2, r.eps, r.lr, 1, 1, 1, r.rule, r.flags, 0};
+                 r.beta2, r.eps, r.lr, 1, 1, 1, r.rule, r.flags,
+                 (int32_t)r.steps, scaler != NULL, 0};
     if (r.rule == MOON_STEP_ADAM) {
       double t = *c.of[i] + 1;
       s.rate = r.lr / (1 - pow(r.beta1, t));
@@ -123,72 +111,18 @@ __global__ void note(const double *norm, double *scaler, moon_step_params p) {
   moon_scaler_note(scaler, !(*norm < INFINITY), p.growth, p.backoff, p.every);
 }
 
-/* --- rules: one element, with its states -------------------------------- */
-template <typename A> struct element { A p, g, state[MOON_STEP_STATES]; };
-
-template <typename A> struct rule_of {
-  A lr, decay, weight_decay, beta1, rest1, beta2, rest2, eps, rate, root;
-  int rule, flags;
-
-  MOON_DEVICE rule_of(const settled &s)
-      : lr((A)s.lr), decay((A)s.decay), weight_decay((A)s.weight_decay),
-        beta1((A)s.beta1), rest1((A)(1 - s.beta1)), beta2((A)s.beta2),
-        rest2((A)(1 - s.beta2)), eps((A)s.eps), rate((A)s.rate),
-        root((A)s.root), rule(s.rule), flags(s.flags) {}
-
-  MOON_DEVICE void sgd(element<A> *e) const {
-    A g = e->g + weight_decay * e->p, v = beta1 * e->state[0] + g;
-    e->state[0] = v;
-    if (beta1 == 0) v = g;
-    if (flags & MOON_STEP_NESTEROV) v = g + beta1 * v;
-    e->p -= lr * v;
-  }
-
-  MOON_DEVICE void adam(element<A> *e) const {
-    A *m = &e->state[0], *s = &e->state[1], g = e->g;
-    if (flags & MOON_STEP_DECOUPLED) e->p *= decay;
-    else g += weight_decay * e->p;
-    *m = beta1 * *m + rest1 * g;
-    *s = beta2 * *s + rest2 * g * g;
-    e->p -= rate * *m / ((A)sqrt(*s) * root + eps);
-  }
-
-  MOON_DEVICE void rmsprop(element<A> *e) const {
-    A *s = &e->state[0], *v = &e->state[1], *m = &e->state[2];
-    A g = e->g + weight_decay * e->p;
-    *s = beta2 * *s + rest2 * g * g;
-    *m = beta2 * *m + rest2 * g;
-    A square = *s;
-    if (flags & MOON_STEP_CENTERED) square -= *m * *m;
-    A d = g / ((A)sqrt(square < 0 ? (A)0 : square) + eps);
-    *v = beta1 * *v + d;
-    e->p -= lr * *v;
-  }
-
-  MOON_DEVICE void lion(element<A> *e) const {
-    A m = e->state[0], v = beta1 * m + rest1 * e->g;
-    A sign = v > 0 ? (A)1 : v < 0 ? (A)-1 : v;
-    e->p = e->p * decay - lr * sign;
-    e->state[0] = beta2 * m + rest2 * e->g;
-  }
-
-  MOON_DEVICE void apply(element<A> *e) const {
-    A p = e->p;
-    switch (rule) {
-      case MOON_STEP_SGD: sgd(e); break;
-      case MOON_STEP_ADAM: adam(e); break;
-      case MOON_STEP_RMSPROP: rmsprop(e); break;
-      case MOON_STEP_LION: lion(e); break;
-      case MOON_STEP_LERP: e->p += lr * (e->g - p); break;
-      case MOON_STEP_SWAP: e->p = e->state[0]; e->state[0] = p; break;
-      default: break;
-    }
-  }
-};
+/* --- the update -------------------------------------------------------- */
+/* State j, if it has an element for each of p's. */
+template <typename T>
+MOON_DEVICE T *state_of(const entry &o, int rule, int j) {
+  bool is_count = rule == MOON_STEP_ADAM && j == 2;
+  bool is_direction = o.direction > 0 && j == 1;
+  return is_count || is_direction ? NULL : (T *)o.data[S + j];
+}
 
 template <typename T>
 __global__ void update(chunk c, moon_places<STREAMS> places, double most,
-                       bool scaled, const settled *rates) {
+                       const settled *rates) {
   typedef moon_computed<T> A;
   const entry &o = c.of[entry_of(c, blockIdx.x)];
   T *p = (T *)o.data[P];
@@ -206,18 +140,19 @@ __global__ void update(chunk c, moon_places<STREAMS> places, double most,
     e.p = moon_load(p[at[P]]);
     if (o.data[G]) {
       A g = moon_load(((const T *)o.data[G])[at[G]]);
-      e.g = clip * cut(g * unscale, (A)most, scaled);
+      e.g = clip * cut(g * unscale, (A)most, s.scaled);
     }
     for (int j = 0; j < MOON_STEP_STATES; j++) {
-      bool is_there = o.data[S + j] &&
-                      !(j == 2 && rule.rule == MOON_STEP_ADAM);
-      if (is_there) e.state[j] = moon_load(((T *)o.data[S + j])[at[S + j]]);
+      T *state = state_of<T>(o, s.rule, j);
+      if (state) e.state[j] = moon_load(state[at[S + j]]);
+    }
+    if (o.direction > 0) {
+      e.state[1] = (A)o.direction * ((const A *)o.data[S + 1])[at[S + 1]];
     }
     rule.apply(&e);
     for (int j = 0; j < MOON_STEP_STATES; j++) {
-      bool is_there = o.data[S + j] &&
-                      !(j == 2 && rule.rule == MOON_STEP_ADAM);
-      if (is_there) moon_store(&((T *)o.data[S + j])[at[S + j]], e.state[j]);
+      T *state = state_of<T>(o, s.rule, j);
+      if (state) moon_store(&state[at[S + j]], e.state[j]);
     }
     moon_store(&p[at[P]], e.p);
   }
@@ -228,20 +163,11 @@ struct work {
   const moon_call *call;
   settled *rates;
   double *partial;
+  char *muon;             /* where the next direction is */
   bool is_norm;           /* the gradients' squares, or the update */
   chunk open;             /* dense entries of one dtype, not launched yet */
   int64_t blocks;
 };
-
-static double *scaler_of(const moon_call *call) {
-  bool scaled = call->params.step.scaled != 0;
-  return scaled ? (double *)call->arg[call->n - 1].data : NULL;
-}
-
-static const moon_operand *operand(const moon_call *call, int k, int stream) {
-  int each = call->params.step.each;
-  return stream < each ? moon_optional(call, 1 + each * k + stream) : NULL;
-}
 
 template <typename T>
 static int queue_of(work *w, const moon_places<STREAMS> &places, moon_fail *) {
@@ -261,7 +187,7 @@ static int queue_of(work *w, const moon_places<STREAMS> &places, moon_fail *) {
                          w->partial);
   } else {
     MOON_LAUNCH(update<T>, (unsigned)c.blocks, MOON_THREADS, w->call->queue, c,
-                places, most, w->call->params.step.scaled != 0, w->rates);
+                places, most, w->rates);
   }
   return MOON_OK;
 }
@@ -298,6 +224,13 @@ static int add_entry(work *w, int k, moon_fail *fail) {
     }
     if (alike) o[j] = own;
   }
+  moon_operand direction;
+  if (!w->is_norm && moon_muon_takes(w->call, k)) {
+    direction = moon_muon_direction(w->call, k, &w->muon);
+    e.data[S + 1] = direction.data;
+    e.direction = moon_matrix_scale(moon_matrix_of(p));
+    o[S + 1] = &direction;
+  }
   moon_places<STREAMS> places = moon_places_of(o);
   e.n = places.n;
   e.at = k;
@@ -330,22 +263,20 @@ static bool needs_norm(const moon_call *call) {
          call->params.step.scaled;
 }
 
-static size_t settled_bytes(const moon_call *call) {
-  return (size_t)call->params.step.n * sizeof(settled) + sizeof(double);
-}
-
-CUDA_PLAN(plan_step) {
+/* Up to Muon's. */
+static size_t fixed_bytes(const moon_call *call) {
   int64_t blocks = 0;
-  if (call->params.step.p.rule == MOON_STEP_MUON) {
-    snprintf(fail->text, sizeof fail->text, "no kernel for muon on cuda");
-    return MOON_E_BACKEND;
-  }
   for (int k = 0; k < call->params.step.n; k++) {
     const moon_operand *g = operand(call, k, G);
     if (g) blocks += (moon_operand_numel(g) + BLOCK - 1) / BLOCK;
   }
-  plan->scratch = settled_bytes(call) + (size_t)blocks * sizeof(double);
-  plan->scratch = (plan->scratch + 63) / 64 * 64;
+  size_t nbytes = (size_t)call->params.step.n * sizeof(settled) +
+                  (size_t)(blocks + 1) * sizeof(double);
+  return (nbytes + 63) / 64 * 64;
+}
+
+CUDA_PLAN(plan_step) {
+  plan->scratch = fixed_bytes(call) + moon_muon_bytes(call);
   return moon_plan_once(call, plan, may_create, fail);
 }
 
@@ -374,8 +305,9 @@ CUDA_RUN(run_step) {
   work w = {};
   w.call = call;
   w.rates = (settled *)scratch;
-  double *norm = (double *)((char *)scratch + settled_bytes(call)) - 1;
+  double *norm = (double *)(w.rates + call->params.step.n);
   w.partial = norm + 1;
+  w.muon = (char *)scratch + fixed_bytes(call);
   int status = MOON_OK;
   if (needs_norm(call)) {
     status = add_entries(&w, true, fail);
@@ -387,6 +319,8 @@ CUDA_RUN(run_step) {
   }
   if (status < 0) return status;
   queue_rates(&w, norm, false);
+  status = moon_muon_run(call, w.rates, w.muon, fail);
+  if (status < 0) return status;
   status = add_entries(&w, false, fail);
   if (status >= 0 && call->params.step.counts) queue_rates(&w, norm, true);
   if (status >= 0 && call->params.step.scaled) {

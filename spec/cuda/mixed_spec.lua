@@ -99,6 +99,12 @@ gpu.describe("autocast on a GPU", function()
     agrees{ "bmm", inputs = { { 2, 3, 4 }, { 2, 4, 5 } },
             fn = function(a, b) return a:bmm(b) end }
 
+    agrees{ "attention",
+            inputs = { { 2, 3, 8 }, { 2, 5, 8 }, { 2, 5, 4 }, { 3, 5 } },
+            fn = function(q, k, v, mask)
+              return moon.attention(q, k, v, { mask = mask })
+            end }
+
     it("leaves f64 and speaks of dtypes as ever", function()
       each(function(dtype)
         local a = moon.ones(2, 2, { dtype = "f64" })
