@@ -7,8 +7,9 @@
  *   (true: takes part) or of q's dtype; the dimensions in front broadcast
  *
  * causal: query i meets keys 1 to i alone. A query that meets no key gives 0.
- * The forward keeps lse [...,L], the logarithm of each softmax's sum, and the
- * backward computes the scores again (FlashAttention; Dao et al. 2022).
+ * The forward keeps lse [...,L], the logarithm of each softmax's sum (f32 beside
+ * bf16 and f16, which lack the digits of an exponent), and the backward computes
+ * the scores again (FlashAttention; Dao et al. 2022).
  * kernels/ref/attention.c has the equations. */
 #include <math.h>
 #include "shared.h"
@@ -195,7 +196,8 @@ int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
   }
   as[MASK] = ending(s, as[Q].dim[s.ndim - 2], as[K].dim[s.ndim - 2]);
   moon_tensor *y = new_beside(&c, t[Q], s);
-  moon_tensor *lse = moon__c_new(&c, t[Q], t[Q]->dtype, rows, MOON__ROWS);
+  int lse_dtype = moon_dtype_is_half(in->q->dtype) ? MOON_F32 : in->q->dtype;
+  moon_tensor *lse = moon__c_new(&c, t[Q], lse_dtype, rows, MOON__ROWS);
   moon_params params = {.attention = *p};
   moon__arg args[] = {{t[Q], MOON__READ, &as[Q]},
                       {t[K], MOON__READ, &as[K]},
