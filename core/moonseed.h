@@ -370,6 +370,13 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
+typedef struct moon_conv2d_inputs {
+  moon_tensor *x, *w, *b, *z;
+} moon_conv2d_inputs;
+/* The same and z, which repeats to y's shape as in moon_binary, added before
+ * the epilogue: in one kernel, where the device has one. */
+int moon_conv2d_add(moon_ctx *ctx, const moon_conv2d_inputs *in,
+                    const moon_conv2d_params *p, moon_tensor **out);
 typedef struct moon_conv_transpose2d_params {
   moon_conv2d_params conv;    /* the convolution whose gradient it is */
   int64_t output_padding[2];  /* below stride or dilation */

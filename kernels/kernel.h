@@ -50,8 +50,10 @@ typedef struct moon_operand {
  * cross_entropy_grad dloss, x, l, [s], dx, [w]         params.loss
  * matmul        a[..,M,K], b[..,K,N], y[..,M,N], [bias[N]]   params.matmul;
  *                                  any strides
- * conv2d        x, w, y, [b], [p], [m]  params.conv; p is w, packed; m is told
- *                                  which of y are > 0, see mask_bytes
+ * conv2d        x, w, y, [b], [p], [m], [z]  params.conv; p is w, packed; m is
+ *                                  told which of y are > 0, see mask_bytes; z,
+ *                                  like y, is added before the epilogue, see
+ *                                  adds_to_conv2d
  * conv2d_grad_x dy, w, dx, [p], [m]     params.conv; with m dy counts where
  *                                  y > 0, and any strides of it but
  *                                  dimension 1's, which is 1
@@ -259,6 +261,7 @@ typedef struct moon_kernel_table {
    * planned yet. Quick. */
   int64_t (*mask_bytes)(const moon_call *call, const int wants[3]);
   int computes_halves;  /* 1: its kernels take bf16 and f16 */
+  int adds_to_conv2d;   /* 1: its kernel takes z */
 } moon_kernel_table;
 
 extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */

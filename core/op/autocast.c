@@ -65,6 +65,26 @@ int moon__c_lift(moon__calc *c, moon_tensor **t, int n) {
   return cast_all(c, t, n, MOON_F32);
 }
 
+/* x and w are cast into the memory in which GPUs read them, or they would be
+ * copied there. */
+int moon__c_lower_conv(moon__calc *c, moon_tensor *t[3]) {
+  int dtype = c->ctx->autocast;
+  if (!dtype || has(t, 3, MOON_F64)) return c->status;
+  for (int i = 0; i < 2 && c->status >= 0; i++) {
+    moon_tensor *y = NULL;
+    if (t[i]->dtype == dtype || t[i]->ndim != 4) continue;
+    if (!can_cast(c->ctx, t[i])) continue;
+    t[i] = moon__calc_own(c, moon__cast_image(c->ctx, t[i], dtype, &y), &y);
+  }
+  return c->status < 0 ? c->status : moon__c_lower(c, t, 3);
+}
+
+moon_tensor *moon__c_weight(moon__calc *c, moon_tensor *w) {
+  if (c->status < 0) return NULL;
+  bool stays = moon_dtype_is_half(w->dtype) && moon__is_channels_last(w);
+  return stays ? w : moon__c_rows(c, w);
+}
+
 int moon__wide(int dtype) {
   return moon_dtype_is_half(dtype) ? MOON_F32 : dtype;
 }

@@ -157,7 +157,7 @@ static int convolve(moon_ctx *ctx, moon_tensor *const inputs[3],
                .groups = q->groups}};
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
   x = moon__c_channels_last(&c, x);
-  w = moon__c_rows(&c, w);
+  w = moon__c_weight(&c, w);
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {w, MOON__READ, NULL},
                       {y, MOON__WRITE, NULL},
@@ -180,6 +180,6 @@ int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
                           moon_tensor **out) {
   moon__calc c = {.ctx = ctx};
   moon_tensor *in[] = {x, w, b};
-  if (moon__c_lower(&c, in, 3) >= 0) c.status = convolve(ctx, in, p, out);
+  if (moon__c_lower_conv(&c, in) >= 0) c.status = convolve(ctx, in, p, out);
   return moon__calc_end(&c);
 }

@@ -170,6 +170,13 @@ bool moon__lifts(const moon_ctx *ctx, const moon_tensor *x);
  * graph: down to its dtype; up to f32, where one of them is or n is 1. */
 int moon__c_lower(moon__calc *c, moon_tensor **t, int n);
 int moon__c_lift(moon__calc *c, moon_tensor **t, int n);
+/* As moon__c_lower, of a convolution's x, w and b. */
+int moon__c_lower_conv(moon__calc *c, moon_tensor *t[3]);
+/* w as convolutions take it: in rows; a half channels-last, too. */
+moon_tensor *moon__c_weight(moon__calc *c, moon_tensor *w);
+/* cast.c: x, of four dimensions, as another dtype in channels-last memory. */
+int moon__cast_image(moon_ctx *ctx, moon_tensor *x, int dtype,
+                     moon_tensor **out);
 /* In which dtype statistics of tensors of `dtype` are kept: f32 for halves. */
 int moon__wide(int dtype);
 /* t, beside x, is of x's dtype or of that. */

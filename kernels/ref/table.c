@@ -22,4 +22,5 @@ KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &moon_ref_##name,
 const moon_kernel_table moon_ref_table = {.name = "ref",
-                                          .kernel = {KERNELS(ROW)}};
+                                          .kernel = {KERNELS(ROW)},
+                                          .adds_to_conv2d = 1};

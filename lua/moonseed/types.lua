@@ -123,6 +123,16 @@ function moon.conv2d_params(options) end
 ---@return Tensor
 function moon.conv2d(x, w, b, options) end
 
+--- conv2d(x, w, b) + z, and then its ReLU if the options say so. A GPU computes
+--- it in one kernel.
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param z Tensor  [N, K, oH, oW], or what repeats to it
+---@param options table|Tensor|nil  see conv2d_params
+---@return Tensor
+function moon.conv2d_add(x, w, b, z, options) end
+
 --- x [..., inputs] times w [outputs, inputs], plus b [outputs] or nil
 --- -> [..., outputs].
 ---@param x Tensor
@@ -1252,6 +1262,13 @@ function BatchNorm2d:forward_relu(x) end
 ---@class Conv2d: Module
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
+
+--- forward plus z, in one kernel where the device has one; not with padding
+--- "same" where that leaves a row or a column out.
+---@param x Tensor  [N, C, H, W]
+---@param z Tensor  [N, K, oH, oW], or what repeats to it
+---@return Tensor
+function Conv2d:forward_add(x, z) end
 
 --- Transposed convolution: x [N, C, H, W], weight [C, K / groups, kH, kW],
 --- bias [K] -> [N, K, oH, oW].
