@@ -74,7 +74,7 @@ local function channels_last(x)
   return x:permute(1, 3, 4, 2):contiguous():permute(1, 4, 2, 3)
 end
 
-describe("a convolution's gradient with ReLU is the same as without,", function()
+describe("a convolution with ReLU has the gradient of both apart,", function()
   for name, case in pairs(CASES) do
     it(name, task(function()
       check(case, function(y) return channels_last(random(y)) end, "x w b")
