@@ -1,4 +1,5 @@
--- Convolution of halves on a GPU, beside that of the same numbers in f32 on ref.
+-- Convolution of halves on a GPU, beside that of the same numbers in f32 on
+-- ref.
 local gpu = require "support.gpu"
 local moon = require "moonseed"
 local op = require "support.op"
