@@ -124,7 +124,8 @@ static moon__block *block_new(moon__memory *m, int c) {
 }
 
 static void block_free(moon__block *b) {
-  moon__memory_unmap(b->memory, (char *)b->data - b->shift, b->nbytes + b->shift);
+  moon__memory_unmap(b->memory, (char *)b->data - b->shift,
+                     b->nbytes + b->shift);
   free(b->use);
   free(b);
 }
