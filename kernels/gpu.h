@@ -27,6 +27,7 @@ typedef struct moon_gpu_driver {
   int (*use)(int device);
 
   int (*queue_new)(int is_urgent, void **out);
+  void (*queue_free)(void *queue);       /* all in it is done */
   int (*event_new)(void **out);          /* for ordering and for waiting */
   void (*event_free)(void *event);
   int (*event_record)(void *event, void *queue);

@@ -57,13 +57,9 @@ static void note_indices(moon_runtime *rt, moon__op *op) {
   }
 }
 
-static void add_edge(moon_runtime *rt, moon__op *before, moon__op *op) {
-  bool launch = rt->device[op->device].gpu && before->device == op->device;
-  if (launch && before->stream != op->stream) {
-    wait_there(rt, &op->after,
-               (moon__use){before->stream, before->sequence});
-  }
-  if (launch && before->launched) return;
+/* The op waits for the launch of `before`, or for its end. */
+static void link_ops(moon_runtime *rt, moon__op *before, moon__op *op,
+                     bool launch) {
   moon__edge *edge = rt->spare_edges;
   if (edge) {
     rt->spare_edges = edge->next;
@@ -73,6 +69,32 @@ static void add_edge(moon_runtime *rt, moon__op *before, moon__op *op) {
   *edge = (moon__edge){op, before->next_ops, launch};
   before->next_ops = edge;
   op->waits++;
+}
+
+static void add_edge(moon_runtime *rt, moon__op *before, moon__op *op) {
+  bool launch = rt->device[op->device].gpu && before->device == op->device;
+  if (launch && before->stream != op->stream) {
+    wait_there(rt, &op->after,
+               (moon__use){before->stream, before->sequence});
+  }
+  if (launch && before->launched) return;
+  link_ops(rt, before, op, launch);
+}
+
+/* A copy from a GPU writes the host's memory when it ends, a copy to one reads
+ * it when it is launched: between these the order of launches says nothing. */
+static void wait_for_copies(moon_runtime *rt, moon__op *op) {
+  for (int i = 0; i < op->n_touches; i++) {
+    const moon__touch *t = &op->touch[i];
+    const moon__region *r = t->region;
+    if (moon__transfer_is_far(op, t->arg)) continue;
+    moon__op *before = moon__op_in_flight(rt, r->writer);
+    if (before && before->transfer) link_ops(rt, before, op, false);
+    for (int k = 0; t->mode >= MOON__WRITE && k < r->n_readers; k++) {
+      before = moon__op_in_flight(rt, r->reader[k]);
+      if (before && before->transfer) link_ops(rt, before, op, false);
+    }
+  }
 }
 
 static void raise_clock(int64_t *clock, int64_t value) {
@@ -128,6 +150,7 @@ void moon__depend(moon_runtime *rt, moon__op *op) {
   }
   s->n_pending = 0;
   if (rt->device[op->device].gpu) note_indices(rt, op);
+  if (op->transfer) wait_for_copies(rt, op);
   for (int i = 0; i < op->n_touches; i++) {
     moon__region *r = op->touch[i].region;
     order_after(rt, op, r->writer);

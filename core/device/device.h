@@ -123,7 +123,8 @@ typedef struct moon__op {
   char failure[MOON_FAIL_TEXT];
   void *scratch;
   /* On a GPU: it is in its queue; its error was handed on; its values were
-   * looked at; what it waits for there; the event behind it, or NULL. */
+   * looked at (of a copy: its bytes are pinned); what it waits for there; the
+   * event behind it, or NULL. */
   bool launched, settled, looked;
   moon__after *after, *look;  /* `look`: the makers of its indices */
   void *event;
@@ -282,6 +283,8 @@ void moon__lock_open(moon_runtime *rt);
 void moon__lock(moon_runtime *rt);
 void moon__unlock(moon_runtime *rt);
 void moon__lock_wait(moon_runtime *rt, pthread_cond_t *cond);
+/* gpu_copy.c: whether operand `arg` of a transfer is in a GPU's memory. */
+bool moon__transfer_is_far(const moon__op *op, int arg);
 /* depend.c: edges from the op's touches; L. */
 void moon__depend(moon_runtime *rt, moon__op *op);
 bool moon__use_complete(const moon_runtime *rt, moon__use use);

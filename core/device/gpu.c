@@ -18,16 +18,6 @@ void moon__gpu_push(moon__gpu *gpu, moon__op *op) {
   if (gpu->asleep) pthread_cond_signal(&gpu->work);
 }
 
-void *moon__gpu_memory_new(moon__gpu *gpu, size_t nbytes) {
-  void *p = NULL;
-  if (gpu->driver->use(gpu->number) < 0) return NULL;
-  return gpu->driver->memory_new(nbytes, &p) == MOON_OK ? p : NULL;
-}
-
-void moon__gpu_memory_free(moon__gpu *gpu, void *p) {
-  if (gpu->driver->use(gpu->number) == MOON_OK) gpu->driver->memory_free(p);
-}
-
 static int driver_failed(moon__gpu *gpu, int status, moon_fail *fail) {
   if (status < 0) {
     snprintf(fail->text, sizeof fail->text, "%s", gpu->driver->error());
@@ -61,17 +51,17 @@ static int grow_scratch(moon__gpu *gpu, moon__lane *lane, size_t nbytes,
   if (lane->scratch) {
     int status = drain(gpu, lane->queue);
     if (status < 0) return driver_failed(gpu, status, fail);
-    gpu->driver->memory_free(lane->scratch);
-    atomic_fetch_sub(&m->mapped, lane->nbytes);
+    moon__memory_unmap(m, lane->scratch, lane->nbytes);
     lane->scratch = NULL;
     lane->nbytes = 0;
   }
   size_t want = nbytes + nbytes / 4;
-  size_t mapped = atomic_fetch_add(&m->mapped, want) + want;
-  if (mapped > m->limit ||
-      gpu->driver->memory_new(want, &lane->scratch) < 0) {
-    atomic_fetch_sub(&m->mapped, want);
-    lane->scratch = NULL;
+  lane->scratch = moon__memory_map(m, want, 0);
+  if (!lane->scratch) {  /* blocks that tensors do not need go first */
+    moon__blocks_trim(gpu->rt, m);
+    lane->scratch = moon__memory_map(m, want, 0);
+  }
+  if (!lane->scratch) {
     snprintf(fail->text, sizeof fail->text,
              "no memory for %zu bytes of scratch, limit %zu", nbytes, m->limit);
     return MOON_E_MEMORY;
@@ -154,15 +144,13 @@ static int look(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
   return op->kernel->run(&op->call, &op->plan, NULL, 0, 0, fail);
 }
 
-/* Puts the op's work into its queue. */
+/* Puts the op's work into its queue, which waits already. */
 static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
   moon__lane *lane = &gpu->lane[op->stream];
-  int status = wait_there(gpu, lane->queue, op->after, fail);
-  if (status < 0) return status;
   if (op->transfer) {
     return moon__gpu_transfer(gpu, op, lane->queue, fail);
   }
-  status = grow_scratch(gpu, lane, op->plan.scratch, fail);
+  int status = grow_scratch(gpu, lane, op->plan.scratch, fail);
   if (status < 0) return status;
   op->call.queue = lane->queue;
   int last = moon_plan_length(&op->plan);
@@ -174,7 +162,7 @@ static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
 }
 
 /* What can fail before the launch; true: the op goes on when its values were
- * looked at. */
+ * looked at, or its bytes are in pinned memory. */
 static bool prepare(moon__gpu *gpu, moon__op *op) {
   moon_fail fail = {""};
   int status = open_lane(gpu, op->stream, &fail);
@@ -189,12 +177,17 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
     moon__op_fail(op, status, 0, fail.text);
     return false;
   }
-  if (moon__op_blocked(gpu->rt, op) || op->transfer) return false;
+  if (moon__op_blocked(gpu->rt, op)) return false;
+  if (op->transfer) return moon__gpu_stage(gpu, op);
   status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   bool looks = status == MOON_OK && op->plan.phases > 1;
   if (looks) status = look(gpu, op, &fail);
   if (status < 0) moon__op_fail(op, status, 0, fail.text);
-  return looks && status == MOON_OK;
+  if (!looks || status < 0) return false;
+  moon__lock(gpu->rt);
+  moon__gpu_tell_look(gpu, op);
+  moon__unlock(gpu->rt);
+  return true;
 }
 
 /* Not L. */
@@ -202,14 +195,13 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
   moon_runtime *rt = gpu->rt;
   moon__lane *lane = &gpu->lane[op->stream];
   moon_fail fail = {""};
-  if (prepare(gpu, op)) {
-    moon__lock(rt);
-    moon__gpu_tell_look(gpu, op);
-    moon__unlock(rt);
-    return;
-  }
+  if (prepare(gpu, op)) return;
+  /* An op that will not run waits too: what comes after it takes for granted
+   * that what came before is complete. */
+  int status = lane->queue ? wait_there(gpu, lane->queue, op->after, &fail)
+                           : MOON_OK;
   if (op->status == MOON_OK && !op->error) {
-    int status = launch(gpu, op, &fail);
+    if (status == MOON_OK) status = launch(gpu, op, &fail);
     if (status < 0) moon__op_fail(op, status, 0, fail.text);
     if (status == MOON_OK && rt->debug & MOON_DEBUG_NAN) {
       moon__gpu_check_finite(gpu, op, lane->queue);
@@ -248,7 +240,7 @@ static bool comes_soon(moon__gpu *gpu) {
   return found;
 }
 
-static void *launcher_main(void *of) {
+void *moon__gpu_launch_main(void *of) {
   moon__gpu *gpu = of;
   moon_runtime *rt = gpu->rt;
   gpu->driver->use(gpu->number);
@@ -271,59 +263,4 @@ static void *launcher_main(void *of) {
   }
   moon__unlock(rt);
   return NULL;
-}
-
-static int start_waits(moon__gpu *gpu, moon__waits *w) {
-  w->gpu = gpu;
-  pthread_cond_init(&w->more, NULL);
-  return pthread_create(&w->thread, NULL, moon__gpu_wait_main, w);
-}
-
-int moon__gpu_start(moon__gpu *gpu) {
-  pthread_cond_init(&gpu->work, NULL);
-  if (start_waits(gpu, &gpu->ends) || start_waits(gpu, &gpu->looks) ||
-      pthread_create(&gpu->launcher, NULL, launcher_main, gpu)) {
-    return moon__fail(MOON_E_BACKEND, "%s: the system gave no thread",
-                      gpu->name);
-  }
-  gpu->started = true;
-  return MOON_OK;
-}
-
-static void free_spares(moon__spare *s, void (*give)(void *)) {
-  while (s) {
-    moon__spare *next = s->next;
-    if (give) give(s->p);
-    free(s);
-    s = next;
-  }
-}
-
-static void gpu_close(moon_runtime *rt, moon__gpu *gpu) {
-  moon__lock(rt);
-  rt->closing = true;
-  pthread_cond_signal(&gpu->work);
-  pthread_cond_signal(&gpu->ends.more);
-  pthread_cond_signal(&gpu->looks.more);
-  moon__unlock(rt);
-  pthread_join(gpu->launcher, NULL);
-  pthread_join(gpu->ends.thread, NULL);
-  pthread_join(gpu->looks.thread, NULL);
-  for (int s = 0; s < MOON_MAX_STREAMS; s++) {
-    if (gpu->lane[s].scratch) {
-      moon__gpu_memory_free(gpu, gpu->lane[s].scratch);
-    }
-  }
-  free_spares(gpu->events, gpu->driver->event_free);
-  free_spares(gpu->pinned, gpu->driver->pinned_free);
-  free_spares(gpu->notices, NULL);
-  if (gpu->notice_page) gpu->driver->pinned_free(gpu->notice_page);
-  moon__memory_close(&gpu->memory);
-  free(gpu);
-}
-
-void moon__gpus_close(moon_runtime *rt) {
-  for (int i = 0; i < rt->n_devices; i++) {
-    if (rt->device[i].gpu) gpu_close(rt, rt->device[i].gpu);
-  }
 }

@@ -1,7 +1,8 @@
 /* A GPU: its ops go to one thread that launches them, in an order that their
  * edges allow, each into its stream's queue on the device; what must come first
  * in another queue is waited for there. A second thread waits for events and
- * retires what they say is complete.
+ * retires what they say is complete. What would keep the launching thread has
+ * threads of its own: looks at indices, and large copies to pinned memory.
  *
  * L: guarded by the runtime's lock. The rest is the launching thread's.
  */
@@ -56,17 +57,23 @@ typedef struct moon__gpu {
   moon__lane lane[MOON_MAX_STREAMS];
   void *urgent;                 /* the queue of looks */
   moon__waits ends, looks;
+  pthread_t stager;             /* copies to pinned memory what is large */
+  pthread_cond_t stage_work;
+  moon__op *stage_first, *stage_last;  /* L */
   moon__spare *events;          /* L: not in use */
   moon__spare *pinned;          /* L: likewise, host memory for copies */
+  pthread_mutex_t retiring;     /* one thread at a time, taken before L */
   moon__spare *notices;         /* for looks; pieces of `notice_page` */
   void *notice_page;
-  bool lost;                    /* L: nothing works any more */
-  char why[MOON_FAIL_TEXT];
+  _Atomic bool lost;            /* nothing works any more; set once, L, */
+  char why[MOON_FAIL_TEXT];     /* after this was written */
 } moon__gpu;
 
-/* L: nothing is left that the op waits for. */
+/* gpu.c. L: nothing is left that the op waits for. */
 void moon__gpu_push(moon__gpu *gpu, moon__op *op);
-/* Any thread; NULL where there is none left. */
+void *moon__gpu_launch_main(void *gpu);
+
+/* gpu_open.c. Memory: any thread; NULL where there is none left. */
 void *moon__gpu_memory_new(moon__gpu *gpu, size_t nbytes);
 void moon__gpu_memory_free(moon__gpu *gpu, void *p);
 int moon__gpu_start(moon__gpu *gpu);
@@ -83,12 +90,15 @@ void *moon__gpu_wait_main(void *waits);
 void moon__gpu_lose(moon__gpu *gpu, const char *why);
 
 /* gpu_copy.c: copies between memories, by way of pinned memory. Where they run
- * is moon__transfer_device's to say; the op's two operands lie alike. */
+ * is core/op/run.c's to say; the op's two operands lie alike. */
 typedef struct moon__transfer {
   int direction, from, to;      /* MOON_GPU_*, the runtime's devices */
   size_t nbytes;
   moon__spare *pinned;
 } moon__transfer;
+/* Launching thread; true: the op comes back when its bytes are pinned. */
+bool moon__gpu_stage(moon__gpu *gpu, moon__op *op);
+void *moon__gpu_stage_main(void *gpu);
 int moon__gpu_transfer(moon__gpu *gpu, moon__op *op, void *queue,
                        moon_fail *fail);
 /* The device's part is done: the rest, and the memory back; not L. */

@@ -27,10 +27,12 @@ static void act_on(moon__gpu *gpu, moon__notice *n);
 /* On a thread of the driver's, where nothing may be asked of it. */
 static void on_host_call(void *notice) {
   moon__notice *n = notice;
-  moon_runtime *rt = n->gpu->rt;
-  moon__lock(rt);
-  act_on(n->gpu, n);
-  moon__unlock(rt);
+  moon__gpu *gpu = n->gpu;
+  pthread_mutex_lock(&gpu->retiring);
+  moon__lock(gpu->rt);
+  act_on(gpu, n);
+  moon__unlock(gpu->rt);
+  pthread_mutex_unlock(&gpu->retiring);
 }
 
 /* L: an event behind what `queue` was given, and its notice. */
@@ -69,9 +71,9 @@ void moon__gpu_tell_look(moon__gpu *gpu, moon__op *op) {
 
 void moon__gpu_lose(moon__gpu *gpu, const char *why) {
   if (gpu->lost) return;
-  gpu->lost = true;
   snprintf(gpu->why, sizeof gpu->why, "%.12s is lost, with all that is on it: "
            "%.140s", gpu->name, why);
+  gpu->lost = true;
 }
 
 /* L: the op's outputs cannot be trusted: what it was thought to have done is
@@ -82,23 +84,47 @@ static void lose_op(moon__gpu *gpu, moon__op *op) {
   op->settled = false;
 }
 
-/* L, given up meanwhile: all of a stream up to `sequence` is complete. */
+/* L, given up meanwhile. */
+static void retire(moon__gpu *gpu, moon__op *op) {
+  moon_runtime *rt = gpu->rt;
+  if (gpu->lost) lose_op(gpu, op);
+  if (op->transfer) {
+    moon__unlock(rt);
+    moon__gpu_transfer_end(gpu, op);
+    moon__lock(rt);
+  }
+  if (op->event) moon__gpu_event_give(gpu, op->event);
+  op->event = NULL;
+  moon__op_retire(rt, op);
+}
+
+/* L: a stream of this GPU that has an op which `op` comes after, in flight; or
+ * -1. On the device that op is complete, or this one would not be. */
+static int first_behind(const moon__gpu *gpu, const moon__op *op) {
+  moon_runtime *rt = gpu->rt;
+  for (int t = 0; t < rt->n_streams; t++) {
+    const moon__stream *s = rt->stream[t];
+    bool ours = t != op->stream && rt->device[s->device].gpu == gpu;
+    if (ours && atomic_load(&s->completed) < op->clock[t]) return t;
+  }
+  return -1;
+}
+
+/* L, given up meanwhile: all of a stream up to `sequence` is complete on the
+ * device. What these ops come after retires first: an op that is complete says
+ * so of all before it. Chains over streams are followed to their beginning. */
 static void retire_until(moon__gpu *gpu, int stream, int64_t sequence) {
   moon_runtime *rt = gpu->rt;
-  moon__stream *s = rt->stream[stream];
-  for (;;) {
-    int64_t next = atomic_load(&s->completed) + 1;
-    if (next > sequence) return;
-    moon__op *op = s->window[next & s->mask];
-    if (gpu->lost) lose_op(gpu, op);
-    if (op->transfer) {
-      moon__unlock(rt);
-      moon__gpu_transfer_end(gpu, op);
-      moon__lock(rt);
+  while (atomic_load(&rt->stream[stream]->completed) < sequence) {
+    int at = stream, behind = stream;
+    moon__op *op = NULL;
+    while (behind >= 0) {
+      at = behind;
+      moon__stream *s = rt->stream[at];
+      op = s->window[(atomic_load(&s->completed) + 1) & s->mask];
+      behind = first_behind(gpu, op);
     }
-    if (op->event) moon__gpu_event_give(gpu, op->event);
-    op->event = NULL;
-    moon__op_retire(rt, op);
+    retire(gpu, op);
   }
 }
 
@@ -140,9 +166,11 @@ void *moon__gpu_wait_main(void *of) {
     void *event = gpu->lost ? NULL : w->first->event;
     moon__unlock(rt);
     int status = event ? gpu->driver->event_wait(event) : MOON_OK;
+    pthread_mutex_lock(&gpu->retiring);
     moon__lock(rt);
     if (status < 0) moon__gpu_lose(gpu, gpu->driver->error());
     for (moon__notice *n; (n = next_done(gpu, w));) act_on(gpu, n);
+    pthread_mutex_unlock(&gpu->retiring);
   }
   moon__unlock(rt);
   return NULL;

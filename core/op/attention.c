@@ -175,8 +175,8 @@ static int check(const moon_attention_inputs *in, double scale,
 }
 
 /* --- forward ---------------------------------------------------------- */
-int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
-                   const moon_attention_params *p, moon_tensor **out) {
+static int attend(moon_ctx *ctx, const moon_attention_inputs *in,
+                  const moon_attention_params *p, moon_tensor **out) {
   moon__shape s;
   int status = check(in, p->scale, &s);
   if (status < 0) return status;
@@ -214,4 +214,15 @@ int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
     moon__save(node, lse);
   }
   return moon__calc_finish(&c, y, out);
+}
+
+int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
+                   const moon_attention_params *p, moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *t[] = {in->q, in->k, in->v, in->mask};
+  if (moon__c_lower(&c, t, 4) >= 0) {
+    moon_attention_inputs all = {t[0], t[1], t[2], t[3]};
+    c.status = attend(ctx, &all, p, out);
+  }
+  return moon__calc_end(&c);
 }

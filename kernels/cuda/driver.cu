@@ -52,6 +52,8 @@ static int queue_new(int is_urgent, void **out) {
       is_urgent ? greatest : least));
 }
 
+static void queue_free(void *queue) { cudaStreamDestroy((cudaStream_t)queue); }
+
 static int event_new(void **out) {
   unsigned flags = cudaEventDisableTiming | cudaEventBlockingSync;
   return status_of("event",
@@ -130,9 +132,9 @@ extern "C" __attribute__((visibility("default")))
 const moon_gpu_driver *moon_gpu_open(char *why, size_t size) {
   static moon_gpu_driver driver = {
       "cuda", &moon_cuda_table, 0, info, error_text, use, queue_new,
-      event_new, event_free, event_record, queue_wait, event_done, event_wait,
-      host_call, memory_new, memory_free, pinned_new, pinned_free, copy,
-      copy_peer};
+      queue_free, event_new, event_free, event_record, queue_wait, event_done,
+      event_wait, host_call, memory_new, memory_free, pinned_new, pinned_free,
+      copy, copy_peer};
   setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   setenv("CUDA_MODULE_LOADING", "LAZY", 0);
   cudaError_t error = cudaGetDeviceCount(&driver.count);

@@ -168,7 +168,7 @@ typedef struct queue {
   pthread_t thread;
   task *first, *last;
   int64_t given, done;
-  team together;
+  bool ends;
   uint64_t draws;
 } queue;
 
@@ -189,12 +189,15 @@ static void delay(queue *q) {
   if (draw % 8 == 0) usleep((useconds_t)(draw / 8 % us));
 }
 
+static thread_local team own;  /* stacks of this queue's threads */
+
 static void *queue_main(void *self) {
   queue *q = (queue *)self;
   pthread_mutex_lock(&q->lock);
   for (;;) {
-    while (!q->first) pthread_cond_wait(&q->change, &q->lock);
+    while (!q->first && !q->ends) pthread_cond_wait(&q->change, &q->lock);
     task *t = q->first;
+    if (!t) break;
     q->first = t->next;
     if (!q->first) q->last = NULL;
     pthread_mutex_unlock(&q->lock);
@@ -205,6 +208,9 @@ static void *queue_main(void *self) {
     q->done++;
     pthread_cond_broadcast(&q->change);
   }
+  pthread_mutex_unlock(&q->lock);
+  free(own.one);
+  free(own.stacks);
   return NULL;
 }
 
@@ -220,8 +226,6 @@ static void push(void *where, task given) {
   pthread_cond_broadcast(&q->change);
   pthread_mutex_unlock(&q->lock);
 }
-
-static thread_local team own;  /* stacks of this queue's threads */
 
 static void run_launch(task *t) {
   int n = (int)(t->block.x * t->block.y * t->block.z);
@@ -290,9 +294,20 @@ static int queue_new(int, void **out) {
   pthread_mutex_init(&q->lock, NULL);
   pthread_cond_init(&q->change, NULL);
   if (pthread_create(&q->thread, NULL, queue_main, q)) return MOON_E_BACKEND;
-  pthread_detach(q->thread);
   *out = q;
   return MOON_OK;
+}
+
+static void queue_free(void *where) {
+  queue *q = (queue *)where;
+  pthread_mutex_lock(&q->lock);
+  q->ends = true;
+  pthread_cond_broadcast(&q->change);
+  pthread_mutex_unlock(&q->lock);
+  pthread_join(q->thread, NULL);
+  pthread_cond_destroy(&q->change);
+  pthread_mutex_destroy(&q->lock);
+  free(q);
 }
 
 static int event_new(void **out) {
@@ -385,7 +400,8 @@ extern "C" __attribute__((visibility("default")))
 const moon_gpu_driver *moon_gpu_open(char *, size_t) {
   static const moon_gpu_driver driver = {
       "emulated", &moon_cuda_table, 2, info, error_text, use, queue_new,
-      event_new, event_free, event_record, queue_wait, event_done, event_wait,
-      host_call, memory_new, free, memory_new, free, copy, copy_peer};
+      queue_free, event_new, event_free, event_record, queue_wait, event_done,
+      event_wait, host_call, memory_new, free, memory_new, free, copy,
+      copy_peer};
   return &driver;
 }

@@ -82,17 +82,17 @@ moon_operand moon_muon_direction(const moon_call *call, int k, char **room) {
 
 template <typename T>
 __global__ void start(const T *g, const T *v, moon_computed<T> *x,
-                      moon_places<3> places, double most,
+                      moon_places<3> places, double most, bool scaled,
                       const settled *rates, double *partial) {
   typedef moon_computed<T> A;
   const settled &r = *rates;
-  A beta = (A)r.beta1, clip = (A)r.clip;
+  A beta = (A)r.beta1, clip = (A)r.clip, unscale = (A)r.unscale;
   double sum = 0;
   if (r.rule != MOON_STEP_MUON) return;
   MOON_EACH(i, places.n) {
     int64_t at[3];
     places.find(i, at);
-    A d = clip * cut((A)moon_load(g[at[1]]), (A)most);
+    A d = clip * cut(moon_load(g[at[1]]) * unscale, (A)most, scaled);
     A u = beta * (A)moon_load(v[at[2]]) + d;
     if (r.flags & MOON_STEP_NESTEROV) u = d + beta * u;
     x[at[0]] = u;
@@ -127,7 +127,8 @@ static int queue_start(const moon_call *call, int k, const settled *rates,
   unsigned blocks = moon_blocks(places.n, 1);
   MOON_LAUNCH_TOGETHER(start<T>, blocks, MOON_THREADS, call->queue,
                        (const T *)g->data, (const T *)v->data, (A *)room,
-                       places, call->params.step.p.max_value, rates + k, sums);
+                       places, call->params.step.p.max_value,
+                       call->params.step.scaled != 0, rates + k, sums);
   MOON_LAUNCH_TOGETHER(normalise<A>, blocks, MOON_THREADS, call->queue,
                        (A *)room, places.n, rates + k, (const double *)sums);
   return MOON_OK;

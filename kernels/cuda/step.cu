@@ -36,8 +36,9 @@ MOON_DEVICE int entry_of(const chunk &c, int64_t b) {
 /* --- the norm ----------------------------------------------------------- */
 template <typename T>
 __global__ void squares(chunk c, moon_places<1> places, double most,
-                        double *partial) {
+                        const double *scaler, double *partial) {
   typedef moon_computed<T> A;
+  A unscale = scaler ? (A)(1 / scaler[MOON_SCALER_SCALE]) : (A)1;
   const entry &e = c.of[entry_of(c, blockIdx.x)];
   const T *g = (const T *)e.data[G];
   int64_t first = ((int64_t)blockIdx.x - e.block) * BLOCK;
@@ -46,7 +47,7 @@ __global__ void squares(chunk c, moon_places<1> places, double most,
     int64_t i = first + k * MOON_THREADS + threadIdx.x, at[1] = {i};
     if (i >= e.n) break;
     if (!places.dense) places.find(i, at);
-    A v = cut((A)moon_load(g[at[0]]), (A)most);
+    A v = cut(moon_load(g[at[0]]) * unscale, (A)most, scaler != NULL);
     sum += v * v;
   }
   double total = moon_block_sum((double)sum);
@@ -66,13 +67,15 @@ __global__ void add_norm(const double *partial, int64_t n, double *norm,
 /* --- what each entry needs ---------------------------------------------- */
 struct counters { double *of[COUNTS]; int32_t n, first; };
 
+/* norm: where one is needed; scaler: or NULL. */
 __global__ void settle(const moon_step_rates *rates, counters c,
-                       const double *norm, double max_norm, settled *out) {
+                       const double *norm, double max_norm,
+                       const double *scaler, settled *out) {
   MOON_EACH(i, c.n) {
     const moon_step_rates &r = rates[c.first + i];
     settled s = {r.lr, 1 - r.lr * r.weight_decay, r.weight_decay, r.beta1,
-                 r.beta2, r.eps, r.lr, 1, 1, r.rule, r.flags,
-                 (int32_t)r.steps};
+                 r.beta2, r.eps, r.lr, 1, 1, 1, r.rule, r.flags,
+                 (int32_t)r.steps, 0};
     if (r.rule == MOON_STEP_ADAM) {
       double t = *c.of[i] + 1;
       s.rate = r.lr / (1 - pow(r.beta1, t));
@@ -80,14 +83,18 @@ __global__ void settle(const moon_step_rates *rates, counters c,
     }
     if (max_norm > 0) s.clip = max_norm / (*norm + 1e-6);
     if (s.clip > 1) s.clip = 1;  /* NaN stays */
+    if (scaler) s.unscale = 1 / scaler[MOON_SCALER_SCALE];
+    if (scaler) s.skips = !(*norm < INFINITY);
     out[c.first + i] = s;
   }
 }
 
 /* After all are settled: entries may share a count. */
-__global__ void count(const moon_step_rates *rates, counters c) {
+__global__ void count(const moon_step_rates *rates, counters c,
+                      const settled *s) {
   MOON_EACH(i, c.n) {
     if (rates[c.first + i].rule != MOON_STEP_ADAM) continue;
+    if (s[c.first + i].skips) continue;
     double times = 0;
     bool is_first = true;
     for (int j = 0; j < c.n; j++) {
@@ -98,6 +105,10 @@ __global__ void count(const moon_step_rates *rates, counters c) {
     }
     if (is_first) *c.of[i] += times;
   }
+}
+
+__global__ void note(const double *norm, double *scaler, moon_step_params p) {
+  moon_scaler_note(scaler, !(*norm < INFINITY), p.growth, p.backoff, p.every);
 }
 
 /* --- the update -------------------------------------------------------- */
@@ -111,15 +122,16 @@ MOON_DEVICE T *state_of(const entry &o, int rule, int j) {
 
 template <typename T>
 __global__ void update(chunk c, moon_places<STREAMS> places, double most,
-                       const settled *rates) {
+                       bool scaled, const settled *rates) {
   typedef moon_computed<T> A;
   const entry &o = c.of[entry_of(c, blockIdx.x)];
   T *p = (T *)o.data[P];
   int64_t first = ((int64_t)blockIdx.x - o.block) * BLOCK;
   if (!p) return;
   const settled &s = rates[o.at];
+  if (s.skips) return;
   rule_of<A> rule(s);
-  A clip = (A)s.clip;
+  A clip = (A)s.clip, unscale = (A)s.unscale;
   for (int k = 0; k < EACH; k++) {
     int64_t i = first + k * MOON_THREADS + threadIdx.x, at[STREAMS];
     if (i >= o.n) break;
@@ -127,7 +139,8 @@ __global__ void update(chunk c, moon_places<STREAMS> places, double most,
     element<A> e = {};
     e.p = moon_load(p[at[P]]);
     if (o.data[G]) {
-      e.g = clip * cut((A)moon_load(((const T *)o.data[G])[at[G]]), (A)most);
+      A g = moon_load(((const T *)o.data[G])[at[G]]);
+      e.g = clip * cut(g * unscale, (A)most, scaled);
     }
     for (int j = 0; j < MOON_STEP_STATES; j++) {
       T *state = state_of<T>(o, s.rule, j);
@@ -170,10 +183,11 @@ static int queue_of(work *w, const moon_places<STREAMS> &places, moon_fail *) {
       own.stride[0][d] = places.stride[G][d];
     }
     MOON_LAUNCH_TOGETHER(squares<T>, (unsigned)c.blocks, MOON_THREADS,
-                         w->call->queue, c, own, most, w->partial);
+                         w->call->queue, c, own, most, scaler_of(w->call),
+                         w->partial);
   } else {
     MOON_LAUNCH(update<T>, (unsigned)c.blocks, MOON_THREADS, w->call->queue, c,
-                places, most, w->rates);
+                places, most, w->call->params.step.scaled != 0, w->rates);
   }
   return MOON_OK;
 }
@@ -245,7 +259,8 @@ static int add_entries(work *w, bool is_norm, moon_fail *fail) {
 }
 
 static bool needs_norm(const moon_call *call) {
-  return call->params.step.wants_norm || call->params.step.p.max_norm > 0;
+  return call->params.step.wants_norm || call->params.step.p.max_norm > 0 ||
+         call->params.step.scaled;
 }
 
 /* Up to Muon's. */
@@ -278,10 +293,10 @@ static void queue_rates(const work *w, const double *norm, bool counts) {
     }
     unsigned blocks = (unsigned)((c.n + 31) / 32);
     if (counts) {
-      MOON_LAUNCH(count, blocks, 32, call->queue, rates, c);
+      MOON_LAUNCH(count, blocks, 32, call->queue, rates, c, w->rates);
     } else {
       MOON_LAUNCH(settle, blocks, 32, call->queue, rates, c, norm,
-                  call->params.step.p.max_norm, w->rates);
+                  call->params.step.p.max_norm, scaler_of(call), w->rates);
     }
   }
 }
@@ -296,8 +311,9 @@ CUDA_RUN(run_step) {
   int status = MOON_OK;
   if (needs_norm(call)) {
     status = add_entries(&w, true, fail);
-    float *out = call->params.step.wants_norm
-                     ? (float *)call->arg[call->n - 1].data : NULL;
+    int at = 1 + call->params.step.each * call->params.step.n;
+    float *out = call->params.step.wants_norm ? (float *)call->arg[at].data
+                                              : NULL;
     MOON_LAUNCH_TOGETHER(add_norm, 1, 1024, call->queue, w.partial, w.blocks,
                          norm, out);
   }
@@ -307,6 +323,10 @@ CUDA_RUN(run_step) {
   if (status < 0) return status;
   status = add_entries(&w, false, fail);
   if (status >= 0 && call->params.step.counts) queue_rates(&w, norm, true);
+  if (status >= 0 && call->params.step.scaled) {
+    MOON_LAUNCH(note, 1, 1, call->queue, norm, scaler_of(call),
+                call->params.step.p);
+  }
   return status < 0 ? status : moon_launched(fail);
 }
 

@@ -3,6 +3,7 @@
  */
 #ifndef MOON_CUDA_STEP_H
 #define MOON_CUDA_STEP_H
+#include "../scaler.h"
 #include "block.h"
 #include "walk.h"
 
@@ -10,9 +11,14 @@ enum { P, G, S, STREAMS = 2 + MOON_STEP_STATES };  /* of an entry */
 
 /* What an entry's elements need of its rates. */
 struct settled {
-  double lr, decay, weight_decay, beta1, beta2, eps, rate, root, clip;
-  int32_t rule, flags, steps;
+  double lr, decay, weight_decay, beta1, beta2, eps, rate, root, clip, unscale;
+  int32_t rule, flags, steps, skips;
 };
+
+static inline double *scaler_of(const moon_call *call) {
+  bool scaled = call->params.step.scaled != 0;
+  return scaled ? (double *)call->arg[call->n - 1].data : NULL;
+}
 
 /* Operand `stream` of entry k, or NULL. */
 static inline const moon_operand *operand(const moon_call *call, int k, int stream) {
@@ -20,8 +26,9 @@ static inline const moon_operand *operand(const moon_call *call, int k, int stre
   return stream < each ? moon_optional(call, 1 + each * k + stream) : NULL;
 }
 
-template <typename A> MOON_DEVICE A cut(A g, A most) {
-  if (most <= 0) return g;
+/* scaled: by a loss scale; an infinity stays then. */
+template <typename A> MOON_DEVICE A cut(A g, A most, bool scaled) {
+  if (most <= 0 || (scaled && fabs(g) == (A)INFINITY)) return g;
   return g > most ? most : g < -most ? -most : g;  /* NaN stays */
 }
 

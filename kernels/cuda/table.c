@@ -21,4 +21,6 @@ KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &moon_cuda_##name,
 extern const moon_kernel_table moon_cuda_table;
-const moon_kernel_table moon_cuda_table = {"cuda", {KERNELS(ROW)}, NULL, 1};
+const moon_kernel_table moon_cuda_table = {
+    .name = "cuda", .kernel = {KERNELS(ROW)}, .computes_halves = 1,
+    .adds_to_conv2d = 1};

@@ -1,6 +1,6 @@
 /* Runs random programs under many schedules until its time is up.
  *
- *   stress [SECONDS [SEED [DEVICE...]]]      20 seconds, seed 1, all devices
+ *   stress [SECONDS [SEED [DEVICE...]]]  20 seconds, seed 1, all but cuda:0
  *
  * Prints what went wrong, then `N passed, N failed`; see stress.h.
  */
@@ -16,7 +16,9 @@ enum { SETS = sizeof sets / sizeof *sets };
 
 static const schedule references[] = {
     {"cpu, the reference", "cpu", NULL, 1, 1, 0, false},
-    {"ref, the reference", "ref", NULL, 1, 1, 0, false}};
+    {"ref, the reference", "ref", NULL, 1, 1, 0, false},
+    {"cuda:0, the reference", "cuda:0", NULL, 1, 1, 0, false}};
+enum { REFERENCES = sizeof references / sizeof *references };
 
 static const schedule schedules[] = {
     {"cpu, 1 thread, 8 streams", "cpu", NULL, 1, 8, 0, true},
@@ -27,7 +29,10 @@ static const schedule schedules[] = {
     {"ref, 1 thread, 8 streams", "ref", NULL, 1, 8, 0, true},
     {"ref, 2 threads, 8 streams", "ref", NULL, 2, 8, 0, true},
     {"ref, 4 threads, 32 streams", "ref", NULL, 4, 32, 0, true},
-    {"sim on ref, 4 threads", "sim", "ref", 4, 8, 0, true}};
+    {"sim on ref, 4 threads", "sim", "ref", 4, 8, 0, true},
+    {"cuda:0, 8 streams", "cuda:0", NULL, 2, 8, 0, true},
+    {"cuda:0, 3 streams", "cuda:0", NULL, 1, 3, 0, true},
+    {"cuda:0, synchronous", "cuda:0", NULL, 1, 8, MOON_DEBUG_SYNC, true}};
 enum { SCHEDULES = sizeof schedules / sizeof *schedules };
 
 static const instruction *choose(random64 *r) {
@@ -73,7 +78,7 @@ static void compare(world *w, const world *reference) {
 static bool wanted(const schedule *how, int n, char **devices) {
   for (int i = 0; i < n; i++)
     if (!strcmp(devices[i], how->device)) return true;
-  return n == 0;
+  return n == 0 && strcmp(how->device, "cuda:0");
 }
 
 static const char *kernels_of(const schedule *how) {
@@ -85,9 +90,9 @@ int main(int argc, char **argv) {
   uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
   int n_devices = argc > 3 ? argc - 3 : 0, runs = 0;
   int64_t until = moon_now() + (int64_t)(seconds * 1e9);
-  static world reference[2], w;
+  static world reference[REFERENCES], w;
   for (bool first = true; first || moon_now() < until; seed++, first = false) {
-    for (int r = 0; r < 2; r++) {
+    for (int r = 0; r < REFERENCES; r++) {
       bool fresh = false;
       for (int i = 0; i < SCHEDULES; i++) {
         const schedule *how = &schedules[i];

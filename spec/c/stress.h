@@ -70,6 +70,7 @@ void scaled(world *w, int kind, moon_tensor *t, double by);  /* and stored */
 moon_tensor *host_i64(world *w, int n, const int64_t *values);
 moon_tensor *cloned(world *w, moon_tensor *t);
 int settled(world *w, moon_tensor *t);       /* waits; the error it carries */
+moon_tensor *on_host(world *w, moon_tensor *t);  /* waits for it too */
 void world_open(world *w, const schedule *how, uint64_t seed);
 void world_end_leg(world *w, int leg);       /* waits, digests, checks */
 void world_close(world *w);

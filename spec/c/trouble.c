@@ -94,16 +94,27 @@ static void cancel(world *w) {
   moon_task_release(task);
 }
 
+static int64_t limit_of(world *w) {
+  const char *name;
+  double total, limit;
+  moon_stats stats;
+  if (moon_gpu_facts(w->rt, w->ctx.device, &name, &total, &limit))
+    return (int64_t)limit;
+  moon_stats_read(w->rt, &stats);
+  return stats.limit_bytes;
+}
+
 /* The limit is met by one large tensor, and by many small ones. */
 static void memory_limit(world *w) {
   static const int64_t large[] = {64 << 20};
   moon_tensor *kept[64], *never = NULL, *x = at(w, BIG);
   moon_stats stats;
-  int n = 0, status = 0;
+  int n = 0, status = 0, device = w->ctx.device;
   if (!w->how->wild) return;
   need(w, moon_idle_wait(&w->ctx));
   moon_stats_read(w->rt, &stats);
-  need(w, moon_set_memory_limit(w->rt, 0,
+  int64_t limit = limit_of(w);
+  need(w, moon_set_memory_limit(w->rt, device,
                                 stats.live_bytes + stats.cached_bytes +
                                     (4 << 20)));
   int too_large = moon_empty(&w->ctx, MOON_F32, 1, large, &never);
@@ -118,7 +129,7 @@ static void memory_limit(world *w) {
          moon_status_name(status));
   while (n > 0) drop(kept[--n]);
   need(w, moon_idle_wait(&w->ctx));
-  need(w, moon_set_memory_limit(w->rt, 0, stats.limit_bytes));
+  need(w, moon_set_memory_limit(w->rt, device, limit));
   if (chance(w, 2)) moon_memory_trim(w->rt);
 }
 

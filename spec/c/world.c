@@ -105,6 +105,14 @@ int settled(world *w, moon_tensor *t) {
   return moon_tensor_error(t);
 }
 
+moon_tensor *on_host(world *w, moon_tensor *t) {
+  moon_tensor *here;
+  int host = moon_device_find(w->rt, "cpu");
+  need(w, moon_to_device(&w->ctx, t, host, &here));
+  need(w, settled(w, here));
+  return here;
+}
+
 /* --- where and when --------------------------------------------------- */
 
 static void watch_something(world *w) {
@@ -149,12 +157,12 @@ void world_open(world *w, const schedule *how, uint64_t seed) {
   need(w, moon_runtime_open(how->threads, &w->rt));
   int device = moon_device_find(w->rt, how->device);
   need(w, device);
-  if (how->wrap) {
-    moon_sim_options sim = {.rng_seed = seed, .max_delay_ns = 50000,
-                            .check = 1,
-                            .wrap = moon_device_find(w->rt, how->wrap)};
+  /* The check looks at all devices. */
+  const char *wrap = how->wrap ? how->wrap : "cpu";
+  moon_sim_options sim = {.rng_seed = seed, .max_delay_ns = 50000, .check = 1,
+                          .wrap = moon_device_find(w->rt, wrap)};
+  if (how->wrap || !strcmp(how->device, "cuda:0"))
     need(w, moon_sim_configure(w->rt, &sim));
-  }
   if (how->wild)
     need(w, moon_stream_configure(w->rt, device, how->streams));
   moon_debug(w->rt, how->debug);
@@ -191,9 +199,12 @@ static uint64_t digest(world *w, moon_tensor *t) {
   int status = settled(w, t);
   expect(w, status == 0, "a slot carries %s: %s", moon_status_name(status),
          moon_last_error());
-  const char *p = moon_tensor_data(t);
+  moon_tensor *here = on_host(w, t);
+  const char *p = moon_tensor_data(here);
   expect(w, p != NULL, "a complete tensor has no data");
-  return p ? digest_dims(14695981039346656037u, t, 0, p) : 0;
+  uint64_t hash = p ? digest_dims(14695981039346656037u, here, 0, p) : 0;
+  drop(here);
+  return hash;
 }
 
 void world_end_leg(world *w, int leg) {

@@ -1,6 +1,7 @@
 -- A GPU as a device: copies, order, errors, memory.
 local gpu = require "support.gpu"
 local moon = require "moonseed"
+local nn = moon.nn
 local uv = require "luv"
 local it = gpu.it
 
@@ -76,6 +77,39 @@ gpu.describe("a GPU", function()
     end
   end)
 
+  it("copies there and back in order", function()
+    for i = 1, 60 do
+      local back = moon.full({ 1000 }, i):to("cpu"):to("cuda:0")
+      assert.equal(i, back[1000]:item())
+    end
+  end)
+
+  it("copies large tensors as they were when it was asked", function()
+    for i = 1, 10 do
+      local host = moon.full({ 100000 }, i, { device = "cpu" })
+      local y = host:to("cuda:0") * 2
+      host:fill_(0)
+      assert.equal(2 * i, y[100000]:item())
+    end
+  end)
+
+  it("orders what comes after an op that fails", function()
+    local streams = moon.streams()
+    for i = 1, 20 do
+      local bad = moon.full({ 3 }, 1):index_select(
+        1, moon.tensor({ 7 }, { dtype = "i64" }))
+      local x = moon.on(streams:next(), function()
+        return moon.full({ 257, 257 }, i):matmul(moon.full({ 257, 1 }, 1))
+      end)
+      local after = moon.on(streams:next(), function()
+        local _ = bad + x  -- does not run, but comes after both
+        return x * 2
+      end)
+      assert.equal(514 * i, after[257]:item())
+      pcall(bad.await, bad)
+    end
+  end)
+
   it("orders work with the host's", function()
     local x = moon.full({ 1000 }, 2)
     for i = 1, 10 do
@@ -104,6 +138,25 @@ gpu.describe("a GPU", function()
     assert.is_false(ok)
     assert.matches("memory of the GPU: %d+ bytes asked for", why)
     assert.equal(3, moon.full({ 4 }, 3)[4]:item())
+  end)
+
+  it("gives scratch the memory that tensors keep for reuse", function()
+    local before = moon.stats()
+    for _ = 1, 4 do moon.zeros(2 ^ 20):dispose() end
+    moon.synchronize()
+    local x = moon.zeros(300000, 4)
+    local y = moon.zeros({ 300000 }, { dtype = "i64" })
+    moon.synchronize()
+    local now = moon.stats()
+    assert.is_true(now.cached_bytes >= before.cached_bytes)
+    local limit = tonumber(now.live_bytes + now.cached_bytes)
+    moon.set_memory_limit(limit, "cuda:0")
+    local ok, loss = pcall(function()
+      return nn.cross_entropy(x, y):item()
+    end)
+    moon.set_memory_limit(2 ^ 30, "cuda:0")
+    assert.is_true(ok, loss)
+    assert.near(math.log(4), loss, 1e-4)
   end)
 
   it("holds no more memory after many steps", function()
@@ -138,7 +191,7 @@ gpu.describe("a GPU", function()
 end)
 
 gpu.describe("a bad index on a GPU", function()
-  local nn, optim = moon.nn, moon.optim
+  local optim = moon.optim
 
   it("changes no bit, and is named", function()
     local model = nn.Sequential{ nn.Linear{ 4, 3 } }

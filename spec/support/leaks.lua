@@ -1,9 +1,12 @@
 -- A spec file leaves nothing behind: after each one, tensors, graph nodes, ops
 -- in flight and loop handles are counted again and compared with before. What
--- is over fails the file by name.
+-- is over fails the file by name. On a GPU the happens-before check looks at
+-- every op, and races count too.
 
 local busted = require "busted"
+local gpu = require "support.gpu"
 local moon = require "moonseed"
+local sim = require "moonseed.sim"
 local uv = require "luv"
 
 local M = {}
@@ -32,6 +35,7 @@ function M.count()
     ["graph nodes"] = stats.live_nodes,
     ["ops in flight"] = stats.in_flight,
     ["loop handles"] = count_handles(),
+    ["races between ops"] = (sim.races()),
   }
 end
 
@@ -65,6 +69,7 @@ end
 function M.watch()
   local before
   moon.main(function() end)  -- opens the runtime and its own loop handles
+  if gpu.is_here then sim.configure{ check = true } end
   busted.subscribe({ "file", "start" }, function()
     before = M.count()
     return nil, true
