@@ -21,7 +21,8 @@ static inline double *scaler_of(const moon_call *call) {
 }
 
 /* Operand `stream` of entry k, or NULL. */
-static inline const moon_operand *operand(const moon_call *call, int k, int stream) {
+static inline const moon_operand *operand(const moon_call *call, int k,
+                                          int stream) {
   int each = call->params.step.each;
   return stream < each ? moon_optional(call, 1 + each * k + stream) : NULL;
 }
