@@ -1,8 +1,8 @@
 /* What attention's forward and gradient share (ref's attention.c has the
  * equations): heads, and the scores of a tile of queries and keys, computed
  * where they are wanted (FlashAttention; Dao et al. 2022). A block has a tile
- * of rows of one result, and as many of its columns as a tile has: a wider result
- * has several blocks, each of which computes the scores again.
+ * of rows of one result, and as many of its columns as a tile has: a wider
+ * result has several blocks, each of which computes the scores again.
  */
 #ifndef MOON_CUDA_ATTENTION_H
 #define MOON_CUDA_ATTENTION_H
