@@ -7,9 +7,9 @@
  *   (true: takes part) or of q's dtype; the dimensions in front broadcast
  *
  * causal: query i meets keys 1 to i alone. A query that meets no key gives 0.
- * The forward keeps lse [...,L], the logarithm of each softmax's sum (f32 beside
- * bf16 and f16, which lack the digits of an exponent), and the backward computes
- * the scores again (FlashAttention; Dao et al. 2022).
+ * The forward keeps lse [...,L], the logarithm of each softmax's sum (f32
+ * beside bf16 and f16, which lack the digits of an exponent), and the backward
+ * computes the scores again (FlashAttention; Dao et al. 2022).
  * kernels/ref/attention.c has the equations. */
 #include <math.h>
 #include "shared.h"

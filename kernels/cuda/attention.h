@@ -1,8 +1,8 @@
 /* What attention's forward and gradient share (ref's attention.c has the
  * equations): heads, and the scores of a tile of queries and keys, computed
- * where they are wanted (FlashAttention; Dao et al. 2022). A block has a tile of
- * rows of one result, and as many of its columns as a tile has: a wider result
- * has several blocks, each of which computes the scores again.
+ * where they are wanted (FlashAttention; Dao et al. 2022). A block has a tile
+ * of rows of one result, and as many of its columns as a tile has: a wider
+ * result has several blocks, each of which computes the scores again.
  */
 #ifndef MOON_CUDA_ATTENTION_H
 #define MOON_CUDA_ATTENTION_H
@@ -12,7 +12,8 @@
 #include "walk.h"
 
 /* The last two dimensions of o. */
-template <typename T> static moon_sheet<T> moon_sheet_of(const moon_operand *o) {
+template <typename T>
+static moon_sheet<T> moon_sheet_of(const moon_operand *o) {
   int last = o->ndim - 1;
   return moon_sheet<T>{(const T *)o->data, o->stride[last - 1],
                        o->stride[last], o->shape[last - 1], o->shape[last]};

@@ -1,7 +1,7 @@
 /* Products of tiles, for kernels of blocks of MOON_THREADS threads that are
  * launched together. A tile has 16 R rows and columns; the thread in row r and
- * column c of the 16 x 16 threads has the elements (r + 16 i, c + 16 j), i and j
- * below R, in registers. Sums are in the order of the depth.
+ * column c of the 16 x 16 threads has the elements (r + 16 i, c + 16 j), i and
+ * j below R, in registers. Sums are in the order of the depth.
  *
  * A sheet is a matrix in memory of any strides; what lies beyond its rows and
  * columns counts as 0.
