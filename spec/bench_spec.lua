@@ -116,7 +116,7 @@ end)
 
 describe("a GPU's parts", function()
   local parts = gpu_parts{
-    threads = 1, shards = 2, torch = "python3", device = "cuda",
+    threads = 1, cores = 4, shards = 2, torch = "python3", device = "cuda",
     library_path = "", data = "/data", until_accuracy = 93,
   }
 

@@ -162,7 +162,7 @@ local function main()
   io.stdout:flush()
   local parts = choose(gpu_parts{
     threads = emulated and 1 or math.min(cores, 8), device = device,
-    shards = emulated and 1 or math.max(1, math.min(4, math.floor(cores / 4))),
+    cores = cores, shards = emulated and 1 or math.max(1, math.min(4, math.floor(cores / 4))),
     torch = torch and python, data = o.data, until_accuracy = o["until"],
     library_path = os.getenv "BENCH_LIBRARY_PATH" or "", tiny = o.tiny,
   }, o.parts)
@@ -178,4 +178,8 @@ local function main()
 end
 
 io.stdout:setvbuf "line"
-main()
+local ok, why = pcall(main)
+if not ok then
+  print("scripts/bench/gpu: " .. tostring(why))
+  os.exit(2)
+end

@@ -8,17 +8,20 @@ local here = "scripts/bench/"
 
 local make = {}
 
--- A spec is in the shard of its number; all run at once.
+-- A spec is in the shard of its number; all run at once, each on cores of its
+-- own, as many as it has threads.
 function make.specs(at)
-  local jobs = {}
+  local jobs, each = {}, math.floor(at.cores / at.shards)
   for i = 1, at.shards do
-    jobs[i] = { ("specs %d of %d"):format(i, at.shards),
-                { "scripts/checks/gpu", "--output=TAP", "-v" },
-                { SHARD = ("%d/%d"):format(i, at.shards) } }
+    local command = { "taskset", "-c",
+                      ("%d-%d"):format((i - 1) * each, i * each - 1),
+                      "scripts/checks/gpu", "--output=TAP", "-v" }
     if at.tiny then
-      jobs[i][2] = { "scripts/checks/gpu", "--output=TAP", "-v",
-                     "spec/op/softmax_spec.lua", "spec/op/fill_spec.lua" }
+      command[#command + 1] = "spec/op/softmax_spec.lua"
+      command[#command + 1] = "spec/op/fill_spec.lua"
     end
+    jobs[i] = { ("specs %d of %d"):format(i, at.shards), command,
+                { SHARD = ("%d/%d"):format(i, at.shards) } }
   end
   return { seconds = 110, jobs = jobs, file = "specs.txt",
            title = "Specs of operations and of GPUs" }
@@ -162,7 +165,7 @@ function make.fashion(at)
   local train = { "luajit", here .. "whole.lua", "scripts/moonseed",
                   "scripts/train_fashion.lua", "--until", at.until_accuracy,
                   "--epochs", epochs, "--threads", at.threads }
-  if at.tiny then train[#train + 1], train[#train + 2] = "--images", 128 end
+  if at.tiny then train[#train + 1], train[#train + 2] = "--images", 2 end
   local list = { { "moonseed", train,
                    { MOONSEED_DEVICE = "cuda:0", MOONSEED_DATA = at.data } } }
   if at.torch and not at.tiny then
@@ -185,9 +188,10 @@ local names = { "specs", "conv", "step", "submit", "latency", "branches",
                 "sanitizer" }
 
 --- All parts, in their order.
----@param at table  threads, shards, torch (a Python, or nil), device (of
----                 PyTorch), library_path (that Python's), data (folder),
----                 until_accuracy (percent), tiny (whether to only try them)
+---@param at table  threads, cores, shards (of specs), torch (a Python, or
+---                 nil), device (of PyTorch), library_path (that Python's),
+---                 data (folder), until_accuracy (percent), tiny (whether to
+---                 only try them)
 ---@return table[]
 return function(at)
   local list = {}
