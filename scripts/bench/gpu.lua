@@ -162,7 +162,8 @@ local function main()
   io.stdout:flush()
   local parts = choose(gpu_parts{
     threads = emulated and 1 or math.min(cores, 8), device = device,
-    cores = cores, shards = emulated and 1 or math.max(1, math.min(4, math.floor(cores / 4))),
+    cores = cores, shards = emulated and 1
+      or math.max(1, math.min(4, math.floor(cores / 4))),
     torch = torch and python, data = o.data, until_accuracy = o["until"],
     library_path = os.getenv "BENCH_LIBRARY_PATH" or "", tiny = o.tiny,
   }, o.parts)
