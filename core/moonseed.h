@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 22, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 23, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -64,7 +64,8 @@ typedef struct moon_ctx {
   int32_t stream;     /* where ops are queued */
   int32_t grad_mode;  /* 1: record the graph */
   int32_t site;       /* debug: moon_site_add's number for the caller's line */
-  int32_t bf16;       /* 1: products of f32 may round their factors to bf16 */
+  int32_t autocast;   /* what factors of f32 are rounded to: MOON_BF16 or
+                         MOON_F16; 0: to nothing. See op/autocast.c */
   int32_t again;      /* 1: computed before, for its values: running statistics
                          have moved already */
 } moon_ctx;
@@ -122,7 +123,8 @@ int moon_set_memory_limit(moon_runtime *rt, int device, int64_t nbytes);
 /* on: convolutions submitted from now on, and their gradients, are computed
  * the direct way alone. Off (as at first): 3x3 convolutions of stride 1 by
  * Winograd's method where their shapes suit it, faster and with larger rounding
- * errors (some 1e-6 of the largest value, the direct way 1e-6 and less). */
+ * errors (some 1e-6 of the largest value, the direct way 1e-6 and less). On a
+ * GPU: off, products of f32 round their factors to TF32; on, they do not. */
 void moon_set_strict(moon_runtime *rt, int on);
 int moon_strict(const moon_runtime *rt);
 void moon_stats_read(moon_runtime *rt, moon_stats *out);
@@ -140,6 +142,8 @@ const char *moon_isa(void);  /* "plain", "avx2" or "avx512": our kernels */
 int moon_has_bf16(void);     /* 1: they multiply in bf16 (avx512_bf16) */
 /* "cpu", "ref", "sim", "cuda:0": the device's index, or MOON_E_DEVICE. */
 int moon_device_find(moon_runtime *rt, const char *name);
+/* 1: it computes with bf16 and f16, as GPUs do. */
+int moon_device_has_halves(const moon_runtime *rt, int device);
 /* A GPU's own name, its memory and the limit on it, in bytes; 0 where the
  * device is no GPU. */
 int moon_gpu_facts(const moon_runtime *rt, int device, const char **name,
@@ -366,6 +370,13 @@ typedef struct moon_conv2d_params {
 /* x [N,C,H,W], w [K,C/groups,kH,kW], b [K] or NULL -> y [N,K,oH,oW]. */
 int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
                 const moon_conv2d_params *p, moon_tensor **out);
+typedef struct moon_conv2d_inputs {
+  moon_tensor *x, *w, *b, *z;
+} moon_conv2d_inputs;
+/* The same and z, which repeats to y's shape as in moon_binary, added before
+ * the epilogue: in one kernel, where the device has one. */
+int moon_conv2d_add(moon_ctx *ctx, const moon_conv2d_inputs *in,
+                    const moon_conv2d_params *p, moon_tensor **out);
 typedef struct moon_conv_transpose2d_params {
   moon_conv2d_params conv;    /* the convolution whose gradient it is */
   int64_t output_padding[2];  /* below stride or dilation */
@@ -561,13 +572,23 @@ typedef struct moon_step_entry {
 typedef struct moon_step_params {
   double max_value;  /* > 0: every element of a gradient is cut to +-this */
   double max_norm;   /* > 0: then all are scaled to at most this norm */
+  double growth, backoff;  /* the scaler's, see below */
+  int64_t every;
   int32_t rule;      /* that names the op */
 } moon_step_params;
 /* One op over n entries, all or nothing. Those without a gradient that need one
  * are left out. `norm` (may be NULL) receives the Euclidean norm of all
- * gradients before they are scaled, f32. */
+ * gradients before they are scaled, f32.
+ *
+ * With a scaler (may be NULL), f64 [3], gradients are first divided by its
+ * first element, the loss scale; where one is not finite then, no parameter and
+ * no state changes, and the third element, of steps skipped, is raised by one.
+ * With a growth of more than 0 the scaler is settled after that: if steps were
+ * skipped since the last time the scale is multiplied by `backoff`, after
+ * `every` times without (counted by the second element) by `growth`. */
 int moon_step(moon_ctx *ctx, int n, const moon_step_entry *entry,
-              const moon_step_params *p, moon_tensor **norm);
+              const moon_step_params *p, moon_tensor *scaler,
+              moon_tensor **norm);
 /* f32 [3]: Euclidean norm, share of zeros, count of non-finite values. */
 int moon_statistics(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 typedef struct moon_batch_params {

@@ -44,9 +44,11 @@ MOON_INLINE moon_affine_draw moon_draw_affine(
   double dx = moon_draw_within(most_w, s.word[1]) * (double)width;
   double c = cos(turn), n = sin(turn);
   /* forward: x' = c x - (c lean + n) y,  y' = n x + (c - n lean) y */
-  moon_affine_draw d = {.w_w = (c - n * lean) / scale,
-                        .w_h = (c * lean + n) / scale,
-                        .h_w = -n / scale, .h_h = c / scale};
+  moon_affine_draw d;
+  d.h_h = c / scale;
+  d.h_w = -n / scale;
+  d.w_h = (c * lean + n) / scale;
+  d.w_w = (c - n * lean) / scale;
   double y = ((double)height - 1) / 2, x = ((double)width - 1) / 2;
   d.w_0 = x - d.w_w * (x + dx) - d.w_h * (y + dy);
   d.h_0 = y - d.h_w * (x + dx) - d.h_h * (y + dy);

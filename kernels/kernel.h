@@ -50,11 +50,17 @@ typedef struct moon_operand {
  * cross_entropy_grad dloss, x, l, [s], dx, [w]         params.loss
  * matmul        a[..,M,K], b[..,K,N], y[..,M,N], [bias[N]]   params.matmul;
  *                                  any strides
- * conv2d        x, w, y, [b], [p]  params.conv; p is w, packed
- * conv2d_grad_x dy, w, dx, [p]     params.conv
+ * conv2d        x, w, y, [b], [p], [m], [z]  params.conv; p is w, packed; m is
+ *                                  told which of y are > 0, see mask_bytes; z,
+ *                                  like y, is added before the epilogue, see
+ *                                  adds_to_conv2d
+ * conv2d_grad_x dy, w, dx, [p], [m]     params.conv; with m dy counts where
+ *                                  y > 0, and any strides of it but
+ *                                  dimension 1's, which is 1
  * conv2d_pack   w, p               params.pack: w in another order, for kernels
  *                                  of a table with a weight_order
- * conv2d_grad_w dy, x, dw, [db]    params.conv; dw and db + when accumulate
+ * conv2d_grad_w dy, x, dw, [db], [m]    params.conv; dw and db + when
+ *                                  accumulate; m likewise
  * max_pool2d    x, y, i            params.pool, kernel 0: adaptive; i i32,
  *                                  h * W + w of the maximum
  * max_pool2d_grad dy, i, dx        params.pool
@@ -97,7 +103,8 @@ typedef struct moon_operand {
  * index_add     dy, i, dx          params.dim; dx = 0, then rows added
  * gather        x, i, y            params.dim
  * scatter_add   dy, i, dx          params.dim; dx = 0, then elements added
- * step          r, n times p+, g, [s+...], then norm[1] when wanted
+ * step          r, n times p+, g, [s+...], then norm[1] when wanted, then
+ *                                  scaler+[3] when scaled (scaler.h)
  *                                  params.step; r is n moon_step_rates as
  *                                  bytes, which plans may read
  * statistics    x, y[3]            f32: norm, share of zeros, non-finite count
@@ -144,11 +151,11 @@ typedef union moon_params {
   struct { int32_t dim; } dim;
   struct { int32_t dim, reverse; } scan;       /* 1: from the end */
   struct { moon_cross_entropy_params p; int32_t is_log; } loss;
-  struct { int32_t epilogue, accumulate, bf16; } matmul;
+  struct { int32_t epilogue, accumulate, strict, bf16; } matmul;
   struct {
     int64_t stride[2], padding[2], dilation[2], groups;
     int32_t epilogue, accumulate;
-    int32_t strict;                            /* direct convolution only */
+    int32_t strict;              /* direct convolution only; no TF32 */
     int32_t bf16;
   } conv;
   struct { const void *order; } pack;          /* of weight_order */
@@ -166,7 +173,8 @@ typedef union moon_params {
   struct { uint64_t key, counter; double a, b, p; int32_t kind; } random;
   struct {                                     /* counts: some are ADAM's */
     moon_step_params p;
-    int32_t n, each, wants_norm, counts;
+    int32_t n, each, wants_norm, counts, scaled;
+    int32_t muon;                              /* most steps of a polynomial */
   } step;
   struct { moon_batch_params p; int64_t position; } batch;
   struct { moon_affine_params p; moon_place at; } affine;
@@ -249,7 +257,12 @@ typedef struct moon_kernel_table {
    * call of conv2d or conv2d_grad_x would like to find its w; false where it
    * takes w as it is, or while the call was not planned yet. Quick. */
   int (*weight_order)(const moon_call *call, moon_order *out);
+  /* NULL: none. Bytes of the mask m that this call of conv2d can write and its
+   * gradients of x, w and b, as wanted, can read; 0: they cannot, or were not
+   * planned yet. Quick. */
+  int64_t (*mask_bytes)(const moon_call *call, const int wants[3]);
   int computes_halves;  /* 1: its kernels take bf16 and f16 */
+  int adds_to_conv2d;   /* 1: its kernel takes z */
 } moon_kernel_table;
 
 extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */

@@ -86,15 +86,20 @@ describe("autocast", function()
   end))
 
   it("refuses what it does not know", function()
-    for _, name in ipairs{ "f16", "half", 16, false } do
+    for _, name in ipairs{ "f64", "half", 16, false } do
       assert.error_matches(function() moon.autocast(name, nothing) end,
                            "autocast: no dtype '" .. tostring(name)
-                           .. "' to multiply in %(bf16, f32%)")
+                           .. "' to multiply in %(bf16, f16, f32%)")
     end
     assert.error_matches(function() moon.autocast(nil, nothing) end,
                          "autocast: no dtype 'nil'")
     assert.error_matches(function() moon.autocast("f32", 3) end,
                          "autocast: its second argument")
+  end)
+
+  it("has no f16 on a CPU", function()
+    assert.error_matches(function() moon.autocast("f16", nothing) end,
+                         "autocast: f16 is for GPUs; cpu multiplies in bf16")
   end)
 
   it("says that a CPU has no bf16", function()

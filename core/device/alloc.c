@@ -53,7 +53,7 @@ static void *from_host(size_t nbytes) {
   return p;
 }
 
-static void *from_system(moon__memory *m, size_t nbytes, size_t left) {
+void *moon__memory_map(moon__memory *m, size_t nbytes, size_t left) {
   size_t mapped = atomic_fetch_add(&m->mapped, nbytes) + nbytes;
   bool fits = mapped + left <= m->limit;
   void *p = !fits ? NULL : m->gpu ? moon__gpu_memory_new(m->gpu, nbytes)
@@ -73,7 +73,7 @@ static size_t shift_of(moon__memory *m, size_t nbytes) {
   return nbytes < HUGE_PAGE ? 0 : (size_t)(m->shifts++ % SHIFTS) * SHIFT;
 }
 
-static void to_system(moon__memory *m, void *p, size_t nbytes) {
+void moon__memory_unmap(moon__memory *m, void *p, size_t nbytes) {
   if (m->gpu) {
     moon__gpu_memory_free(m->gpu, p);
   } else {
@@ -112,7 +112,7 @@ static moon__block *from_cache(moon_runtime *rt, moon__memory *m, int c,
 
 static moon__block *block_new(moon__memory *m, int c) {
   size_t nbytes = class_size(c), shift = m->gpu ? 0 : shift_of(m, nbytes);
-  char *p = from_system(m, nbytes + shift, left_to_scratch(m));
+  char *p = moon__memory_map(m, nbytes + shift, left_to_scratch(m));
   if (!p) return NULL;
   moon__block *b = moon__calloc(1, sizeof *b);
   b->data = p + shift;
@@ -124,7 +124,7 @@ static moon__block *block_new(moon__memory *m, int c) {
 }
 
 static void block_free(moon__block *b) {
-  to_system(b->memory, (char *)b->data - b->shift, b->nbytes + b->shift);
+  moon__memory_unmap(b->memory, (char *)b->data - b->shift, b->nbytes + b->shift);
   free(b->use);
   free(b);
 }
@@ -137,8 +137,6 @@ static int out_of_memory(const moon__memory *m, size_t nbytes) {
                     "limit %zu", m->gpu ? " of the GPU" : "", nbytes, m->live,
                     m->cached, m->limit);
 }
-
-static void trim_blocks(moon_runtime *rt, moon__memory *m);
 
 static int take(moon_runtime *rt, int stream, size_t nbytes,
                 moon__block **block, moon__region **region) {
@@ -153,7 +151,7 @@ static int take(moon_runtime *rt, int stream, size_t nbytes,
   if (!b && stream >= 0) b = from_cache(rt, m, c, stream, true);
   if (!b) {
     if (m->gpu) {
-      trim_blocks(rt, m);
+      moon__blocks_trim(rt, m);
     } else {
       moon_memory_trim(rt);
     }
@@ -215,8 +213,7 @@ void moon__block_give(moon_runtime *rt, moon__block *b, int n,
   pthread_mutex_unlock(&m->lists);
 }
 
-/* Any thread: idle blocks go back to the system. */
-static void trim_blocks(moon_runtime *rt, moon__memory *m) {
+void moon__blocks_trim(moon_runtime *rt, moon__memory *m) {
   pthread_mutex_lock(&m->lists);
   for (int c = 0; c < CLASSES; c++) {
     moon__block **link = &m->free[c];
@@ -240,10 +237,10 @@ moon__memory *moon__memory_of(moon_runtime *rt, int device) {
 }
 
 void moon_memory_trim(moon_runtime *rt) {
-  trim_blocks(rt, &rt->memory);
+  moon__blocks_trim(rt, &rt->memory);
   for (int i = 0; i < rt->n_devices; i++) {
     moon__gpu *gpu = rt->device[i].gpu;
-    if (gpu) trim_blocks(rt, &gpu->memory);
+    if (gpu) moon__blocks_trim(rt, &gpu->memory);
   }
   moon__lock(rt);
   moon__scratch_trim(rt);
@@ -271,11 +268,11 @@ typedef struct moon__scratch {
 enum { SCRATCH_HEAD = 64 };  /* the list's own bytes, kept aligned */
 
 static moon__scratch *scratch_new(moon_runtime *rt, size_t want) {
-  moon__scratch *s = from_system(&rt->memory, want, 0);
+  moon__scratch *s = moon__memory_map(&rt->memory, want, 0);
   if (!s) {  /* other sizes may be idle, and tensors' blocks */
     moon__scratch_trim(rt);
-    trim_blocks(rt, &rt->memory);
-    s = from_system(&rt->memory, want, 0);
+    moon__blocks_trim(rt, &rt->memory);
+    s = moon__memory_map(&rt->memory, want, 0);
   }
   if (!s) return NULL;
   s->nbytes = want;
@@ -312,6 +309,6 @@ void moon__scratch_trim(moon_runtime *rt) {
     moon__scratch *s = rt->memory.scratch;
     rt->memory.scratch = s->next;
     rt->memory.scratch_mapped -= s->nbytes;
-    to_system(&rt->memory, s, s->nbytes);
+    moon__memory_unmap(&rt->memory, s, s->nbytes);
   }
 }

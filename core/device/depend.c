@@ -41,12 +41,14 @@ static void wait_there(moon_runtime *rt, moon__after **list, moon__use use) {
   *list = after;
 }
 
-/* A GPU looks at indices ahead of the op: who makes them? */
+/* A GPU looks at indices, and at multinomial's weights, ahead of the op: who
+ * makes them? */
 static void note_indices(moon_runtime *rt, moon__op *op) {
   for (int i = 0; i < op->n_touches; i++) {
     const moon__touch *t = &op->touch[i];
     int dtype = op->call.arg[t->arg].dtype;
-    bool is_index = dtype == MOON_I64 || dtype == MOON_I32;
+    bool is_index = dtype == MOON_I64 || dtype == MOON_I32 ||
+                    op->call.kernel == MOON_K_multinomial;
     if (t->mode != MOON__READ || !is_index) continue;
     moon__op *maker = moon__op_in_flight(rt, t->region->writer);
     if (maker && maker->device == op->device) {

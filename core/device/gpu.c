@@ -51,17 +51,17 @@ static int grow_scratch(moon__gpu *gpu, moon__lane *lane, size_t nbytes,
   if (lane->scratch) {
     int status = drain(gpu, lane->queue);
     if (status < 0) return driver_failed(gpu, status, fail);
-    gpu->driver->memory_free(lane->scratch);
-    atomic_fetch_sub(&m->mapped, lane->nbytes);
+    moon__memory_unmap(m, lane->scratch, lane->nbytes);
     lane->scratch = NULL;
     lane->nbytes = 0;
   }
   size_t want = nbytes + nbytes / 4;
-  size_t mapped = atomic_fetch_add(&m->mapped, want) + want;
-  if (mapped > m->limit ||
-      gpu->driver->memory_new(want, &lane->scratch) < 0) {
-    atomic_fetch_sub(&m->mapped, want);
-    lane->scratch = NULL;
+  lane->scratch = moon__memory_map(m, want, 0);
+  if (!lane->scratch) {  /* blocks that tensors do not need go first */
+    moon__blocks_trim(gpu->rt, m);
+    lane->scratch = moon__memory_map(m, want, 0);
+  }
+  if (!lane->scratch) {
     snprintf(fail->text, sizeof fail->text,
              "no memory for %zu bytes of scratch, limit %zu", nbytes, m->limit);
     return MOON_E_MEMORY;
@@ -162,7 +162,7 @@ static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
 }
 
 /* What can fail before the launch; true: the op goes on when its values were
- * looked at. */
+ * looked at, or its bytes are in pinned memory. */
 static bool prepare(moon__gpu *gpu, moon__op *op) {
   moon_fail fail = {""};
   int status = open_lane(gpu, op->stream, &fail);
@@ -177,12 +177,17 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
     moon__op_fail(op, status, 0, fail.text);
     return false;
   }
-  if (moon__op_blocked(gpu->rt, op) || op->transfer) return false;
+  if (moon__op_blocked(gpu->rt, op)) return false;
+  if (op->transfer) return moon__gpu_stage(gpu, op);
   status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   bool looks = status == MOON_OK && op->plan.phases > 1;
   if (looks) status = look(gpu, op, &fail);
   if (status < 0) moon__op_fail(op, status, 0, fail.text);
-  return looks && status == MOON_OK;
+  if (!looks || status < 0) return false;
+  moon__lock(gpu->rt);
+  moon__gpu_tell_look(gpu, op);
+  moon__unlock(gpu->rt);
+  return true;
 }
 
 /* Not L. */
@@ -190,12 +195,7 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
   moon_runtime *rt = gpu->rt;
   moon__lane *lane = &gpu->lane[op->stream];
   moon_fail fail = {""};
-  if (prepare(gpu, op)) {
-    moon__lock(rt);
-    moon__gpu_tell_look(gpu, op);
-    moon__unlock(rt);
-    return;
-  }
+  if (prepare(gpu, op)) return;
   /* An op that will not run waits too: what comes after it takes for granted
    * that what came before is complete. */
   int status = lane->queue ? wait_there(gpu, lane->queue, op->after, &fail)

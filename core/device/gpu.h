@@ -1,7 +1,8 @@
 /* A GPU: its ops go to one thread that launches them, in an order that their
  * edges allow, each into its stream's queue on the device; what must come first
  * in another queue is waited for there. A second thread waits for events and
- * retires what they say is complete.
+ * retires what they say is complete. What would keep the launching thread has
+ * threads of its own: looks at indices, and large copies to pinned memory.
  *
  * L: guarded by the runtime's lock. The rest is the launching thread's.
  */
@@ -56,6 +57,9 @@ typedef struct moon__gpu {
   moon__lane lane[MOON_MAX_STREAMS];
   void *urgent;                 /* the queue of looks */
   moon__waits ends, looks;
+  pthread_t stager;             /* copies to pinned memory what is large */
+  pthread_cond_t stage_work;
+  moon__op *stage_first, *stage_last;  /* L */
   moon__spare *events;          /* L: not in use */
   moon__spare *pinned;          /* L: likewise, host memory for copies */
   pthread_mutex_t retiring;     /* one thread at a time, taken before L */
@@ -92,6 +96,9 @@ typedef struct moon__transfer {
   size_t nbytes;
   moon__spare *pinned;
 } moon__transfer;
+/* Launching thread; true: the op comes back when its bytes are pinned. */
+bool moon__gpu_stage(moon__gpu *gpu, moon__op *op);
+void *moon__gpu_stage_main(void *gpu);
 int moon__gpu_transfer(moon__gpu *gpu, moon__op *op, void *queue,
                        moon_fail *fail);
 /* The device's part is done: the rest, and the memory back; not L. */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "gpu.h"
 
-enum { LEAST_PINNED = 1 << 16 };
+enum { LEAST_PINNED = 1 << 16, STAGE_ALONE = 1 << 17 };  /* bytes */
 
 bool moon__transfer_is_far(const moon__op *op, int arg) {
   int direction = op->transfer->direction;
@@ -32,6 +32,54 @@ static moon__spare *pinned_take(moon__gpu *gpu, size_t nbytes) {
   return s;
 }
 
+static void stage(moon__gpu *gpu, moon__op *op) {
+  moon__transfer *t = op->transfer;
+  t->pinned = pinned_take(gpu, t->nbytes);
+  if (t->pinned) memcpy(t->pinned->p, op->call.arg[0].data, t->nbytes);
+}
+
+bool moon__gpu_stage(moon__gpu *gpu, moon__op *op) {
+  const moon__transfer *t = op->transfer;
+  if (t->direction != MOON_GPU_TO_DEVICE || t->nbytes < STAGE_ALONE) {
+    return false;
+  }
+  moon__lock(gpu->rt);
+  op->ready_next = NULL;
+  if (gpu->stage_last) {
+    gpu->stage_last->ready_next = op;
+  } else {
+    gpu->stage_first = op;
+  }
+  gpu->stage_last = op;
+  pthread_cond_signal(&gpu->stage_work);
+  moon__unlock(gpu->rt);
+  return true;
+}
+
+void *moon__gpu_stage_main(void *of) {
+  moon__gpu *gpu = of;
+  moon_runtime *rt = gpu->rt;
+  gpu->driver->use(gpu->number);
+  moon__lock(rt);
+  for (;;) {
+    moon__op *op = gpu->stage_first;
+    if (!op && rt->closing) break;
+    if (!op) {
+      moon__lock_wait(rt, &gpu->stage_work);
+      continue;
+    }
+    gpu->stage_first = op->ready_next;
+    if (!gpu->stage_first) gpu->stage_last = NULL;
+    moon__unlock(rt);
+    stage(gpu, op);
+    moon__lock(rt);
+    op->looked = true;
+    moon__gpu_push(gpu, op);
+  }
+  moon__unlock(rt);
+  return NULL;
+}
+
 static int between(moon__gpu *gpu, moon__op *op, void *queue) {
   moon_runtime *rt = gpu->rt;
   const moon__transfer *t = op->transfer;
@@ -48,18 +96,16 @@ int moon__gpu_transfer(moon__gpu *gpu, moon__op *op, void *queue,
   if (t->nbytes == 0) return MOON_OK;
   if (t->direction == MOON_GPU_WITHIN) {
     status = between(gpu, op, queue);
+  } else if (t->direction == MOON_GPU_TO_DEVICE) {
+    if (!t->pinned) stage(gpu, op);
+    status = !t->pinned ? MOON_E_MEMORY
+             : driver->copy(op->call.arg[1].data, t->pinned->p, t->nbytes,
+                            t->direction, queue);
   } else {
     t->pinned = pinned_take(gpu, t->nbytes);
-    if (!t->pinned) {
-      status = MOON_E_MEMORY;
-    } else if (t->direction == MOON_GPU_TO_DEVICE) {
-      memcpy(t->pinned->p, op->call.arg[0].data, t->nbytes);
-      status = driver->copy(op->call.arg[1].data, t->pinned->p, t->nbytes,
+    status = !t->pinned ? MOON_E_MEMORY
+             : driver->copy(t->pinned->p, op->call.arg[0].data, t->nbytes,
                             t->direction, queue);
-    } else {
-      status = driver->copy(t->pinned->p, op->call.arg[0].data, t->nbytes,
-                            t->direction, queue);
-    }
   }
   if (status < 0) {
     snprintf(fail->text, sizeof fail->text, "%zu bytes: %s", t->nbytes,

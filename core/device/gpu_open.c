@@ -21,7 +21,9 @@ static int start_waits(moon__gpu *gpu, moon__waits *w) {
 int moon__gpu_start(moon__gpu *gpu) {
   pthread_cond_init(&gpu->work, NULL);
   pthread_mutex_init(&gpu->retiring, NULL);
+  pthread_cond_init(&gpu->stage_work, NULL);
   if (start_waits(gpu, &gpu->ends) || start_waits(gpu, &gpu->looks) ||
+      pthread_create(&gpu->stager, NULL, moon__gpu_stage_main, gpu) ||
       pthread_create(&gpu->launcher, NULL, moon__gpu_launch_main, gpu)) {
     return moon__fail(MOON_E_BACKEND, "%s: the system gave no thread",
                       gpu->name);
@@ -54,10 +56,12 @@ static void gpu_close(moon_runtime *rt, moon__gpu *gpu) {
   pthread_cond_signal(&gpu->work);
   pthread_cond_signal(&gpu->ends.more);
   pthread_cond_signal(&gpu->looks.more);
+  pthread_cond_signal(&gpu->stage_work);
   moon__unlock(rt);
   pthread_join(gpu->launcher, NULL);
   pthread_join(gpu->ends.thread, NULL);
   pthread_join(gpu->looks.thread, NULL);
+  pthread_join(gpu->stager, NULL);
   free_lanes(gpu);
   free_spares(gpu->events, gpu->driver->event_free);
   free_spares(gpu->pinned, gpu->driver->pinned_free);

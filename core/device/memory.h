@@ -70,6 +70,12 @@ void moon__block_give(moon_runtime *rt, moon__block *block, int n,
 void *moon__scratch_take(moon_runtime *rt, size_t nbytes);
 void moon__scratch_give(moon_runtime *rt, void *p);
 void moon__scratch_trim(moon_runtime *rt);
+/* Any thread. From the system, within the limit and with `left` bytes to spare,
+ * or NULL; and back. */
+void *moon__memory_map(moon__memory *m, size_t nbytes, size_t left);
+void moon__memory_unmap(moon__memory *m, void *p, size_t nbytes);
+/* Any thread: blocks that nobody uses go back to the system. */
+void moon__blocks_trim(moon_runtime *rt, moon__memory *m);
 size_t moon__memory_default_limit(void);  /* limit.c */
 void moon__memory_open(moon__memory *m, size_t limit);
 void moon__memory_close(moon__memory *m);

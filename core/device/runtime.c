@@ -73,6 +73,10 @@ const char *moon_device_name(const moon_runtime *rt, int device) {
   return device >= 0 && device < rt->n_devices ? rt->device[device].name : "";
 }
 
+int moon_device_has_halves(const moon_runtime *rt, int device) {
+  return rt->device[device].table->computes_halves;
+}
+
 int moon_gpu_facts(const moon_runtime *rt, int device, const char **name,
                    double *total, double *limit) {
   bool is_there = device >= 0 && device < rt->n_devices;

@@ -268,6 +268,7 @@ int moon_backward_begin(moon_ctx *ctx, moon_tensor *y, moon_tensor *dy,
   moon_walk *w = moon__calloc(1, sizeof *w);
   w->ctx = *ctx;
   w->ctx.grad_mode = MOON__QUIET;
+  w->ctx.autocast = 0;  /* dtypes are the forward's */
   w->ctx.device = y->storage->device;
   w->caller = ctx;
   w->mark = ++marks;

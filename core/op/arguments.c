@@ -66,13 +66,20 @@ int moon__check_number(const char *op, int dtype, double value) {
                     moon__dtype_name(dtype));
 }
 
-int moon__check_vector(const char *op, const char *arg, const moon_tensor *t,
-                       int64_t n, const moon_tensor *x) {
+int moon__check_parameter(const char *op, const char *arg,
+                          const moon_tensor *t, int64_t n,
+                          const moon_tensor *x) {
   if (t->ndim != 1 || t->shape[0] != n) {
     return moon__fail(MOON_E_SHAPE, "%s: %s is %s, %lld needed", op, arg,
                       moon__text(t), (long long)n);
   }
-  if (t->dtype == x->dtype) return MOON_OK;
+  return moon__check_beside(op, arg, t, x);
+}
+
+int moon__check_vector(const char *op, const char *arg, const moon_tensor *t,
+                       int64_t n, const moon_tensor *x) {
+  int status = moon__check_parameter(op, arg, t, n, x);
+  if (status < 0 || t->dtype == x->dtype) return status;
   return moon__fail(MOON_E_DTYPE, "%s: %s is %s, x is %s; cast one", op, arg,
                     moon__dtype_name(t->dtype), moon__dtype_name(x->dtype));
 }

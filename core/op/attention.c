@@ -7,8 +7,9 @@
  *   (true: takes part) or of q's dtype; the dimensions in front broadcast
  *
  * causal: query i meets keys 1 to i alone. A query that meets no key gives 0.
- * The forward keeps lse [...,L], the logarithm of each softmax's sum, and the
- * backward computes the scores again (FlashAttention; Dao et al. 2022).
+ * The forward keeps lse [...,L], the logarithm of each softmax's sum (f32 beside
+ * bf16 and f16, which lack the digits of an exponent), and the backward computes
+ * the scores again (FlashAttention; Dao et al. 2022).
  * kernels/ref/attention.c has the equations. */
 #include <math.h>
 #include "shared.h"
@@ -174,8 +175,8 @@ static int check(const moon_attention_inputs *in, double scale,
 }
 
 /* --- forward ---------------------------------------------------------- */
-int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
-                   const moon_attention_params *p, moon_tensor **out) {
+static int attend(moon_ctx *ctx, const moon_attention_inputs *in,
+                  const moon_attention_params *p, moon_tensor **out) {
   moon__shape s;
   int status = check(in, p->scale, &s);
   if (status < 0) return status;
@@ -195,7 +196,8 @@ int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
   }
   as[MASK] = ending(s, as[Q].dim[s.ndim - 2], as[K].dim[s.ndim - 2]);
   moon_tensor *y = new_beside(&c, t[Q], s);
-  moon_tensor *lse = moon__c_new(&c, t[Q], t[Q]->dtype, rows, MOON__ROWS);
+  moon_tensor *lse =
+      moon__c_new(&c, t[Q], moon__wide(t[Q]->dtype), rows, MOON__ROWS);
   moon_params params = {.attention = *p};
   moon__arg args[] = {{t[Q], MOON__READ, &as[Q]},
                       {t[K], MOON__READ, &as[K]},
@@ -212,4 +214,15 @@ int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
     moon__save(node, lse);
   }
   return moon__calc_finish(&c, y, out);
+}
+
+int moon_attention(moon_ctx *ctx, const moon_attention_inputs *in,
+                   const moon_attention_params *p, moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *t[] = {in->q, in->k, in->v, in->mask};
+  if (moon__c_lower(&c, t, 4) >= 0) {
+    moon_attention_inputs all = {t[0], t[1], t[2], t[3]};
+    c.status = attend(ctx, &all, p, out);
+  }
+  return moon__calc_end(&c);
 }

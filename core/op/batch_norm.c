@@ -31,9 +31,13 @@ static int training_backward(moon__back *b) {
   moon__shape channels = {1, {x->shape[1]}};
   moon_tensor *dy = moon__c_channels_last(&c, b->dy);
   moon_tensor *dx = moon__c_like(&c, x, x->dtype);
-  int dtype = x->dtype;
-  if (moon__wants(b, 1)) dw = moon__c_new(&c, x, dtype, channels, MOON__ROWS);
-  if (moon__wants(b, 2)) db = moon__c_new(&c, x, dtype, channels, MOON__ROWS);
+  const int *dtype = b->node->input_dtype;
+  if (moon__wants(b, 1)) {
+    dw = moon__c_new(&c, x, dtype[1], channels, MOON__ROWS);
+  }
+  if (moon__wants(b, 2)) {
+    db = moon__c_new(&c, x, dtype[2], channels, MOON__ROWS);
+  }
   moon__arg args[] = {{dy, MOON__READ, NULL},
                       {x, MOON__READ, NULL},
                       {w, MOON__READ, NULL},
@@ -51,31 +55,43 @@ static int training_backward(moon__back *b) {
   return moon__calc_end(&c);
 }
 
+/* Composed, in f32 if x is a half. */
 static int eval_backward(moon__back *b) {
-  moon_tensor *x = moon__saved_at(b, X), *w = moon__saved_at(b, W);
-  moon_tensor *y = moon__saved_at(b, Y);
+  moon_tensor *y = moon__saved_at(b, Y), *g[3] = {NULL};
   moon__calc c = {.ctx = b->ctx};
+  int dtype = moon__wide(b->node->dtype);
+  moon_tensor *x = moon__c_cast(&c, moon__saved_at(b, X), dtype);
+  moon_tensor *w = moon__saved_at(b, W);
   moon_tensor *dy = y ? moon__c_relu_grad(&c, b->dy, y, NULL) : b->dy;
+  dy = moon__c_cast(&c, dy, dtype);
+  if (c.status < 0) return moon__calc_end(&c);
   moon__shape row = {4, {1, x->shape[1], 1, 1}}, channels = {1, {row.dim[1]}};
   moon_tensor *var = moon__c_reshape(&c, moon__saved_at(b, VAR), row);
   moon_tensor *mean = moon__c_reshape(&c, moon__saved_at(b, MEAN), row);
+  var = moon__c_cast(&c, var, dtype);
   moon_tensor *r =
       moon__c_unary(&c, MOON_U_POW,
                     moon__c_shift(&c, var, b->node->params.norm.eps), -0.5);
   if (moon__wants(b, 0)) {
-    moon_tensor *scale = w ? moon__c_mul(&c, r, moon__c_reshape(&c, w, row))
-                           : r;
-    moon__calc_give(&c, b, 0, moon__c_mul(&c, dy, scale));
+    moon_tensor *scale = r;
+    if (w) w = moon__c_cast(&c, moon__c_reshape(&c, w, row), dtype);
+    if (w) scale = moon__c_mul(&c, r, w);
+    g[0] = moon__c_mul(&c, dy, scale);
   }
   if (moon__wants(b, 1)) {
+    mean = moon__c_cast(&c, mean, dtype);
     moon_tensor *h = moon__c_mul(&c, moon__c_sub(&c, x, mean), r);
-    moon_tensor *dw =
-        moon__c_reduce(&c, MOON_R_SUM, moon__c_mul(&c, dy, h), NHW);
-    moon__calc_give(&c, b, 1, moon__c_reshape(&c, dw, channels));
+    h = moon__c_reduce(&c, MOON_R_SUM, moon__c_mul(&c, dy, h), NHW);
+    g[1] = moon__c_reshape(&c, h, channels);
   }
   if (moon__wants(b, 2)) {
     moon_tensor *db = moon__c_reduce(&c, MOON_R_SUM, dy, NHW);
-    moon__calc_give(&c, b, 2, moon__c_reshape(&c, db, channels));
+    g[2] = moon__c_reshape(&c, db, channels);
+  }
+  for (int i = 0; i < 3; i++) {
+    if (!g[i]) continue;
+    g[i] = moon__c_cast(&c, g[i], b->node->input_dtype[i]);
+    moon__calc_give(&c, b, i, g[i]);
   }
   return moon__calc_end(&c);
 }
@@ -103,8 +119,8 @@ static int check_state(moon_ctx *ctx, const moon_tensor *x,
       {"running mean", s->mean}, {"running var", s->var}};
   for (int i = 0; i < 4; i++) {
     if (!vector[i].t) continue;
-    int status = moon__check_vector(op, vector[i].name, vector[i].t,
-                                    x->shape[1], x);
+    int status = moon__check_parameter(op, vector[i].name, vector[i].t,
+                                       x->shape[1], x);
     if (status >= 0) status = moon__check_live(op, vector[i].t);
     if (status >= 0) status = check_device(ctx, x, vector[i].name,
                                            vector[i].t);
@@ -146,10 +162,11 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
                          const moon_params *params, moon_tensor *kept[3]) {
   moon__shape channels = {1, {x->shape[1]}}, rows = {2, {2, x->shape[1]}};
   bool relu = params->norm.epilogue == MOON_EPILOGUE_RELU;
-  kept[0] = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
-  kept[1] = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
-  kept[2] = relu ? moon__c_new(c, x, x->dtype, rows, MOON__ROWS) : NULL;
-  moon_tensor *v = moon__c_new(c, x, x->dtype, channels, MOON__ROWS);
+  int dtype = moon__wide(x->dtype);
+  kept[0] = moon__c_new(c, x, dtype, channels, MOON__ROWS);
+  kept[1] = moon__c_new(c, x, dtype, channels, MOON__ROWS);
+  kept[2] = relu ? moon__c_new(c, x, dtype, rows, MOON__ROWS) : NULL;
+  moon_tensor *v = moon__c_new(c, x, dtype, channels, MOON__ROWS);
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {s->weight, MOON__READ, NULL},
                       {s->bias, MOON__READ, NULL},

@@ -155,12 +155,10 @@ static int check(const row *r, const moon_tensor *a, const moon_tensor *b) {
   return MOON_OK;
 }
 
-int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
-                moon_tensor **out) {
-  if (kind < 0 || kind >= KINDS) {
-    return moon__fail(MOON_E_VALUE, "binary: no kind %d", kind);
-  }
+static int run(moon_ctx *ctx, int kind, moon_tensor *const inputs[2],
+               moon_tensor **out) {
   const row *r = &table[kind];
+  moon_tensor *a = inputs[0], *b = inputs[1];
   moon__shape s;
   int status = check(r, a, b);
   if (status < 0) return status;
@@ -168,7 +166,6 @@ int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
   if (status >= 0) status = moon__check_size(r->name, s);
   if (status < 0) return status;
   moon_tensor *y;
-  moon_tensor *const inputs[] = {a, b};
   int dtype = r->takes == ALL ? MOON_BOOL : a->dtype;
   status = moon__new_broadcast(ctx, inputs, 2, s, dtype, &y);
   if (status < 0) return status;
@@ -187,4 +184,15 @@ int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
     }
   }
   return moon__finish(status, y, out);
+}
+
+int moon_binary(moon_ctx *ctx, int kind, moon_tensor *a, moon_tensor *b,
+                moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *in[] = {a, b};
+  if (kind < 0 || kind >= KINDS) {
+    return moon__fail(MOON_E_VALUE, "binary: no kind %d", kind);
+  }
+  if (moon__c_lift(&c, in, 2) >= 0) c.status = run(ctx, kind, in, out);
+  return moon__calc_end(&c);
 }

@@ -4,7 +4,8 @@
  *   MULTIPLY  y = h (1 + a t)        t = tanh(s - x)
  *
  *   h, s, x and y of one shape [N,...]; alpha of one element, or [N,1,...,1]:
- *   one per image. x is what the seed was given, MULTIPLY's alone.
+ *   one per image; of their dtype, or f32 beside bf16 and f16. x is what the
+ *   seed was given, MULTIPLY's alone.
  *
  * Where a is 0 the seed has no say: y is h, bit for bit, whatever s is, NaN
  * included; it is selected, not multiplied. Where a is 1, ADD gives s in the
@@ -28,7 +29,8 @@ static int backward(moon__back *b) {
   moon__calc c = {.ctx = b->ctx};
   moon_tensor *d[INPUTS] = {NULL};
   for (int i = 0; i < INPUTS; i++) {
-    if (moon__wants(b, i)) d[i] = moon__c_like(&c, b->dy, b->dy->dtype);
+    int dtype = b->node->input_dtype[i];
+    if (moon__wants(b, i)) d[i] = moon__c_like(&c, b->dy, dtype);
   }
   moon__arg args[] = {{b->dy, MOON__READ, NULL},
                       {moon__saved_at(b, P), MOON__READ, &b->node->shape},
@@ -63,7 +65,8 @@ static int check_like(const moon_tensor *h, const char *name,
 }
 
 static int check_alpha(const moon_tensor *h, const moon_tensor *alpha) {
-  int status = moon__check_same_dtype("blend", h, alpha);
+  bool is_wide = alpha->dtype == moon__wide(h->dtype);
+  int status = is_wide ? MOON_OK : moon__check_same_dtype("blend", h, alpha);
   if (status < 0 || alpha->numel == 1) return status;
   bool fits = alpha->ndim == h->ndim && h->ndim > 0 &&
               alpha->shape[0] == h->shape[0];
@@ -103,7 +106,7 @@ static void save(moon__node *node, int kind, moon_tensor *const *input,
   moon__save(node, multiply ? input[X] : NULL);
 }
 
-int moon_blend(moon_ctx *ctx, int kind, const moon_blend_inputs *in,
+static int run(moon_ctx *ctx, int kind, const moon_blend_inputs *in,
                moon_tensor **out) {
   int status = check(kind, in);
   if (status < 0) return status;
@@ -114,7 +117,9 @@ int moon_blend(moon_ctx *ctx, int kind, const moon_blend_inputs *in,
   moon__shape s = moon__shape_of(in->h), one = moon__shape_of(in->alpha);
   int dtype = in->h->dtype;
   moon_tensor *y = moon__c_like(&c, in->h, dtype), *p = NULL;
-  if (ctx->grad_mode > 0) p = moon__c_new(&c, in->h, dtype, one, MOON__ROWS);
+  if (ctx->grad_mode > 0) {
+    p = moon__c_new(&c, in->h, in->alpha->dtype, one, MOON__ROWS);
+  }
   moon_params params = {.blend = {kind}};
   moon__arg args[] = {{in->h, MOON__READ, NULL},
                       {in->s, MOON__OPTIONAL, NULL},
@@ -129,4 +134,17 @@ int moon_blend(moon_ctx *ctx, int kind, const moon_blend_inputs *in,
     save(node, kind, input, p);
   }
   return moon__calc_finish(&c, y, out);
+}
+
+int moon_blend(moon_ctx *ctx, int kind, const moon_blend_inputs *in,
+               moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *x = kind == MOON_BLEND_MULTIPLY ? in->x : NULL;
+  moon_tensor *t[] = {in->h, in->s, x};
+  if (moon__c_lift(&c, t, 3) >= 0) {
+    moon_blend_inputs all = {.h = t[0], .s = t[1], .alpha = in->alpha,
+                             .x = t[2]};
+    c.status = run(ctx, kind, &all, out);
+  }
+  return moon__calc_end(&c);
 }

@@ -6,6 +6,7 @@
 moon_ctx moon__quiet(const moon_ctx *ctx) {
   moon_ctx quiet = *ctx;
   quiet.grad_mode = MOON__QUIET;
+  quiet.autocast = 0;
   return quiet;
 }
 

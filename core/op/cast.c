@@ -12,6 +12,15 @@ static int backward(moon__back *b) {
 
 static const moon__rule rule = {"cast", backward};
 
+/* Fills y, records and hands it out. */
+static int run(moon_ctx *ctx, moon_tensor *x, moon_tensor *y,
+               moon_tensor **out) {
+  moon__arg args[] = {{x, MOON__READ, NULL}, {y, MOON__WRITE, NULL}};
+  int status = moon__run(ctx, "cast", MOON_K_copy, NULL, args, 2);
+  moon__record(ctx, &rule, status, y, &x, 1);
+  return moon__finish(status, y, out);
+}
+
 int moon_cast(moon_ctx *ctx, moon_tensor *x, int dtype, moon_tensor **out) {
   int status = moon__check_dtype("cast", dtype);
   if (status >= 0) status = moon__check_live("cast", x);
@@ -22,9 +31,13 @@ int moon_cast(moon_ctx *ctx, moon_tensor *x, int dtype, moon_tensor **out) {
   }
   moon_tensor *y;
   status = moon__tensor_like(ctx, x, dtype, &y);
-  if (status < 0) return status;
-  moon__arg args[] = {{x, MOON__READ, NULL}, {y, MOON__WRITE, NULL}};
-  status = moon__run(ctx, "cast", MOON_K_copy, NULL, args, 2);
-  moon__record(ctx, &rule, status, y, &x, 1);
-  return moon__finish(status, y, out);
+  return status < 0 ? status : run(ctx, x, y, out);
+}
+
+int moon__cast_image(moon_ctx *ctx, moon_tensor *x, int dtype,
+                     moon_tensor **out) {
+  moon_tensor *y;
+  int status = moon__tensor_new(ctx, x->storage->device, dtype,
+                                moon__shape_of(x), MOON__CHANNELS_LAST, &y);
+  return status < 0 ? status : run(ctx, x, y, out);
 }

@@ -8,11 +8,13 @@
  *   x [N,C,H,W], w [K,C/G,kH,kW], b [K] -> y [N,K,oH,oW]     g = k G / K
  *   oH = floor((H + 2 p_h - d_h (kH - 1) - 1) / s_h) + 1     oW likewise
  *
- * (PyTorch's documentation of Conv2d). Kernels get x, y, dy and dx in
- * channels-last memory, w and dw in rows: others are copied first. */
+ * (PyTorch's documentation of Conv2d). A tensor z like y may be added before
+ * the ReLU: by the kernel, where it can, or by an op after it. Kernels get x,
+ * y, z, dy and dx in channels-last memory, w and dw in rows: others are copied
+ * first. */
 #include "shared.h"
 
-enum { X, W, Y };  /* saved */
+enum { X, W, Y, M };  /* saved; with ReLU y or its mask */
 
 /* dw and db come from one kernel: either both are added to what the leaves
  * have, or both are fresh. */
@@ -34,18 +36,21 @@ static void give_weight_gradients(moon__calc *c, moon__back *b,
   moon__arg args[] = {{dz, MOON__READ, NULL},
                       {moon__saved_at(b, X), MOON__READ, NULL},
                       {dw, mode, NULL},
-                      {db, mode, NULL}};
+                      {db, mode, NULL},
+                      {moon__saved_at(b, M), MOON__READ, NULL}};
   moon__c_run(c, "conv2d backward (w)", MOON_K_conv2d_grad_w, &params, args,
-              wants_db ? 4 : 3);
+              5);
   moon__calc_give(c, b, 1, dw);
   if (wants_db) moon__calc_give(c, b, 2, db);
 }
 
 static int backward(moon__back *b) {
-  moon_tensor *y = moon__saved_at(b, Y);
+  moon_tensor *y = moon__saved_at(b, Y), *m = moon__saved_at(b, M);
   moon__calc c = {.ctx = b->ctx, .trains = moon__wants(b, 1)};
   moon_tensor *dz = y ? moon__c_relu_grad(&c, b->dy, y, NULL)
-                      : moon__c_channels_last(&c, b->dy);
+                    : m ? moon__c_any_pixels(&c, b->dy)
+                        : moon__c_channels_last(&c, b->dy);
+  if (moon__wants(b, 3)) moon__calc_give(&c, b, 3, dz);
   if (moon__wants(b, 0)) {
     moon_tensor *dx =
         moon__c_new(&c, b->dy, b->node->dtype, b->node->input_shape[0],
@@ -53,11 +58,12 @@ static int backward(moon__back *b) {
     moon__arg args[] = {{dz, MOON__READ, NULL},
                         {moon__saved_at(b, W), MOON__READ, NULL},
                         {dx, MOON__WRITE, NULL},
-                        {NULL, MOON__OPTIONAL, NULL}};
+                        {NULL, MOON__OPTIONAL, NULL},
+                        {m, MOON__READ, NULL}};
     args[3].t = moon__c_packed(&c, MOON_K_conv2d_grad_x, &b->node->params,
-                               args, 3, args[1].t);
+                               args, 5, args[1].t);
     moon__c_run(&c, "conv2d backward (x)", MOON_K_conv2d_grad_x,
-                &b->node->params, args, 4);
+                &b->node->params, args, 5);
     moon__calc_give(&c, b, 0, dx);
   }
   if (moon__wants(b, 1)) {
@@ -136,8 +142,18 @@ static moon_params kernel_params(const moon_ctx *ctx, const moon_tensor *x,
                .strict = ctx->rt->strict, .bf16 = moon__rounds(ctx, x)}};
 }
 
-int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
-                const moon_conv2d_params *p, moon_tensor **out) {
+/* Halves that begin at an odd place are copied: for them cuDNN has no engine
+ * with an epilogue, and none on tensor cores. */
+static moon_tensor *at_even(moon__calc *c, moon_tensor *t) {
+  bool is_odd = c->status >= 0 && t && moon_dtype_is_half(t->dtype) &&
+                t->offset % 2 != 0;
+  return is_odd ? moon__c_copy(c, t) : t;
+}
+
+/* in: x, w, b, z */
+static int convolve(moon_ctx *ctx, moon_tensor *const in[4],
+                    const moon_conv2d_params *p, moon_tensor **out) {
+  moon_tensor *x = in[0], *w = in[1], *b = in[2], *z = in[3];
   moon__shape s;
   int status = check(x, w, b, p, &s);
   if (status < 0) return status;
@@ -145,22 +161,65 @@ int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
   moon__calc c = {.ctx = &quiet, .trains = moon__trains(ctx, w)};
   moon_params params = kernel_params(ctx, x, p);
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
-  moon_tensor *inputs[] = {x, w, b};
-  x = moon__c_channels_last(&c, x);
-  w = moon__c_rows(&c, w);
+  x = at_even(&c, moon__c_channels_last(&c, x));
+  w = at_even(&c, moon__c_weight(&c, w));
+  if (b) b = at_even(&c, moon__c_rows(&c, b));
+  if (z) z = at_even(&c, moon__c_channels_last(&c, z));
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {w, MOON__READ, NULL},
                       {y, MOON__WRITE, NULL},
-                      {b ? moon__c_rows(&c, b) : NULL, MOON__READ, NULL},
-                      {NULL, MOON__OPTIONAL, NULL}};
+                      {b, MOON__READ, NULL},
+                      {NULL, MOON__OPTIONAL, NULL},
+                      {NULL, MOON__WRITE, NULL},
+                      {z, MOON__READ, NULL}};
   args[4].t = moon__c_packed(&c, MOON_K_conv2d, &params, args, 4, w);
-  moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, 5);
-  moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 3);
+  if (!z) args[5].t = moon__c_mask(&c, ctx, &params, args, in);
+  moon__c_run(&c, "conv2d", MOON_K_conv2d, &params, args, 7);
+  moon__node *node = moon__record(ctx, &rule, c.status, y, in, 4);
   if (node) {
     node->params = params;
-    moon__save(node, moon_tensor_needs_grad(inputs[1]) ? x : NULL);
-    moon__save(node, moon_tensor_needs_grad(inputs[0]) ? w : NULL);
-    moon__save(node, p->epilogue == MOON_EPILOGUE_RELU ? y : NULL);
+    moon__save(node, moon_tensor_needs_grad(in[1]) ? x : NULL);
+    moon__save(node, moon_tensor_needs_grad(in[0]) ? w : NULL);
+    bool keeps_y = p->epilogue == MOON_EPILOGUE_RELU && !args[5].t;
+    moon__save(node, keeps_y ? y : NULL);
+    moon__save(node, args[5].t);
+  }
+  return moon__calc_finish(&c, y, out);
+}
+
+int moon_conv2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
+                const moon_conv2d_params *p, moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *in[] = {x, w, b, NULL};
+  if (moon__c_lower_conv(&c, in) >= 0) c.status = convolve(ctx, in, p, out);
+  return moon__calc_end(&c);
+}
+
+/* Whether the device's convolution adds z, which is what y will be like. */
+static bool takes(const moon_ctx *ctx, moon_tensor *const in[4],
+                  const moon_conv2d_params *p) {
+  const moon_tensor *x = in[0], *z = in[3];
+  moon__shape s;
+  return ctx->rt->device[x->storage->device].table->adds_to_conv2d &&
+         z->dtype == x->dtype && check(x, in[1], in[2], p, &s) >= 0 &&
+         moon__shape_equal(s, moon__shape_of(z));
+}
+
+int moon_conv2d_add(moon_ctx *ctx, const moon_conv2d_inputs *given,
+                    const moon_conv2d_params *p, moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *in[] = {given->x, given->w, given->b, given->z}, *y = NULL;
+  if (moon__c_lower_conv(&c, in) < 0) return moon__calc_end(&c);
+  if (takes(ctx, in, p)) {
+    c.status = convolve(ctx, in, p, &y);
+    return moon__calc_finish(&c, moon__calc_own(&c, c.status, &y), out);
+  }
+  moon_conv2d_params plain = *p;
+  plain.epilogue = MOON_EPILOGUE_NONE;
+  moon__calc_own(&c, moon_conv2d(ctx, in[0], in[1], in[2], &plain, &y), &y);
+  y = moon__c_add(&c, y, in[3]);
+  if (p->epilogue == MOON_EPILOGUE_RELU) {
+    y = moon__c_unary(&c, MOON_U_RELU, y, 0);
   }
   return moon__calc_finish(&c, y, out);
 }

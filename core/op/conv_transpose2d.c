@@ -139,10 +139,11 @@ static void add_bias(moon__calc *c, moon_tensor *b, moon_tensor *y) {
   moon__c_run(c, op, MOON_K_add_into, &(moon_params){.scale = {1}}, args, 2);
 }
 
-int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
-                          moon_tensor *b,
-                          const moon_conv_transpose2d_params *p,
-                          moon_tensor **out) {
+/* inputs: x, w, b */
+static int convolve(moon_ctx *ctx, moon_tensor *const inputs[3],
+                    const moon_conv_transpose2d_params *p,
+                    moon_tensor **out) {
+  moon_tensor *x = inputs[0], *w = inputs[1], *b = inputs[2];
   moon__shape s;
   int status = check(x, w, b, p, &s);
   if (status < 0) return status;
@@ -155,9 +156,8 @@ int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
                .dilation = {q->dilation[0], q->dilation[1]},
                .groups = q->groups}};
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__CHANNELS_LAST);
-  moon_tensor *inputs[] = {x, w, b};
   x = moon__c_channels_last(&c, x);
-  w = moon__c_rows(&c, w);
+  w = moon__c_weight(&c, w);
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {w, MOON__READ, NULL},
                       {y, MOON__WRITE, NULL},
@@ -172,4 +172,14 @@ int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
     moon__save(node, moon_tensor_needs_grad(inputs[0]) ? w : NULL);
   }
   return moon__calc_finish(&c, y, out);
+}
+
+int moon_conv_transpose2d(moon_ctx *ctx, moon_tensor *x, moon_tensor *w,
+                          moon_tensor *b,
+                          const moon_conv_transpose2d_params *p,
+                          moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *in[] = {x, w, b};
+  if (moon__c_lower_conv(&c, in) >= 0) c.status = convolve(ctx, in, p, out);
+  return moon__calc_end(&c);
 }

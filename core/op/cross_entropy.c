@@ -5,7 +5,8 @@
  *   (1 - e) w[l_n] (lse_n - x[n,l_n]) + e / C sum_c w[c] (lse_n - x[n,c])
  *
  * x [N,C], l i64 [N] in [0, C) -> [N], 0 where l is ignored; its sum; or its
- * mean, that is, the sum over sum_n w[l_n]: NaN where nothing counts. A label
+ * mean, that is, the sum over sum_n w[l_n]: NaN where nothing counts. It is of
+ * x's dtype, or f32 where x is bf16 or f16. A label
  * out of range fails in the kernel: the loss carries the error. */
 #include "shared.h"
 
@@ -82,7 +83,7 @@ static int check(const char *op, const moon_tensor *x,
     return moon__fail(MOON_E_SHAPE, "%s: no classes (logits %s)", op,
                       moon__text(x));
   }
-  return weight ? moon__check_vector(op, "weight", weight, classes, x)
+  return weight ? moon__check_parameter(op, "weight", weight, classes, x)
                 : MOON_OK;
 }
 
@@ -98,8 +99,9 @@ static int run(moon_ctx *ctx, const moon__rule *rule,
   if (params->loss.p.reduction == MOON_LOSS_NONE) {
     shape = (moon__shape){1, {x->shape[0]}};
   }
-  moon_tensor *loss = moon__c_new(&c, x, x->dtype, shape, MOON__ROWS);
-  if (!params->loss.is_log) s = moon__c_new(&c, x, x->dtype, rows, MOON__ROWS);
+  int dtype = moon__wide(x->dtype);
+  moon_tensor *loss = moon__c_new(&c, x, dtype, shape, MOON__ROWS);
+  if (!params->loss.is_log) s = moon__c_new(&c, x, dtype, rows, MOON__ROWS);
   moon__arg args[] = {[X] = {x, MOON__READ, NULL},
                       [L] = {in[L], MOON__READ, NULL},
                       [LOSS] = {loss, MOON__WRITE, NULL},

@@ -26,7 +26,8 @@ static int backward(moon__back *b) {
 
 static const moon__rule rule = {"cumsum", backward};
 
-int moon_cumsum(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out) {
+static int forward(moon_ctx *ctx, moon_tensor *x, int dim,
+                   moon_tensor **out) {
   moon_tensor *y = NULL;
   int status = moon__check_dim("cumsum", x, dim);
   if (status >= 0) status = run(ctx, "cumsum", x, dim, 0, &y);
@@ -35,4 +36,10 @@ int moon_cumsum(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out) {
   if (node) node->params = (moon_params){.scan = {dim, 0}};
   *out = y;
   return status;
+}
+
+int moon_cumsum(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  if (moon__c_lift(&c, &x, 1) >= 0) c.status = forward(ctx, x, dim, out);
+  return moon__calc_end(&c);
 }

@@ -29,7 +29,8 @@ static int backward(moon__back *b) {
   moon_tensor *dx = moon__c_like(&c, x, x->dtype);
   for (int i = 0; i < 2; i++) {
     if (!moon__wants(b, 1 + i)) continue;
-    d[i] = moon__c_new(&c, x, x->dtype, channels, MOON__ROWS);
+    d[i] = moon__c_new(&c, x, b->node->input_dtype[1 + i], channels,
+                       MOON__ROWS);
   }
   moon__arg args[] = {{dy, MOON__READ, NULL},
                       {x, MOON__READ, NULL},
@@ -67,10 +68,10 @@ static int check(const moon_tensor *x, const moon_tensor *weight,
     return moon__fail(MOON_E_VALUE, "%s: eps %g", op, p->eps);
   }
   if (weight) {
-    status = moon__check_vector(op, "weight", weight, x->shape[1], x);
+    status = moon__check_parameter(op, "weight", weight, x->shape[1], x);
   }
   if (bias && status >= 0) {
-    status = moon__check_vector(op, "bias", bias, x->shape[1], x);
+    status = moon__check_parameter(op, "bias", bias, x->shape[1], x);
   }
   return status;
 }
@@ -87,8 +88,8 @@ int moon_group_norm(moon_ctx *ctx, moon_tensor *x, moon_tensor *weight,
   moon__layout layout = x->ndim == 4 ? MOON__CHANNELS_LAST : MOON__ROWS;
   moon_params params = {.group = *p};
   moon_tensor *y = moon__c_new(&c, x, x->dtype, moon__shape_of(x), layout);
-  moon_tensor *m = moon__c_new(&c, x, x->dtype, each, MOON__ROWS);
-  moon_tensor *r = moon__c_new(&c, x, x->dtype, each, MOON__ROWS);
+  moon_tensor *m = moon__c_new(&c, x, moon__wide(x->dtype), each, MOON__ROWS);
+  moon_tensor *r = moon__c_new(&c, x, moon__wide(x->dtype), each, MOON__ROWS);
   x = in_order(&c, x);
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {weight, MOON__READ, NULL},

@@ -26,7 +26,8 @@ static int backward(moon__back *b) {
   for (int i = 0; i < 2; i++) {
     moon__shape columns = {1, {x->shape[1]}};
     if (!moon__wants(b, 1 + i)) continue;
-    d[i] = moon__c_new(&c, x, x->dtype, columns, MOON__ROWS);
+    d[i] = moon__c_new(&c, x, b->node->input_dtype[1 + i], columns,
+                       MOON__ROWS);
   }
   moon__arg args[] = {{dy, MOON__READ, NULL},
                       {x, MOON__READ, NULL},
@@ -50,7 +51,7 @@ static int backward(moon__back *b) {
 
 static const moon__rule rule = {"layer_norm", backward};
 
-/* t has the last n dimensions of x. */
+/* t has the last n dimensions of x, and its dtype or f32 beside a half. */
 static int check_like(const char *arg, const moon_tensor *t,
                       const moon_tensor *x, int n) {
   moon__shape s = {.ndim = n};
@@ -59,7 +60,7 @@ static int check_like(const char *arg, const moon_tensor *t,
     return moon__fail(MOON_E_SHAPE, "layer_norm: %s is %s, %s needed", arg,
                       moon__text(t), moon__shape_text(s));
   }
-  return moon__check_same_dtype("layer_norm", x, t);
+  return moon__check_beside("layer_norm", arg, t, x);
 }
 
 static int check(const moon_layer_norm_inputs *in, int n, double eps) {
@@ -98,8 +99,9 @@ int moon_layer_norm(moon_ctx *ctx, const moon_layer_norm_inputs *in, int n,
   }
   moon_tensor *y = moon__c_new(&c, in->x, in->x->dtype,
                                moon__shape_of(in->x), MOON__ROWS);
-  moon_tensor *m = moon__c_new(&c, in->x, in->x->dtype, each, MOON__ROWS);
-  moon_tensor *r = moon__c_new(&c, in->x, in->x->dtype, each, MOON__ROWS);
+  int dtype = moon__wide(in->x->dtype);
+  moon_tensor *m = moon__c_new(&c, in->x, dtype, each, MOON__ROWS);
+  moon_tensor *r = moon__c_new(&c, in->x, dtype, each, MOON__ROWS);
   moon__arg args[] = {{t[0], MOON__READ, NULL},
                       {t[1], MOON__READ, NULL},
                       {t[2], MOON__READ, NULL},

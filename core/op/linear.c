@@ -58,8 +58,10 @@ static int check(const moon_tensor *x, const moon_tensor *w,
   return status < 0 ? status : moon__check_epilogue("linear", epilogue);
 }
 
-int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
-                int epilogue, moon_tensor **out) {
+/* inputs: x, w, b */
+static int multiply(moon_ctx *ctx, moon_tensor *const inputs[3], int epilogue,
+                    moon_tensor **out) {
+  moon_tensor *x = inputs[0], *w = inputs[1], *b = inputs[2];
   int status = check(x, w, b, epilogue);
   if (status < 0) return status;
   moon__shape s = moon__shape_of(x), in = as_matrix(s);
@@ -71,14 +73,13 @@ int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
   moon_tensor *rows = moon__c_reshape(&c, x, in);
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__ROWS);
   moon_tensor *matrix = moon__c_reshape(&c, y, as_matrix(s));
-  moon_params params = {
-      .matmul = {.epilogue = epilogue, .bf16 = moon__rounds(ctx, x)}};
+  moon_params params = moon__product_params(ctx, x);
+  params.matmul.epilogue = epilogue;
   moon__arg args[] = {{rows, MOON__READ, NULL},
                       {moon__c_swap(&c, w), MOON__READ, NULL},
                       {matrix, MOON__WRITE, NULL},
                       {b, MOON__READ, NULL}};
   moon__c_run(&c, "linear", MOON_K_matmul, &params, args, b ? 4 : 3);
-  moon_tensor *inputs[] = {x, w, b};
   moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 3);
   if (node) {
     node->params = params;
@@ -87,4 +88,14 @@ int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
     moon__save(node, epilogue == MOON_EPILOGUE_RELU ? matrix : NULL);
   }
   return moon__calc_finish(&c, y, out);
+}
+
+int moon_linear(moon_ctx *ctx, moon_tensor *x, moon_tensor *w, moon_tensor *b,
+                int epilogue, moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *in[] = {x, w, b};
+  if (moon__c_lower(&c, in, 3) >= 0) {
+    c.status = multiply(ctx, in, epilogue, out);
+  }
+  return moon__calc_end(&c);
 }

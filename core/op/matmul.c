@@ -22,8 +22,9 @@ moon_tensor *moon__c_plain(moon__calc *c, moon_tensor *t) {
   return by_rows || by_columns ? t : moon__c_rows(c, t);
 }
 
-bool moon__rounds(const moon_ctx *ctx, const moon_tensor *x) {
-  return ctx->bf16 && x->dtype == MOON_F32;
+moon_params moon__product_params(const moon_ctx *ctx, const moon_tensor *x) {
+  return (moon_params){.matmul = {.strict = ctx->rt->strict,
+                                  .bf16 = moon__rounds(ctx, x)}};
 }
 
 /* s with the last two dimensions of t. */
@@ -45,7 +46,9 @@ void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
 }
 
 moon_params moon__product_like(const moon__back *b) {
-  return (moon_params){.matmul = {.bf16 = b->node->params.matmul.bf16}};
+  moon_params params = b->node->params;
+  params.matmul.epilogue = MOON_EPILOGUE_NONE;
+  return params;
 }
 
 /* The shape of a b for tensors of two dimensions or more; false where the
@@ -135,7 +138,7 @@ static int matrices(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
   moon_tensor *y = moon__c_new(&c, a, a->dtype, s, MOON__ROWS);
-  moon_params params = {.matmul = {.bf16 = moon__rounds(ctx, a)}};
+  moon_params params = moon__product_params(ctx, a);
   moon__c_product(&c, moon__c_plain(&c, a), moon__c_plain(&c, b), y, params);
   moon_tensor *inputs[] = {a, b};
   moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 2);
@@ -175,8 +178,8 @@ static int reshaped(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
   return moon__calc_finish(&c, moon__c_reshape(&c, y, s), out);
 }
 
-int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
-                moon_tensor **out) {
+static int multiply(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+                    moon_tensor **out) {
   int status = check("matmul", a, b);
   if (status < 0) return status;
   bool is_row = a->ndim == 1, folds = a->ndim > 2 && b->ndim == 2;
@@ -184,8 +187,18 @@ int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
   return matrices(ctx, a, b, out);
 }
 
-int moon_bmm(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
-             moon_tensor **out) {
+int moon_matmul(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+                moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *in[] = {a, b};
+  if (moon__c_lower(&c, in, 2) >= 0) {
+    c.status = multiply(ctx, in[0], in[1], out);
+  }
+  return moon__calc_end(&c);
+}
+
+static int multiply_pairs(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+                          moon_tensor **out) {
   int status = moon__check_ndim("bmm", "a", a, 3);
   if (status >= 0) status = moon__check_ndim("bmm", "b", b, 3);
   if (status >= 0) status = check("bmm", a, b);
@@ -194,4 +207,14 @@ int moon_bmm(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
   return moon__fail(MOON_E_SHAPE, "bmm: %lld and %lld matrices (a %s, b %s)",
                     (long long)a->shape[0], (long long)b->shape[0],
                     moon__text(a), moon__text(b));
+}
+
+int moon_bmm(moon_ctx *ctx, moon_tensor *a, moon_tensor *b,
+             moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *in[] = {a, b};
+  if (moon__c_lower(&c, in, 2) >= 0) {
+    c.status = multiply_pairs(ctx, in[0], in[1], out);
+  }
+  return moon__calc_end(&c);
 }

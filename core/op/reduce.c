@@ -122,9 +122,12 @@ static int backward(moon__back *b) {
     one.dim[d] = 1;
   }
   r.dy = moon__c_reshape(&c, b->dy, one);
-  r.x = moon__saved_at(b, 0);
+  if (row->keep_x) {
+    r.x = moon__c_cast(&c, moon__saved_at(b, 0), b->node->dtype);
+  }
   if (row->keep_y) r.y = moon__saved_at(b, 1);
   moon_tensor *dx = c.status < 0 ? NULL : row->gradient(&c, &r);
+  dx = moon__c_cast(&c, dx, b->node->input_dtype[0]);
   moon__calc_give(&c, b, 0, moon__c_expand(&c, dx, s));
   return moon__calc_end(&c);
 }
@@ -161,10 +164,8 @@ static int check(const row *row, const moon_tensor *x, uint32_t dims) {
 
 /* What the kernel computes, the reduced dimensions as 1. */
 static moon_tensor *run(moon__calc *c, const moon_params *params,
-                        moon_tensor *x, moon__shape kept) {
-  int kind = params->reduce.kind, kernel = MOON_K_reduce, dtype = x->dtype;
-  bool widens = kind == MOON_R_SUM || kind == MOON_R_PROD;
-  if (widens && !moon__dtype_is_float(dtype)) dtype = MOON_I64;
+                        moon_tensor *x, moon__shape kept, int dtype) {
+  int kind = params->reduce.kind, kernel = MOON_K_reduce;
   if (kind == MOON_R_ANY || kind == MOON_R_ALL) {
     kernel = MOON_K_any;
     dtype = MOON_BOOL;
@@ -175,6 +176,13 @@ static moon_tensor *run(moon__calc *c, const moon_params *params,
   moon__arg args[] = {{x, MOON__READ, NULL}, {y, MOON__WRITE, NULL}};
   moon__c_run(c, table[kind].rule.name, kernel, params, args, 2);
   return y;
+}
+
+static int dtype_of(const moon_ctx *ctx, int kind, const moon_tensor *x) {
+  bool adds = kind == MOON_R_SUM || kind == MOON_R_PROD;
+  if (adds && !moon__dtype_is_float(x->dtype)) return MOON_I64;
+  bool chooses = kind == MOON_R_MAX || kind == MOON_R_MIN;
+  return moon__lifts(ctx, x) && !chooses ? MOON_F32 : x->dtype;
 }
 
 int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
@@ -197,7 +205,7 @@ int moon_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int n,
   }
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
-  moon_tensor *full = run(&c, &params, x, kept);
+  moon_tensor *full = run(&c, &params, x, kept, dtype_of(ctx, kind, x));
   moon_tensor *y = keepdim ? full : moon__c_reshape(&c, full, dropped);
   moon__node *node = moon__record(ctx, &row->rule, c.status, y, &x, 1);
   if (node) {

@@ -19,6 +19,10 @@ int moon__check_number(const char *op, int dtype, double value);
 /* t is a vector of n elements of x's dtype. */
 int moon__check_vector(const char *op, const char *arg, const moon_tensor *t,
                        int64_t n, const moon_tensor *x);
+/* As that, or of f32 beside an x of bf16 or f16. */
+int moon__check_parameter(const char *op, const char *arg,
+                          const moon_tensor *t, int64_t n,
+                          const moon_tensor *x);
 int moon__check_index(const char *op, const char *arg, const moon_tensor *t);
 int moon__check_live(const char *op, const moon_tensor *t);
 /* A pair of 2-D options lies in [least, 2^31). */
@@ -146,16 +150,47 @@ moon_tensor *moon__c_sum_to(moon__calc *c, moon_tensor *g, moon__shape s);
 moon_tensor *moon__c_relu_grad(moon__calc *c, moon_tensor *dy, moon_tensor *y,
                                moon_tensor **db);
 
-/* --- matmul.c --------------------------------------------------------- */
-/* Whether products with x may round their factors to bf16 (moon_ctx.bf16). What
- * a forward did holds for its gradients: params.conv or .matmul say it. */
+/* --- mask.c: conv2d with ReLU ------------------------------------------ */
+/* Bits of y > 0 that this call of MOON_K_conv2d is to write, or NULL: y is to
+ * be kept. inputs: x, w and b as the user gave them, whose gradients may be
+ * wanted in ctx. */
+moon_tensor *moon__c_mask(moon__calc *c, const moon_ctx *ctx,
+                          const moon_params *params, const moon__arg *args,
+                          moon_tensor *const inputs[3]);
+/* dy as gradients with a mask take it: of each pixel the channels in a row. */
+moon_tensor *moon__c_any_pixels(moon__calc *c, moon_tensor *dy);
+
+/* --- autocast.c ------------------------------------------------------- */
+/* Whether products with x round their factors to bf16 inside the kernel. What a
+ * forward did holds for its gradients: params.conv or .matmul say it. */
 bool moon__rounds(const moon_ctx *ctx, const moon_tensor *x);
+/* Whether what x is added up to is f32, x being a half. */
+bool moon__lifts(const moon_ctx *ctx, const moon_tensor *x);
+/* Casts operands (NULL: absent) as autocast wants it, with c's context on the
+ * graph: down to its dtype; up to f32, where one of them is or n is 1. */
+int moon__c_lower(moon__calc *c, moon_tensor **t, int n);
+int moon__c_lift(moon__calc *c, moon_tensor **t, int n);
+/* As moon__c_lower, of a convolution's x, w and b. */
+int moon__c_lower_conv(moon__calc *c, moon_tensor *t[3]);
+/* w as convolutions take it: in rows; a half channels-last, too. */
+moon_tensor *moon__c_weight(moon__calc *c, moon_tensor *w);
+/* cast.c: x, of four dimensions, as another dtype in channels-last memory. */
+int moon__cast_image(moon_ctx *ctx, moon_tensor *x, int dtype,
+                     moon_tensor **out);
+/* In which dtype statistics of tensors of `dtype` are kept: f32 for halves. */
+int moon__wide(int dtype);
+/* t, beside x, is of x's dtype or of that. */
+int moon__check_beside(const char *op, const char *arg, const moon_tensor *t,
+                       const moon_tensor *x);
+
+/* --- matmul.c --------------------------------------------------------- */
 /* t, or a copy, of matrices for moon__c_product. */
 moon_tensor *moon__c_plain(moon__calc *c, moon_tensor *t);
 /* y = a b, or y += a b, as params.matmul says; matrices of a and b are repeated
  * to y's shape. */
 void moon__c_product(moon__calc *c, moon_tensor *a, moon_tensor *b,
                      moon_tensor *y, moon_params params);
+moon_params moon__product_params(const moon_ctx *ctx, const moon_tensor *x);
 /* Params of a product that rounds its factors if the forward did. */
 moon_params moon__product_like(const moon__back *b);
 /* Makes left right the gradient of an input, added to what a leaf has. */

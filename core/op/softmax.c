@@ -30,8 +30,8 @@ static int backward_log(moon__back *b) {
 static const moon__rule plain = {"softmax", backward};
 static const moon__rule logarithm = {"log_softmax", backward_log};
 
-static int along(moon_ctx *ctx, const moon__rule *rule, int kernel,
-                 moon_tensor *x, int dim, moon_tensor **out) {
+static int run(moon_ctx *ctx, const moon__rule *rule, int kernel,
+               moon_tensor *x, int dim, moon_tensor **out) {
   int status = moon__check_float(rule->name, x);
   if (status >= 0) status = moon__check_dim(rule->name, x, dim);
   if (status < 0) return status;
@@ -47,6 +47,15 @@ static int along(moon_ctx *ctx, const moon__rule *rule, int kernel,
     moon__save(node, y);
   }
   return moon__finish(status, y, out);
+}
+
+static int along(moon_ctx *ctx, const moon__rule *rule, int kernel,
+                 moon_tensor *x, int dim, moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  if (moon__c_lift(&c, &x, 1) >= 0) {
+    c.status = run(ctx, rule, kernel, x, dim, out);
+  }
+  return moon__calc_end(&c);
 }
 
 int moon_softmax(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out) {

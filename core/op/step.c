@@ -3,10 +3,12 @@
  * swaps them.
  *
  * All or nothing: if any operand carries an error, no parameter and no state
- * changes. Rates may differ from one parameter to the next; they travel as one
- * small tensor of bytes, so that nobody has to wait for them. */
+ * changes; nor if a scaled gradient is not finite, which the kernel finds out.
+ * Rates may differ from one parameter to the next; they travel as one small
+ * tensor of bytes, so that nobody has to wait for them. */
 #include <math.h>
 #include <stdlib.h>
+#include "../../kernels/scaler.h"
 #include "shared.h"
 
 enum { P, G, S };  /* operands of an entry; states from S on */
@@ -34,6 +36,7 @@ typedef struct call {
   const moon_step_entry *entry;  /* those that take part */
   const char *name;
   int n, each;
+  moon_tensor *scaler;             /* or NULL */
 } call;
 
 static int check_number(const char *op, const char *name, double value) {
@@ -144,11 +147,25 @@ static int check_entry(const call *c, int i) {
   return status;
 }
 
+static int check_scaler(const call *c) {
+  const moon_tensor *t = c->scaler;
+  if (t->dtype != MOON_F64 || t->ndim != 1 ||
+      t->shape[0] != MOON_SCALER_SIZE || !moon__is_contiguous(t)) {
+    return moon__fail(MOON_E_SHAPE, "%s: the scaler is %s %s, expected %d f64",
+                      c->name, moon__dtype_name(t->dtype), moon__text(t),
+                      MOON_SCALER_SIZE);
+  }
+  int status = check_number(c->name, "growth", c->p->growth);
+  if (status >= 0) status = check_number(c->name, "backoff", c->p->backoff);
+  return status < 0 ? status : moon__check_inplace(c->quiet, c->name, t);
+}
+
 static int check(const call *c) {
   int status = check_number(c->name, "max_norm", c->p->max_norm);
   if (status >= 0) {
     status = check_number(c->name, "max_value", c->p->max_value);
   }
+  if (status >= 0 && c->scaler) status = check_scaler(c);
   for (int i = 0; i < c->n && status >= 0; i++) status = check_entry(c, i);
   return status;
 }
@@ -204,14 +221,26 @@ static bool counts(const call *c) {
   return false;
 }
 
+/* The most steps of Muon's polynomial; 0 where there is none. */
+static int32_t polynomial(const call *c) {
+  int64_t most = 0;
+  for (int i = 0; i < c->n; i++) {
+    const moon_step_rates *r = &c->entry[i].rates;
+    if (r->rule == MOON_STEP_MUON && r->steps > most) most = r->steps;
+  }
+  return (int32_t)most;
+}
+
 static int run(const call *c, moon_ctx *ctx, moon_tensor **norm) {
   const moon_tensor *first = c->n ? c->entry[0].parameter : NULL;
   if (c->n && !first) first = c->entry[0].gradient;
+  if (!first) first = c->scaler;
   int device = first ? first->storage->device : ctx->device;
   int room = 1 + c->each * c->n;
   moon_tensor *total = NULL, *rates = NULL;
   moon_params params = {.step = {*c->p, c->n, c->each, norm != NULL,
-                                 counts(c)}};
+                                 counts(c), c->scaler != NULL,
+                                 polynomial(c)}};
   int status = send_rates(c, device, &rates);
   if (status >= 0 && norm) {
     moon__shape scalar = {.ndim = 0};
@@ -219,12 +248,12 @@ static int run(const call *c, moon_ctx *ctx, moon_tensor **norm) {
                               &total);
   }
   if (status >= 0) {
-    moon__arg *args = moon__calloc((size_t)room + 1, sizeof *args);
+    moon__arg *args = moon__calloc((size_t)room + 2, sizeof *args);
     args[0] = (moon__arg){rates, MOON__READ, NULL};
-    args[room] = (moon__arg){total, MOON__WRITE, NULL};
+    if (total) args[room++] = (moon__arg){total, MOON__WRITE, NULL};
+    if (c->scaler) args[room++] = (moon__arg){c->scaler, MOON__UPDATE, NULL};
     fill(c, args);
-    status = moon__run(c->quiet, c->name, MOON_K_step, &params, args,
-                       room + (norm != NULL));
+    status = moon__run(c->quiet, c->name, MOON_K_step, &params, args, room);
     free(args);
   }
   moon__unref(rates);
@@ -232,7 +261,8 @@ static int run(const call *c, moon_ctx *ctx, moon_tensor **norm) {
 }
 
 int moon_step(moon_ctx *ctx, int n, const moon_step_entry *entry,
-              const moon_step_params *p, moon_tensor **norm) {
+              const moon_step_params *p, moon_tensor *scaler,
+              moon_tensor **norm) {
   moon_ctx quiet = moon__quiet(ctx);
   if (n < 0 || p->rule < 0 || p->rule >= MOON_STEP_RULES) {
     return moon__fail(MOON_E_VALUE, "step: %d entries of rule %d", n, p->rule);
@@ -241,9 +271,9 @@ int moon_step(moon_ctx *ctx, int n, const moon_step_entry *entry,
   if (status < 0) return status;
   moon_step_entry *taking = moon__malloc(((size_t)n + 1) * sizeof *taking);
   status = gather(n, entry, taking, &each);
-  call c = {&quiet, p, taking, rules[p->rule].name, status, each};
+  call c = {&quiet, p, taking, rules[p->rule].name, status, each, scaler};
   if (status >= 0) status = check(&c);
-  if (status >= 0 && (c.n > 0 || norm)) status = run(&c, ctx, norm);
+  if (status >= 0 && (c.n > 0 || norm || scaler)) status = run(&c, ctx, norm);
   free(taking);
   return status;
 }

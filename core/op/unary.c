@@ -180,8 +180,8 @@ static int check(int kind, int numbers, const moon_tensor *x, double s,
   return status < 0 ? status : check_numbers(kind, x, s, t);
 }
 
-static int run(moon_ctx *ctx, const moon_params *params, moon_tensor *x,
-               moon_tensor **out) {
+static int forward(moon_ctx *ctx, const moon_params *params, moon_tensor *x,
+                   moon_tensor **out) {
   const row *r = &table[params->unary.kind];
   moon_tensor *y;
   int dtype = r->takes == ALL ? MOON_BOOL : x->dtype;
@@ -195,6 +195,26 @@ static int run(moon_ctx *ctx, const moon_params *params, moon_tensor *x,
     if (r->keep != KEEP_NOTHING) moon__save(node, r->keep == KEEP_X ? x : y);
   }
   return moon__finish(status, y, out);
+}
+
+/* What torch.amp computes in f32. */
+static bool is_wide(int kind) {
+  switch (kind) {
+    case MOON_U_EXP:
+    case MOON_U_LOG:
+    case MOON_U_POW:
+    case MOON_U_RDIV:
+    case MOON_U_SOFTPLUS: return true;
+    default: return false;
+  }
+}
+
+static int run(moon_ctx *ctx, const moon_params *params, moon_tensor *x,
+               moon_tensor **out) {
+  moon__calc c = {.ctx = ctx};
+  if (is_wide(params->unary.kind)) moon__c_lift(&c, &x, 1);
+  if (c.status >= 0) c.status = forward(ctx, params, x, out);
+  return moon__calc_end(&c);
 }
 
 int moon_unary(moon_ctx *ctx, int kind, moon_tensor *x, double s,

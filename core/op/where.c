@@ -35,10 +35,10 @@ static int check(const moon_tensor *c, const moon_tensor *a,
   return status < 0 ? status : moon__check_size(op, *s);
 }
 
-int moon_where(moon_ctx *ctx, moon_tensor *c, moon_tensor *a, moon_tensor *b,
-               moon_tensor **out) {
+/* all: a, b, c */
+static int run(moon_ctx *ctx, moon_tensor *const all[3], moon_tensor **out) {
   moon__shape s;
-  moon_tensor *y, *const all[] = {a, b, c};
+  moon_tensor *y, *a = all[0], *b = all[1], *c = all[2];
   int status = check(c, a, b, &s);
   if (status < 0) return status;
   status = moon__new_broadcast(ctx, all, 3, s, a->dtype, &y);
@@ -51,4 +51,12 @@ int moon_where(moon_ctx *ctx, moon_tensor *c, moon_tensor *a, moon_tensor *b,
   moon__node *node = moon__record(ctx, &rule, status, y, all, 2);
   if (node) moon__save(node, c);
   return moon__finish(status, y, out);
+}
+
+int moon_where(moon_ctx *ctx, moon_tensor *c, moon_tensor *a, moon_tensor *b,
+               moon_tensor **out) {
+  moon__calc calc = {.ctx = ctx};
+  moon_tensor *all[] = {a, b, c};
+  if (moon__c_lift(&calc, all, 2) >= 0) calc.status = run(ctx, all, out);
+  return moon__calc_end(&calc);
 }

@@ -5,7 +5,7 @@
 #include "depthwise.h"
 #include "winograd.h"
 
-enum { X, W, Y, B, P };
+enum { X, W, Y, B, P, M };
 extern const moon_kernel moon_ref_conv2d;
 
 /* --- packed weights, for conv2d_grad.c too -------------------------------- */
@@ -14,15 +14,16 @@ static size_t packed_bytes(const cpu_order *o) {
 }
 
 /* Scratch: packed weights, if they are packed here, then room for factors in
- * bf16. A single part packs for itself. */
-void moon_cpu_conv_plan_packed(const moon_call *call, int k,
+ * bf16 or for dy as its mask leaves it. A single part packs for itself. */
+void moon_cpu_conv_plan_packed(const moon_call *call, int k, int m,
                                const conv_state *s, moon_plan *plan) {
   const cpu_order *o = s->order;
-  bool packs = !cpu_optional(call, k);
+  bool packs = !cpu_optional(call, k), masked = m >= 0 && cpu_optional(call, m);
   if (packs && s->parts > 1) cpu_pack_phase(o, plan);
   plan->parts[plan->phases++] = s->parts;
   plan->cost_ns = s->ns + (packs ? o->ns : 0);
-  plan->scratch = (packs ? packed_bytes(o) : 0) + moon_cpu_conv_rooms(s);
+  plan->scratch = (packs ? packed_bytes(o) : 0) + moon_cpu_conv_rooms(s) +
+                  (masked ? moon_cpu_conv_mask_rooms(s) : 0);
   plan->state = s;
 }
 
@@ -32,6 +33,12 @@ static void pack(const conv_packed *c, const moon_plan *plan, float *packed,
   int64_t lo = 0, hi = o->units;
   if (plan->phases > 1) cpu_share(plan, 0, part, o->units, 1, &lo, &hi);
   o->pack(o, c->w, packed, lo, hi);
+}
+
+static void relu(const conv_packed *c, const conv_tile *t) {
+  float *y = c->y + t->y;
+  if (c->mask) moon_cpu_simd()->mask->relu(t->numel, y, c->mask + t->y / 8);
+  else moon_cpu_simd()->weights->relu(t->numel, y);
 }
 
 int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
@@ -53,9 +60,10 @@ int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
     const conv_tile *t = &s->tile[i];
     void *data[] = {c->x + t->x, packed, c->y + t->y, c->bias};
     moon_cpu_conv_round(s, t, rooms, part, data);
+    moon_cpu_conv_mask(s, t, &c->dy, (float *)rooms, part, data);
     int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
-    if (c->relu) moon_cpu_simd()->weights->relu(t->numel, c->y + t->y);
+    if (c->relu) relu(c, t);
   }
   return MOON_OK;
 }
@@ -72,9 +80,10 @@ static int plan_conv2d(const moon_call *call, moon_plan *plan, int may_create,
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
+    if (cpu_optional(call, M)) return moon_cpu_conv_no_memory(fail);
     return cpu_plan_by(&moon_ref_conv2d, call, plan, may_create, fail);
   }
-  moon_cpu_conv_plan_packed(call, P, s, plan);
+  moon_cpu_conv_plan_packed(call, P, -1, s, plan);
   return MOON_OK;
 }
 
@@ -84,13 +93,15 @@ static int run_conv2d(const moon_call *call, const moon_plan *plan,
     return moon_ref_conv2d.run(call, plan, scratch, phase, part, fail);
   }
   const moon_operand *b = cpu_optional(call, B), *p = cpu_optional(call, P);
+  const moon_operand *m = cpu_optional(call, M);
   conv_packed c = {.state = plan->state,
                    .x = call->arg[X].data,
                    .y = call->arg[Y].data,
                    .bias = b ? b->data : NULL,
                    .w = call->arg[W].data,
                    .packed = p ? p->data : NULL,
-                   .relu = call->params.conv.epilogue == MOON_EPILOGUE_RELU};
+                   .relu = call->params.conv.epilogue == MOON_EPILOGUE_RELU,
+                   .mask = m ? m->data : NULL};
   return moon_cpu_conv_run_packed(&c, plan, scratch, phase, part, fail);
 }
 

@@ -11,22 +11,23 @@
 extern const moon_kernel moon_ref_conv2d_grad_x, moon_ref_conv2d_grad_w;
 
 /* --- dx ------------------------------------------------------------------- */
-enum { X_DY, X_W, X_DX, X_P };
+enum { X_DY, X_W, X_DX, X_P, X_M };
 
 static int plan_grad_x(const moon_call *call, moon_plan *plan, int may_create,
                        moon_fail *fail) {
   const moon_operand *dy = &call->arg[X_DY], *w = &call->arg[X_W];
   const moon_operand *dx = &call->arg[X_DX];
   const conv_state *s = NULL;
-  if (moon_cpu_conv_fits(dx, w, dy, NULL)) {
+  if (moon_cpu_conv_grad_fits(dx, w, dy, NULL, cpu_optional(call, X_M))) {
     conv_key key = moon_cpu_conv_key(call, dx, w, dy, false);
     s = moon_cpu_conv_state(&key, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
+    if (cpu_optional(call, X_M)) return moon_cpu_conv_no_memory(fail);
     return cpu_plan_by(&moon_ref_conv2d_grad_x, call, plan, may_create, fail);
   }
-  moon_cpu_conv_plan_packed(call, X_P, s, plan);
+  moon_cpu_conv_plan_packed(call, X_P, X_M, s, plan);
   return MOON_OK;
 }
 
@@ -40,7 +41,8 @@ static int run_grad_x(const moon_call *call, const moon_plan *plan,
                    .x = call->arg[X_DX].data,
                    .y = call->arg[X_DY].data,
                    .w = call->arg[X_W].data,
-                   .packed = p ? p->data : NULL};
+                   .packed = p ? p->data : NULL,
+                   .dy = moon_cpu_masked(call, X_DY, X_M)};
   if (c.state->way == CONV_FORWARD) {
     c.x = call->arg[X_DY].data;
     c.y = call->arg[X_DX].data;
@@ -49,10 +51,11 @@ static int run_grad_x(const moon_call *call, const moon_plan *plan,
 }
 
 /* --- dw and db ------------------------------------------------------------ */
-enum { W_DY, W_X, W_DW, W_DB };
+enum { W_DY, W_X, W_DW, W_DB, W_M };
 
 /* Scratch: each part's dw, then each part's dw of one tile, the same for db;
- * then room for factors in bf16. A part of one tile needs no second dw. */
+ * then room for factors in bf16 or for a masked dy. A part of one tile needs no
+ * second dw. */
 typedef struct room {
   float *dw, *tile_dw, *db, *tile_db;
   void *factors;
@@ -90,12 +93,13 @@ static int plan_grad_w(const moon_call *call, moon_plan *plan, int may_create,
   const moon_operand *dy = &call->arg[W_DY], *x = &call->arg[W_X];
   const moon_operand *dw = &call->arg[W_DW], *db = cpu_optional(call, W_DB);
   const conv_state *s = NULL;
-  if (moon_cpu_conv_fits(x, dw, dy, db)) {
+  if (moon_cpu_conv_grad_fits(x, dw, dy, db, cpu_optional(call, W_M))) {
     conv_key key = moon_cpu_conv_key(call, x, dw, dy, db != NULL);
     s = moon_cpu_conv_state(&key, may_create);
     if (!s && !may_create) return MOON_E_BUSY;
   }
   if (!s || s->by_ref) {
+    if (cpu_optional(call, W_M)) return moon_cpu_conv_no_memory(fail);
     return cpu_plan_by(&moon_ref_conv2d_grad_w, call, plan, may_create, fail);
   }
   if (s->winograd) {
@@ -111,6 +115,7 @@ static int plan_grad_w(const moon_call *call, moon_plan *plan, int may_create,
   cpu_phase(plan, o->units, (double)(o->numel * s->parts), 0.2);
   plan->cost_ns += s->ns;
   plan->scratch = room_size(s, call).nbytes + moon_cpu_conv_rooms(s);
+  if (cpu_optional(call, W_M)) plan->scratch += moon_cpu_conv_mask_rooms(s);
   plan->state = s;
   return MOON_OK;
 }
@@ -120,6 +125,7 @@ static int sum_tiles(const moon_call *call, const moon_plan *plan,
   const conv_state *s = plan->state;
   const float *x = call->arg[W_X].data, *dy = call->arg[W_DY].data;
   float *dw = r->dw + part * r->numel, *db = r->db + part * r->filters;
+  cpu_masked masked = moon_cpu_masked(call, W_DY, W_M);
   bool has_db = cpu_optional(call, W_DB) != NULL;
   int64_t lo, hi;
   cpu_share(plan, 0, part, s->n_tiles, 1, &lo, &hi);
@@ -129,6 +135,7 @@ static int sum_tiles(const moon_call *call, const moon_plan *plan,
     float *to_b = i == lo ? db : r->tile_db + part * r->filters;
     void *data[] = {(void *)(x + t->x), to, (void *)(dy + t->y), to_b};
     moon_cpu_conv_round(s, t, r->factors, part, data);
+    moon_cpu_conv_mask(s, t, &masked, r->factors, part, data);
     int status = moon_dnn_run(t->primitive, data, fail);
     if (status < 0) return status;
     if (i == lo) continue;

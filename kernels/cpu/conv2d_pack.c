@@ -30,7 +30,8 @@ int moon_cpu_weight_order(const moon_call *call, moon_order *out) {
   const moon_operand *y = &call->arg[back ? 0 : 2], *w = &call->arg[1];
   const moon_operand *x = &call->arg[back ? 2 : 0];
   const moon_operand *b = back ? NULL : cpu_optional(call, 3);
-  if (!moon_cpu_conv_fits(x, w, y, b)) return false;
+  bool masked = back && cpu_optional(call, 4);
+  if (!moon_cpu_conv_grad_fits(x, w, y, b, masked)) return false;
   conv_key key = moon_cpu_conv_key(call, x, w, y, b != NULL);
   const conv_state *s = moon_cpu_conv_state(&key, false);
   if (!s || s->by_ref) return false;

@@ -154,10 +154,27 @@ static void build(builder *b, const conv_key *key, bool turned, bool bf16) {
   s->packing = moon_cpu_packing_of(&b->weights, &w);
   s->by_ref = s->packing == NULL;
   if (s->packing) s->order = &s->packing->order;
-  for (int i = 0; bf16 && i < s->n_tiles; i++) {
-    int64_t room = moon_cpu_conv_room(s, &s->tile[i]);
+  for (int i = 0; i < s->n_tiles; i++) {
+    const conv_tile *t = &s->tile[i];
+    int64_t room = bf16 ? moon_cpu_conv_room(s, t) : 0;
+    int64_t dy = s->way == CONV_FORWARD ? t->numel_x : t->numel;
     if (room > s->room) s->room = room;
+    if (dy > s->mask_room) s->mask_room = (dy + 15) / 16 * 16;
   }
+}
+
+static bool is_turned(const conv_key *key, conv_way way) {
+  return key->kernel == MOON_K_conv2d_grad_x && way == CONV_FORWARD;
+}
+
+/* As it is computed. */
+static conv_problem problem_of(const conv_key *key, conv_way way) {
+  return is_turned(key, way) ? moon_cpu_conv_turned(&key->p) : key->p;
+}
+
+static bool by_winograd(const conv_key *key, const conv_problem *p,
+                        conv_way way) {
+  return !key->strict && moon_cpu_winograd_suits(p, way);
 }
 
 /* Where oneDNN knows nothing fast in bf16, f32 it is. */
@@ -165,23 +182,35 @@ static const void *make(const void *key_) {
   const conv_key *key = key_;
   conv_state *s = calloc(1, sizeof *s);
   if (!s) return NULL;
-  builder b = {.state = s, .p = key->p, .has_bias = key->has_bias};
   s->way = moon_cpu_conv_choose(key);
+  builder b = {.state = s, .p = problem_of(key, s->way),
+               .has_bias = key->has_bias};
   if (moon_cpu_depthwise_suits(&key->p, s->way)) {
     s->by_ref = !moon_cpu_depthwise_make(s, key);
     return s;
   }
-  bool turned = key->kernel == MOON_K_conv2d_grad_x && s->way == CONV_FORWARD;
-  if (turned) b.p = moon_cpu_conv_turned(&key->p);
-  if (!key->strict && moon_cpu_winograd_suits(&b.p, s->way)) {
+  if (by_winograd(key, &b.p, s->way)) {
     if (!moon_cpu_winograd_make(s, key, &b.p)) s->by_ref = true;
     return s;
   }
+  bool turned = is_turned(key, s->way);
   s->by_ref = true;
   bool rounds = key->bf16 && moon_cpu_conv_rounds(&b.p, s->way);
   if (rounds) build(&b, key, turned, true);
   if (s->by_ref) build(&b, key, turned, false);
   return s;
+}
+
+/* Winograd's by shape alone; of others it has to be known what oneDNN has. */
+bool moon_cpu_conv_masks(const conv_key *key) {
+  conv_way way = moon_cpu_conv_choose(key);
+  conv_problem p = problem_of(key, way);
+  if (moon_cpu_depthwise_suits(&key->p, way)) {
+    return key->kernel == MOON_K_conv2d;
+  }
+  if (by_winograd(key, &p, way)) return true;
+  const conv_state *s = moon_cpu_conv_state(key, false);
+  return s && !s->by_ref && !s->bf16;
 }
 
 const conv_state *moon_cpu_conv_state(const conv_key *key, bool may_create) {

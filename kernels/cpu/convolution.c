@@ -18,7 +18,8 @@ static conv_problem problem_of(const moon_operand *x, const moon_operand *w,
   return p;
 }
 
-bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
+/* Whether all but y's strides is as it should be. */
+static bool nearly_fits(const moon_operand *x, const moon_operand *w,
                         const moon_operand *y, const moon_operand *bias) {
   if (!cpu_is_f32(x) || !cpu_is_f32(w) || !cpu_is_f32(y)) return false;
   if (!moon_operand_numel(x) || !moon_operand_numel(w) ||
@@ -31,7 +32,18 @@ bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
       return false;
     }
   }
-  return cpu_is_channels_last(x) && cpu_is_channels_last(y);
+  return cpu_is_channels_last(x);
+}
+
+bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
+                        const moon_operand *y, const moon_operand *bias) {
+  return nearly_fits(x, w, y, bias) && cpu_is_channels_last(y);
+}
+
+bool moon_cpu_conv_grad_fits(const moon_operand *x, const moon_operand *w,
+                             const moon_operand *dy, const moon_operand *db,
+                             bool masked) {
+  return nearly_fits(x, w, dy, db) && (masked || cpu_is_channels_last(dy));
 }
 
 conv_key moon_cpu_conv_key(const moon_call *call, const moon_operand *x,

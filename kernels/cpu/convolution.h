@@ -7,6 +7,7 @@
  */
 #ifndef MOON_CPU_CONVOLUTION_H
 #define MOON_CPU_CONVOLUTION_H
+#include "mask.h"
 #include "packing.h"
 
 /* x [n,c,h,w], w [k,c/groups,kh,kw] -> y [n,k,oh,ow], channels-last. Axis 0 is
@@ -47,6 +48,7 @@ typedef struct conv_state {
   const cpu_packing *packing;
   bool bf16;               /* factors are rounded to bf16, those of a tile in */
   int64_t room;            /* so many bf16 of each part's scratch */
+  int64_t mask_room;       /* and so many f32, where dy is masked: a tile's */
   int n_tiles;
   conv_tile *tile;
 } conv_state;
@@ -54,6 +56,10 @@ typedef struct conv_state {
 /* Where the call is one for oneDNN: f32, nothing empty, channels-last. */
 bool moon_cpu_conv_fits(const moon_operand *x, const moon_operand *w,
                         const moon_operand *y, const moon_operand *bias);
+/* Of a gradient: dy that has a mask may have other strides. */
+bool moon_cpu_conv_grad_fits(const moon_operand *x, const moon_operand *w,
+                             const moon_operand *dy, const moon_operand *db,
+                             bool masked);
 /* x and y are of the forward's shape. */
 conv_key moon_cpu_conv_key(const moon_call *call, const moon_operand *x,
                            const moon_operand *w, const moon_operand *y,
@@ -76,6 +82,9 @@ typedef struct conv_range { int64_t n, n_end, i, i_end; } conv_range;
 bool moon_cpu_conv_piece(const conv_problem *p, const conv_range *r,
                          conv_problem *piece, conv_tile *tile);
 
+/* mask.c: a call with a mask has nobody else who could compute it. */
+int moon_cpu_conv_no_memory(moon_fail *fail);
+
 /* conv2d.c: a call whose tiles all read packed weights. Where they are not
  * packed yet (the call's operand `k` is absent), it begins with that. */
 typedef struct conv_packed {
@@ -84,8 +93,11 @@ typedef struct conv_packed {
   const float *w;
   float *packed;           /* or NULL: in scratch */
   bool relu;
+  uint8_t *mask;           /* of y after ReLU, or NULL */
+  cpu_masked dy;           /* of a gradient: x, if turned, or y */
 } conv_packed;
-void moon_cpu_conv_plan_packed(const moon_call *call, int k,
+/* m: the operand that is dy's mask, -1 of a forward. */
+void moon_cpu_conv_plan_packed(const moon_call *call, int k, int m,
                                const conv_state *s, moon_plan *plan);
 int moon_cpu_conv_run_packed(const conv_packed *c, const moon_plan *plan,
                              void *scratch, int phase, int part,
@@ -99,10 +111,21 @@ size_t moon_cpu_conv_rooms(const conv_state *s);
 void moon_cpu_conv_round(const conv_state *s, const conv_tile *t, void *rooms,
                          int part, void **data);
 
-/* conv2d_pack.c: see moon_kernel_table. */
+/* mask.c: where dy has a mask, the tile's dy as it leaves it, in the part's
+ * room; and bytes of scratch for all parts. */
+void moon_cpu_conv_mask(const conv_state *s, const conv_tile *t,
+                        const cpu_masked *dy, float *rooms, int part,
+                        void **data);
+size_t moon_cpu_conv_mask_rooms(const conv_state *s);
+/* See moon_kernel_table, as for what follows. */
+int64_t moon_cpu_mask_bytes(const moon_call *call, const int wants[3]);
+/* conv2d_pack.c */
 int moon_cpu_weight_order(const moon_call *call, moon_order *out);
 
-/* conv_state.c: the state of a key, found or made; NULL: see moon_dnn_find. */
+/* conv_state.c: whether this call can write the mask of y, or read dy's; false
+ * too where that is not known before it is planned. */
+bool moon_cpu_conv_masks(const conv_key *key);
+/* The state of a key, found or made; NULL: see moon_dnn_find. */
 const conv_state *moon_cpu_conv_state(const conv_key *key, bool may_create);
 
 #endif

@@ -160,6 +160,7 @@ struct cpu_winograd_product_simd;
 struct cpu_winograd_weights_simd;
 struct cpu_depthwise_simd;         /* depthwise.h */
 struct cpu_depthwise_weights_simd;
+struct cpu_mask_simd;              /* mask.h */
 
 typedef struct cpu_simd {
   const moon_kernel *kernel[MOON_KERNEL_COUNT];
@@ -171,6 +172,7 @@ typedef struct cpu_simd {
   const struct cpu_winograd_weights_simd *winograd_weights;
   const struct cpu_depthwise_simd *depthwise;
   const struct cpu_depthwise_weights_simd *depthwise_weights;
+  const struct cpu_mask_simd *mask;
 } cpu_simd;
 
 const cpu_simd *moon_cpu_simd(void);  /* the set in use */

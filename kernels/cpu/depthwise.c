@@ -95,6 +95,7 @@ void moon_cpu_depthwise_run(const conv_packed *c, const float *packed,
       l.bias = c->bias;
       l.y = c->y + row * size + phase * g->p.k;
       l.relu = c->relu;
+      l.mask = c->mask ? c->mask + row * size / 8 : NULL;
       l.past = past;
       simd->line(&l);
     }

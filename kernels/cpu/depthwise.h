@@ -51,6 +51,7 @@ typedef struct depthwise_line {
   bool spread;                   /* x has one channel, for all of y's */
   bool far;                      /* memory is asked for ahead */
   bool relu, past;               /* y goes past the caches; see simd/store.h */
+  uint8_t *mask;                 /* of y after ReLU, or NULL */
 } depthwise_line;
 
 /* What simd/ gives: depthwise.c and depthwise_weights.c. */

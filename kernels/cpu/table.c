@@ -59,6 +59,7 @@ static void choose(void) {
 #define ROW(name) table.kernel[MOON_K_##name] = &moon_cpu_##name;
   DNN(ROW)
   table.weight_order = moon_cpu_weight_order;
+  table.mask_bytes = moon_cpu_mask_bytes;
 }
 
 const moon_kernel_table *moon_cpu_table(void) {

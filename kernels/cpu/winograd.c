@@ -39,16 +39,25 @@ bool moon_cpu_winograd_next(winograd_part *p) {
   return left > 0;
 }
 
+cpu_masked moon_cpu_winograd_plain(const winograd *g, const float *x) {
+  const conv_problem *p = &g->p;
+  return (cpu_masked){.data = x,
+                      .stride = {p->h * p->w * p->c, p->w * p->c, p->c},
+                      .channels = p->c, .rows = p->h, .columns = p->w};
+}
+
 int moon_cpu_winograd_run(const conv_packed *c, const float *u, int part,
                           moon_fail *fail) {
   const cpu_winograd_simd *simd = moon_cpu_simd()->winograd;
+  const winograd *g = c->state->winograd;
+  cpu_masked x = c->dy.mask ? c->dy : moon_cpu_winograd_plain(g, c->x);
   winograd_part p;
-  int status = moon_cpu_winograd_begin(c->state->winograd, part, &p, fail);
+  int status = moon_cpu_winograd_begin(g, part, &p, fail);
   if (status < 0) return status;
   while (moon_cpu_winograd_next(&p)) {
-    simd->input(&p.block, c->x);
+    simd->input(&p.block, &x);
     moon_cpu_simd()->winograd_product->multiply(&p.block, u);
-    simd->output(&p.block, c->bias, c->relu, c->y);
+    simd->output(&p.block, c);
   }
   return MOON_OK;
 }

@@ -108,12 +108,10 @@ typedef struct winograd_sum {
 
 /* What simd/ gives: winograd.c, */
 typedef struct cpu_winograd_simd {
-  void (*input)(const winograd_block *b, const float *x);  /* V */
-  /* y, with bias (NULL: none) and ReLU */
-  void (*output)(const winograd_block *b, const float *bias, bool relu,
-                 float *y);
+  void (*input)(const winograd_block *b, const cpu_masked *x);  /* V */
+  void (*output)(const winograd_block *b, const conv_packed *c);  /* c's y */
   /* Z; adds dy's sums over the pixels to db (NULL: none) */
-  void (*gradient)(const winograd_block *b, const float *dy, float *db);
+  void (*gradient)(const winograd_block *b, const cpu_masked *dy, float *db);
 } cpu_winograd_simd;
 
 /* winograd_product.c, */
@@ -137,6 +135,9 @@ typedef struct cpu_winograd_weights_simd {
 bool moon_cpu_winograd_suits(const conv_problem *p, conv_way way);
 bool moon_cpu_winograd_make(conv_state *s, const conv_key *key,
                             const conv_problem *p);
+
+/* x without gaps, all of which counts. */
+cpu_masked moon_cpu_winograd_plain(const winograd *g, const float *x);
 
 /* winograd.c: block i of a part's tiles, in the calling thread's own memory;
  * false when there are no more. */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "winograd.h"
 
-enum { DY, X, DW, DB };
+enum { DY, X, DW, DB, M };
 
 /* Scratch: S of each range of tiles, then db of each. */
 typedef struct room {
@@ -36,6 +36,8 @@ void moon_cpu_winograd_plan_w(const conv_state *s, moon_plan *plan) {
 static int sum_part(const moon_call *call, const winograd *g, const room *r,
                     int part, moon_fail *fail) {
   const cpu_winograd_simd *simd = moon_cpu_simd()->winograd;
+  cpu_masked x = moon_cpu_winograd_plain(g, call->arg[X].data);
+  cpu_masked dy = moon_cpu_masked(call, DY, M);
   winograd_part p;
   int status = moon_cpu_winograd_begin(g, part, &p, fail);
   if (status < 0) return status;
@@ -47,8 +49,8 @@ static int sum_part(const moon_call *call, const winograd *g, const room *r,
            (size_t)(p.block.k_end - p.block.k) * sizeof *db);
   }
   for (bool add = false; moon_cpu_winograd_next(&p); add = true) {
-    simd->input(&p.block, call->arg[X].data);
-    simd->gradient(&p.block, call->arg[DY].data, db);
+    simd->input(&p.block, &x);
+    simd->gradient(&p.block, &dy, db);
     moon_cpu_simd()->winograd_product->accumulate(&p.block, add, s);
   }
   return MOON_OK;

@@ -2,6 +2,8 @@
  * at the windows over it (ref's avg_pool2d.c). */
 #include "pool.h"
 
+namespace {
+
 enum { X, Y };
 enum { DY, DX };
 
@@ -18,13 +20,17 @@ MOON_DEVICE int64_t places_of(const moon_pooling &s, int64_t i, int64_t j,
   return (hi[0] - lo[0]) * (hi[1] - lo[1]);
 }
 
-template <typename T, int N>
-__global__ void pool(const T *x, T *y, moon_pooling s, moon_four of_x,
-                     moon_four of_y, int count_padding) {
-  typedef moon_computed<T> A;
-  MOON_EACH(i, s.n) {
-    int64_t at[4], lo[2], hi[2];
-    s.place<N>(i, at);
+template <typename T> struct means {
+  enum { most = 16 / sizeof(T) };
+  const T *x;
+  T *y;
+  moon_four of_x, of_y;
+  int count_padding;
+
+  template <int N>
+  MOON_DEVICE void run(const moon_pooling &s, const int64_t at[4]) const {
+    typedef moon_computed<T> A;
+    int64_t lo[2], hi[2];
     moon_window_at(&s.axis[0], at[2], &lo[0], &hi[0]);
     moon_window_at(&s.axis[1], at[3], &lo[1], &hi[1]);
     A sum[N] = {};
@@ -42,15 +48,19 @@ __global__ void pool(const T *x, T *y, moon_pooling s, moon_four of_x,
     }
     *(moon_vector<T, N> *)&y[moon_at4(of_y, at, at[2], at[3])] = out;
   }
-}
+};
 
-template <typename T, int N>
-__global__ void pull_back(const T *dy, T *dx, moon_pooling s, moon_four of_dy,
-                          moon_four of_dx, int count_padding) {
-  typedef moon_computed<T> A;
-  MOON_EACH(i, s.n) {
-    int64_t at[4], lo[2], hi[2];
-    s.place<N>(i, at);
+template <typename T> struct gradient {
+  enum { most = 16 / sizeof(T) };
+  const T *dy;
+  T *dx;
+  moon_four of_dy, of_dx;
+  int count_padding;
+
+  template <int N>
+  MOON_DEVICE void run(const moon_pooling &s, const int64_t at[4]) const {
+    typedef moon_computed<T> A;
+    int64_t lo[2], hi[2];
     moon_windows_over(&s.axis[0], at[2], &lo[0], &hi[0]);
     moon_windows_over(&s.axis[1], at[3], &lo[1], &hi[1]);
     A sum[N] = {};
@@ -66,49 +76,33 @@ __global__ void pull_back(const T *dy, T *dx, moon_pooling s, moon_four of_dy,
     for (int j = 0; j < N; j++) moon_store(&out.at[j], sum[j]);
     *(moon_vector<T, N> *)&dx[moon_at4(of_dx, at, at[2], at[3])] = out;
   }
-}
+};
 
-template <typename T, int N>
-static int queue_pool(const moon_call *call, moon_fail *fail) {
+template <typename T> int run_pool_of(const moon_call *call, moon_fail *fail) {
   const moon_avg_pool2d_params *p = &call->params.avg_pool;
-  const moon_operand *x = &call->arg[X], *y = &call->arg[Y];
-  moon_pooling s = moon_pooling_of(&p->window, x, y, y, N);
-  if (s.n == 0) return MOON_OK;
-  MOON_LAUNCH((pool<T, N>), moon_blocks(s.n, 1), MOON_THREADS, call->queue,
-              (const T *)x->data, (T *)y->data, s, moon_four_of(x),
-              moon_four_of(y), p->count_padding);
-  return moon_launched(fail);
+  const moon_operand *x = &call->arg[X], *y = &call->arg[Y], *o[] = {x, y};
+  means<T> f = {(const T *)x->data, (T *)y->data, moon_four_of(x),
+                moon_four_of(y), p->count_padding};
+  return moon_pool(f, moon_pool_sides{&p->window, x, y, y}, o, call, fail);
 }
 
-template <typename T, int N>
-static int queue_grad(const moon_call *call, moon_fail *fail) {
+template <typename T> int run_grad_of(const moon_call *call, moon_fail *fail) {
   const moon_avg_pool2d_params *p = &call->params.avg_pool;
   const moon_operand *dy = &call->arg[DY], *dx = &call->arg[DX];
-  moon_pooling s = moon_pooling_of(&p->window, dx, dy, dx, N);
-  if (s.n == 0) return MOON_OK;
-  MOON_LAUNCH((pull_back<T, N>), moon_blocks(s.n, 1), MOON_THREADS,
-              call->queue, (const T *)dy->data, (T *)dx->data, s,
-              moon_four_of(dy), moon_four_of(dx), p->count_padding);
-  return moon_launched(fail);
+  const moon_operand *o[] = {dy, dx};
+  gradient<T> f = {(const T *)dy->data, (T *)dx->data, moon_four_of(dy),
+                   moon_four_of(dx), p->count_padding};
+  return moon_pool(f, moon_pool_sides{&p->window, dx, dy, dx}, o, call, fail);
 }
 
-template <typename T>
-static int run_of(const moon_call *call, bool is_grad, moon_fail *fail) {
-  enum { WIDE = 16 / sizeof(T) };
-  const moon_operand *o[] = {&call->arg[0], &call->arg[1]};
-  if (moon_pool_is_wide(o, WIDE)) {
-    return is_grad ? queue_grad<T, WIDE>(call, fail)
-                   : queue_pool<T, WIDE>(call, fail);
-  }
-  return is_grad ? queue_grad<T, 1>(call, fail) : queue_pool<T, 1>(call, fail);
-}
+}  // namespace
 
 CUDA_RUN(run_pool) {
-  return MOON_FLOATS(call->arg[X].dtype, run_of, call, false, fail);
+  return MOON_FLOATS(call->arg[X].dtype, run_pool_of, call, fail);
 }
 
 CUDA_RUN(run_grad) {
-  return MOON_FLOATS(call->arg[DY].dtype, run_of, call, true, fail);
+  return MOON_FLOATS(call->arg[DY].dtype, run_grad_of, call, fail);
 }
 
 extern "C" const moon_kernel moon_cuda_avg_pool2d = {

@@ -2,13 +2,14 @@
  * how, is philox.h's (ref's batch_images.c). One thread has one pixel. */
 #include "../philox.h"
 #include "check.h"
+#include "images.h"
 
 enum { X, I, Y };
 
 struct images {
+  moon_pixels of;  /* x is the set, not the batch */
   const int64_t *index;
-  int64_t stride, channels, height, width, n;  /* n: pixels of y */
-  int64_t x[4], y[4], position;
+  int64_t stride, position;
   moon_batch_params p;
 };
 
@@ -17,19 +18,19 @@ MOON_DEVICE float unit(float v) { return v; }
 
 template <typename T, typename U>
 __global__ void assemble(const T *x, U *y, images s) {
-  MOON_EACH(i, s.n) {
-    int64_t column = i % s.width, rest = i / s.width;
-    int64_t row = rest % s.height, j = rest / s.height;
+  MOON_EACH(i, s.of.n) {
+    int64_t j, row, column;
+    s.of.find(i, &j, &row, &column);
     moon_image_draw draw = moon_philox_image(
         s.p.key, (uint64_t)(s.position + j), s.p.flip, s.p.crop);
     int64_t h = row + draw.dy;
-    int64_t w = (draw.flip ? s.width - 1 - column : column) + draw.dx;
-    bool inside = h >= 0 && h < s.height && w >= 0 && w < s.width;
-    int64_t from = s.index[j * s.stride] * s.x[0] + h * s.x[2] + w * s.x[3];
-    int64_t to = j * s.y[0] + row * s.y[2] + column * s.y[3];
-    for (int64_t c = 0; c < s.channels; c++) {
-      float v = inside ? unit(x[from + c * s.x[1]]) : 0.0f;
-      moon_store(&y[to + c * s.y[1]], v);
+    int64_t w = (draw.flip ? s.of.width - 1 - column : column) + draw.dx;
+    bool inside = h >= 0 && h < s.of.height && w >= 0 && w < s.of.width;
+    int64_t from = s.of.at_x(s.index[j * s.stride], h, w);
+    int64_t to = s.of.at_y(j, row, column);
+    for (int64_t c = 0; c < s.of.channels; c++) {
+      float v = inside ? unit(x[from + c * s.of.x[1]]) : 0.0f;
+      moon_store(&y[to + c * s.of.y[1]], v);
     }
   }
 }
@@ -38,20 +39,14 @@ template <typename U>
 static int run_of(const moon_call *call, moon_fail *fail) {
   const moon_operand *x = &call->arg[X], *i = &call->arg[I];
   const moon_operand *y = &call->arg[Y];
-  images s = {(const int64_t *)i->data, i->stride[0], y->shape[1],
-              y->shape[2], y->shape[3],
-              y->shape[0] * y->shape[2] * y->shape[3], {}, {},
+  images s = {moon_pixels_of(x, y), (const int64_t *)i->data, i->stride[0],
               call->params.batch.position, call->params.batch.p};
-  for (int d = 0; d < 4; d++) {
-    s.x[d] = x->stride[d];
-    s.y[d] = y->stride[d];
-  }
-  if (s.n == 0) return MOON_OK;
+  if (s.of.n == 0) return MOON_OK;
   if (x->dtype == MOON_U8) {
-    MOON_LAUNCH((assemble<uint8_t, U>), moon_blocks(s.n, 1), MOON_THREADS,
+    MOON_LAUNCH((assemble<uint8_t, U>), moon_blocks(s.of.n, 1), MOON_THREADS,
                 call->queue, (const uint8_t *)x->data, (U *)y->data, s);
   } else if (x->dtype == MOON_F32) {
-    MOON_LAUNCH((assemble<float, U>), moon_blocks(s.n, 1), MOON_THREADS,
+    MOON_LAUNCH((assemble<float, U>), moon_blocks(s.of.n, 1), MOON_THREADS,
                 call->queue, (const float *)x->data, (U *)y->data, s);
   } else {
     return moon_no_dtype(x->dtype, fail);

@@ -1,6 +1,6 @@
 /* A host's features with a seed's output, and the gradients: ref's blend.c says
  * what they are. alpha is read on the device, one for all or one for each place
- * along the first dimension.
+ * along the first dimension; its dtype, ALPHA, is f32 where T is a half, or T.
  */
 #include "each.h"
 
@@ -46,9 +46,11 @@ MOON_DEVICE V blend(bool multiplies, V h, V a, V s, V x) {
   return a == 1 ? s : (1 - a) * h + a * s;
 }
 
-template <typename T> struct forward {
+template <typename T, typename ALPHA> struct forward {
   enum { most = 16 / sizeof(T) };
-  const T *h, *a, *s, *x;  /* s and a: NULL without s */
+  const T *h;
+  const ALPHA *a;
+  const T *s, *x;  /* s and a: NULL without s */
   T *y;
   bool multiplies;
   template <int N> MOON_DEVICE void run(const moon_here<5> &here) const {
@@ -73,24 +75,30 @@ __global__ void store_counted(const T *a, int64_t a_step, T *p, int64_t p_step,
   }
 }
 
-template <typename T> int run_forward(const moon_call *call, moon_fail *fail) {
+template <typename T, typename ALPHA>
+int forward_of(const moon_call *call, moon_fail *fail) {
   const moon_operand *y = &call->arg[Y], *h = &call->arg[H];
   const moon_operand *a = &call->arg[A], *p = moon_optional(call, P);
   const moon_operand *o[] = {y, h, a, or_like(call, S, y), or_like(call, X, y)};
   const T *s = data_of<T>(call, S);
-  const T *alpha = s ? (const T *)a->data : NULL;
-  forward<T> f = {(const T *)h->data, alpha, s, data_of<T>(call, X),
+  const ALPHA *alpha = s ? (const ALPHA *)a->data : NULL;
+  forward<T, ALPHA> f = {(const T *)h->data, alpha, s, data_of<T>(call, X),
                   (T *)y->data, call->params.blend.kind == MOON_BLEND_MULTIPLY};
   if (p) {
     bool each = p->ndim > 0 && p->stride[0] != 0;
     int64_t n = each ? p->shape[0] : 1;
     if (n > 0) {
-      MOON_LAUNCH(store_counted<T>, moon_blocks(n, 1), MOON_THREADS,
-                  call->queue, alpha, each ? a->stride[0] : 0, (T *)p->data,
+      MOON_LAUNCH(store_counted<ALPHA>, moon_blocks(n, 1), MOON_THREADS,
+                  call->queue, alpha, each ? a->stride[0] : 0, (ALPHA *)p->data,
                   each ? p->stride[0] : 0, n);
     }
   }
   return moon_each(f, o, call, fail);
+}
+
+template <typename T> int run_forward(const moon_call *call, moon_fail *fail) {
+  return call->arg[A].dtype == MOON_F32 ? forward_of<T, float>(call, fail)
+                                        : forward_of<T, T>(call, fail);
 }
 
 /* --- gradient --------------------------------------------------------- */
@@ -113,10 +121,14 @@ template <typename V> MOON_DEVICE found<V> multiply_gradient(given<V> g) {
 }
 
 /* Operands in the order of the call. */
-template <typename T> struct gradient {
+template <typename T, typename ALPHA> struct gradient {
   enum { most = 16 / sizeof(T) };
-  const T *dy, *a, *h, *s, *x;
-  T *dh, *ds, *e, *dx;
+  const T *dy;
+  const ALPHA *a;
+  const T *h, *s, *x;
+  T *dh, *ds;
+  ALPHA *e;
+  T *dx;
   bool multiplies;
   template <int N>
   MOON_DEVICE void run(const moon_here<G_COUNT> &here) const {
@@ -143,16 +155,22 @@ template <typename T> struct gradient {
   }
 };
 
-template <typename T>
-int run_gradient(const moon_call *call, moon_fail *fail) {
+template <typename T, typename ALPHA>
+int gradient_of(const moon_call *call, moon_fail *fail) {
   const moon_operand *o[G_COUNT], *dy = &call->arg[G_DY];
   for (int k = 0; k < G_COUNT; k++) o[k] = or_like(call, k, dy);
-  gradient<T> f = {
-      (const T *)dy->data, data_of<T>(call, G_A), data_of<T>(call, G_H),
+  gradient<T, ALPHA> f = {
+      (const T *)dy->data, data_of<ALPHA>(call, G_A), data_of<T>(call, G_H),
       data_of<T>(call, G_S), data_of<T>(call, G_X), data_of<T>(call, G_DH),
-      data_of<T>(call, G_DS), data_of<T>(call, G_E), data_of<T>(call, G_DX),
+      data_of<T>(call, G_DS), data_of<ALPHA>(call, G_E), data_of<T>(call, G_DX),
       call->params.blend.kind == MOON_BLEND_MULTIPLY};
   return moon_each(f, o, call, fail);
+}
+
+template <typename T>
+int run_gradient(const moon_call *call, moon_fail *fail) {
+  return call->arg[G_A].dtype == MOON_F32 ? gradient_of<T, float>(call, fail)
+                                          : gradient_of<T, T>(call, fail);
 }
 
 }  // namespace

@@ -1,27 +1,11 @@
 /* Convolutions through cuDNN's backend (graph) API: what conv_graph.c,
- * conv_engine.c, conv_disk.c and conv2d.c share.
- *
- * A key says all that a plan depends on. Images and weights are 4-D in the
- * order N, C, H, W (weights K, C/G, kH, kW); cuDNN wants both channels-last.
+ * conv_engine.c, conv_disk.c and conv_plan.c share.
  */
 #ifndef MOON_CUDA_CONV_H
 #define MOON_CUDA_CONV_H
 #include <stdbool.h>
+#include "conv_key.h"
 #include "library.h"
-
-typedef enum conv_way { CONV_FORWARD, CONV_GRAD_X, CONV_GRAD_W } conv_way;
-enum { CONV_PLAIN, CONV_BIAS, CONV_BIAS_RELU };  /* epilogues */
-/* The tensors' names in a graph, and operands in a run. */
-enum { CONV_X, CONV_W, CONV_Y, CONV_B, CONV_TENSORS };
-
-typedef struct conv_key {
-  int32_t way, dtype, device, epilogue;
-  int32_t strict;             /* f32 without tensor cores */
-  int32_t adds;               /* CONV_GRAD_W: to what dw holds */
-  int32_t align, unused;      /* of all pointers, up to 16 bytes */
-  int64_t shape[3][4], stride[3][4];   /* of x, w, y */
-  int64_t step[2], padding[2], dilation[2];
-} conv_key;
 
 /* The descriptors of a graph; all are destroyed with it. */
 enum { CONV_MOST = 80 };
@@ -33,16 +17,21 @@ typedef struct conv_graph {
   const char *what;           /* where */
 } conv_graph;
 
-/* Execution may refuse what planning accepted: then the next plan is tried. */
-enum { CONV_SPARES = 3 };
+/* What may compute it. */
+typedef struct conv_choice {
+  cudnnBackendDescriptor_t plan;
+  int64_t workspace;          /* bytes */
+  int64_t engine;             /* cuDNN's number; -1: from a file */
+  int32_t has_tensor_cores, is_deterministic, is_compiled, unused;
+} conv_choice;
+
+/* Choices, best first. Execution may refuse what planning accepted: then the
+ * next one is tried, so some that want no more memory are kept. */
+enum { CONV_KEPT = 3, CONV_CHOICES = 8, CONV_ROUNDS = 6 };
 typedef struct conv_plan {
-  conv_key key;
-  cudnnBackendDescriptor_t plan[CONV_SPARES];
+  conv_found found;
+  conv_choice choice[CONV_CHOICES];
   int32_t n, unused;
-  int64_t workspace;          /* bytes, enough for each */
-  /* Of the first: */
-  int64_t engine;             /* cuDNN's number; -1: from disk */
-  int32_t has_tensor_cores, is_deterministic, is_compiled;
 } conv_plan;
 
 /* Creates a descriptor that lives as long as the graph; the others do nothing
@@ -60,13 +49,24 @@ int moon_conv_fail(const conv_graph *g, const conv_key *key, moon_fail *fail);
 /* "x 8x64x32x32, w 64x64x3x3, y ..." */
 void moon_conv_text(const conv_key *key, char *text, size_t size);
 
-/* The best of cuDNN's engines that may be taken, for the device that `device`
- * (a properties descriptor) describes. Needs no GPU. */
+/* Those of cuDNN's engines that may be taken, in its order of merit, for the
+ * device that `device` (a properties descriptor) describes: one and its spares,
+ * or, if they are to be timed, up to CONV_CHOICES. Needs no GPU. */
 int moon_conv_choose(const moon_cudnn *lib, const conv_key *key,
                      cudnnBackendDescriptor_t device, conv_plan *out,
                      moon_fail *fail);
+/* Leaves the first and its spares. */
+void moon_conv_keep(const moon_cudnn *lib, conv_plan *plan);
 
-/* First plans are kept in files, by cuDNN's version and the device's name.
+/* Puts the fastest choice first, by the median of `clock`, which runs choice i
+ * for the n-th time and says how long that took, below 0 if it failed. False if
+ * all failed. */
+typedef double conv_clock(void *self, int i, int n);
+bool moon_conv_order(conv_plan *plan, conv_clock *clock, void *self);
+/* By the device's own clock; false, and nothing changed, if that cannot be. */
+bool moon_conv_tune(const moon_cudnn *lib, conv_plan *plan);
+
+/* Plans are kept in files, by cuDNN's version and the device's name.
  * `load` says whether there was one. */
 typedef struct conv_device {
   char name[64];
@@ -77,10 +77,9 @@ bool moon_conv_load(const moon_cudnn *lib, const conv_key *key,
 void moon_conv_store(const moon_cudnn *lib, const conv_device *device,
                      const conv_plan *plan);
 
-/* --- conv_plan.c ------------------------------------------------------ */
-int moon_conv_find(const conv_key *key, int may_create,
-                   const conv_plan **out, moon_fail *fail);
-int moon_conv_run(const conv_plan *plan, void *const data[CONV_TENSORS],
-                  void *workspace, void *queue, moon_fail *fail);
+cudnnStatus_t moon_conv_execute(const moon_cudnn *lib, cudnnHandle_t handle,
+                                const conv_plan *plan, int i,
+                                void *const data[CONV_TENSORS],
+                                void *workspace);
 
 #endif

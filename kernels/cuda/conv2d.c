@@ -1,21 +1,24 @@
-/* Convolution and its gradients by cuDNN (conv.h).
+/* Convolution and its gradients by cuDNN (conv_key.h).
  *
  * Images are channels-last already; weights lie in rows and are brought into
- * channels-last in scratch, a weight's gradient back from there. f32 uses TF32
- * unless strict. params.conv.bf16 lets f32 operands be rounded to bf16, which
- * TF32 is no coarser than.
+ * channels-last in scratch, a weight's gradient back from there; both may get
+ * channels of zeros there (conv_wide.c). f32 uses TF32 unless strict.
+ * params.conv.bf16 lets f32 operands be rounded to bf16, which TF32 is no
+ * coarser than.
  */
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
-#include "conv.h"
+#include "conv_key.h"
 #include "epilogue.h"
 
 extern const moon_kernel moon_cuda_copy, moon_cuda_fill;
 
-/* Which operand of the call is x, w, y and b; -1: none. */
+/* Which operand of the call is x, w, y, b and z; -1: none. */
 static const int roles[][CONV_TENSORS] = {
-    [CONV_FORWARD] = {0, 1, 2, 3},
-    [CONV_GRAD_X] = {2, 1, 0, -1},
-    [CONV_GRAD_W] = {1, 2, 0, 3}};
+    [CONV_FORWARD] = {0, 1, 2, 3, 6},
+    [CONV_GRAD_X] = {2, 1, 0, -1, -1},
+    [CONV_GRAD_W] = {1, 2, 0, 3, -1}};
 
 static const moon_operand *operand(const moon_call *call, conv_way way,
                                    int role) {
@@ -25,39 +28,44 @@ static const moon_operand *operand(const moon_call *call, conv_way way,
 }
 
 /* --- layouts ---------------------------------------------------------- */
-static void channels_last(const int64_t shape[4], int64_t stride[4]) {
-  stride[1] = 1;
-  stride[3] = shape[1];
-  stride[2] = shape[1] * shape[3];
-  stride[0] = stride[2] * shape[2];
-}
-
 /* Strides of dimensions of size one do not count. */
 static bool is_channels_last(const moon_operand *o) {
   int64_t wanted[4];
-  channels_last(o->shape, wanted);
+  moon_channels_last(o->shape, wanted);
   for (int d = 0; d < 4; d++) {
     if (o->shape[d] > 1 && o->stride[d] != wanted[d]) return false;
   }
   return true;
 }
 
-/* Scratch: a copy of the weights, a bias of zeros or the parts of a bias's
- * gradient, cuDNN's workspace; offsets in bytes. */
-typedef struct conv_room { size_t beside, workspace, all; } conv_room;
+/* Whether the plan is for more input channels than there are. */
+static bool is_wide(const moon_call *call, conv_way way,
+                    const conv_found *plan) {
+  return plan->key.shape[CONV_W][1] != operand(call, way, CONV_W)->shape[1];
+}
+
+/* Scratch, offsets in bytes: a copy of the weights (at 0), a wide one of x, a
+ * bias of zeros or the parts of a bias's gradient, cuDNN's workspace. */
+typedef struct conv_room { size_t x, beside, workspace, all; } conv_room;
 
 static size_t aligned(size_t nbytes) { return (nbytes + 255) / 256 * 256; }
 
+static size_t room_of_copy(const conv_found *plan, int role) {
+  const int64_t *s = plan->key.shape[role];
+  size_t numel = (size_t)(s[0] * s[1] * s[2] * s[3]);
+  return aligned(numel * moon_dtype_size(plan->key.dtype));
+}
+
 static conv_room room_of(const moon_call *call, conv_way way,
-                         const conv_plan *plan) {
-  const moon_operand *w = operand(call, way, CONV_W);
+                         const conv_found *plan) {
   const moon_operand *y = operand(call, way, CONV_Y);
   const moon_operand *b = operand(call, way, CONV_B);
+  bool wide = is_wide(call, way, plan);
   conv_room room = {0};
-  if (!is_channels_last(w)) {
-    size_t numel = (size_t)moon_operand_numel(w);
-    room.beside = aligned(numel * moon_dtype_size(w->dtype));
+  if (wide || !is_channels_last(operand(call, way, CONV_W))) {
+    room.x = room_of_copy(plan, CONV_W);
   }
+  room.beside = room.x + (wide ? room_of_copy(plan, CONV_X) : 0);
   room.workspace = room.beside;
   if (way == CONV_GRAD_W && b) {
     room.workspace += aligned(moon_cuda_channel_room(y));
@@ -70,10 +78,11 @@ static conv_room room_of(const moon_call *call, conv_way way,
 }
 
 /* --- keys ------------------------------------------------------------- */
-/* The largest power of two, up to 16, that divides every address. */
-static int32_t alignment(const moon_call *call, conv_way way) {
+/* The largest power of two, up to 16, that divides every address from that of
+ * role `first` on. */
+static int32_t alignment(const moon_call *call, conv_way way, int first) {
   uintptr_t all = 16;
-  for (int role = 0; role < CONV_TENSORS; role++) {
+  for (int role = first; role < CONV_TENSORS; role++) {
     const moon_operand *o = operand(call, way, role);
     bool is_copied = o && role == CONV_W && !is_channels_last(o);
     bool is_used = role < CONV_B || way == CONV_FORWARD;
@@ -82,7 +91,7 @@ static int32_t alignment(const moon_call *call, conv_way way) {
   return (int32_t)(all & -all);
 }
 
-static conv_key key_of(const moon_call *call, conv_way way, int device) {
+static conv_key key_of(const moon_call *call, conv_way way) {
   conv_key key;
   memset(&key, 0, sizeof key);
   const moon_params *p = &call->params;
@@ -90,21 +99,22 @@ static conv_key key_of(const moon_call *call, conv_way way, int device) {
     const moon_operand *o = operand(call, way, role);
     memcpy(key.shape[role], o->shape, sizeof key.shape[role]);
     if (role == CONV_W || is_channels_last(o)) {
-      channels_last(o->shape, key.stride[role]);
+      moon_channels_last(o->shape, key.stride[role]);
     } else {
       memcpy(key.stride[role], o->stride, sizeof key.stride[role]);
     }
   }
   key.way = way;
   key.dtype = operand(call, way, CONV_X)->dtype;
-  key.device = device;
   key.strict = p->conv.strict && !p->conv.bf16 && key.dtype == MOON_F32;
-  key.align = alignment(call, way);
+  key.align = alignment(call, way, CONV_X);
   key.adds = way == CONV_GRAD_W && p->conv.accumulate;
   if (way == CONV_FORWARD) {
-    bool relu = p->conv.epilogue == MOON_EPILOGUE_RELU;
-    bool biased = operand(call, way, CONV_B) != NULL;
-    key.epilogue = relu ? CONV_BIAS_RELU : biased ? CONV_BIAS : CONV_PLAIN;
+    if (operand(call, way, CONV_B)) key.epilogue |= CONV_BIAS;
+    if (operand(call, way, CONV_Z)) key.epilogue |= CONV_ADD | CONV_BIAS;
+    if (p->conv.epilogue == MOON_EPILOGUE_RELU) {
+      key.epilogue |= CONV_RELU | CONV_BIAS;
+    }
   }
   memcpy(key.step, p->conv.stride, sizeof key.step);
   memcpy(key.padding, p->conv.padding, sizeof key.padding);
@@ -126,35 +136,53 @@ static int check(const moon_call *call, conv_way way, moon_fail *fail) {
                   moon_dtype_is_half(x->dtype);
   for (int k = 0; k < 3; k++) is_float &= call->arg[k].dtype == x->dtype;
   if (!is_float || (b && b->dtype != x->dtype)) {
-    return moon_library_fail(fail, MOON_E_DTYPE, "dtypes that cuDNN does not "
-                             "convolve");
+    snprintf(fail->text, sizeof fail->text,
+             "dtypes that cuDNN does not convolve");
+    return MOON_E_DTYPE;
+  }
+  const moon_operand *z = operand(call, way, CONV_Z);
+  if (z && (z->dtype != x->dtype || !is_channels_last(z))) {
+    snprintf(fail->text, sizeof fail->text, "what is added is not channels-last"
+             " or of another dtype");
+    return MOON_E_KERNEL;
   }
   if (way != CONV_FORWARD || !b || b->stride[0] == 1 || b->shape[0] == 1) {
     return MOON_OK;
   }
-  return moon_library_fail(fail, MOON_E_KERNEL, "a bias of stride %lld",
-                           (long long)b->stride[0]);
+  snprintf(fail->text, sizeof fail->text, "a bias of stride %lld",
+           (long long)b->stride[0]);
+  return MOON_E_KERNEL;
+}
+
+/* The call's plan, or one for wide copies of x and w, if only that is on tensor
+ * cores. */
+static int choose(const moon_call *call, conv_way way, int may_create,
+                  const conv_found **out, moon_fail *fail) {
+  conv_key key = key_of(call, way), wide;
+  int status = moon_conv_find(&key, may_create, out, fail);
+  if (status < 0 || (*out)->has_tensor_cores || !moon_conv_widen(&key, &wide)) {
+    return status;
+  }
+  const conv_found *other;
+  wide.align = alignment(call, way, CONV_Y);
+  status = moon_conv_find(&wide, may_create, &other, fail);
+  if (status >= 0 && other->has_tensor_cores) *out = other;
+  return status;
 }
 
 static int plan_conv(const moon_call *call, conv_way way, moon_plan *plan,
                      int may_create, moon_fail *fail) {
   plan->phases = 1;
   plan->parts[0] = 1;
-  int device, status = check(call, way, fail);
+  int status = check(call, way, fail);
   if (status < 0) return status;
   if (is_empty(call, way)) {
     const moon_operand *y = operand(call, way, CONV_Y);
     plan->scratch = way == CONV_GRAD_W ? moon_cuda_channel_room(y) : 0;
     return MOON_OK;
   }
-  cudaError_t error = cudaGetDevice(&device);
-  if (error != cudaSuccess) {
-    return moon_library_fail(fail, MOON_E_BACKEND, "device: %s",
-                             cudaGetErrorString(error));
-  }
-  conv_key key = key_of(call, way, device);
-  const conv_plan *found;
-  status = moon_conv_find(&key, may_create, &found, fail);
+  const conv_found *found;
+  status = choose(call, way, may_create, &found, fail);
   if (status < 0) return status;
   plan->state = found;
   plan->scratch = room_of(call, way, found).all;
@@ -189,9 +217,24 @@ static int run_empty(const moon_call *call, conv_way way, moon_fail *fail) {
   return status < 0 || !b ? status : zero(b, call->queue, fail);
 }
 
+/* Copies x and w with channels of zeros. */
+static int widen(const moon_call *call, const conv_found *found, char *base,
+                 void *data[CONV_TENSORS], moon_fail *fail) {
+  conv_room room = room_of(call, CONV_FORWARD, found);
+  int64_t width = found->key.shape[CONV_W][1];
+  data[CONV_W] = base;
+  data[CONV_X] = base + room.x;
+  int status = MOON_OK;
+  for (int role = CONV_X; role <= CONV_W && status >= 0; role++) {
+    status = moon_cuda_widen(operand(call, CONV_FORWARD, role), width,
+                             data[role], call->queue, fail);
+  }
+  return status;
+}
+
 static int run_conv(const moon_call *call, conv_way way,
                     const moon_plan *plan, void *scratch, moon_fail *fail) {
-  const conv_plan *found = plan->state;
+  const conv_found *found = plan->state;
   if (!found) return run_empty(call, way, fail);
   conv_room room = room_of(call, way, found);
   char *base = scratch;
@@ -201,10 +244,12 @@ static int run_conv(const moon_call *call, conv_way way,
     data[role] = o ? o->data : base + room.beside;
   }
   moon_operand w = *operand(call, way, CONV_W), copied = w;
-  bool copies = !is_channels_last(&w), writes = way == CONV_GRAD_W;
+  bool copies = room.x > 0, writes = way == CONV_GRAD_W;
   int status = MOON_OK;
-  if (copies) {
-    channels_last(w.shape, copied.stride);
+  if (is_wide(call, way, found)) {
+    status = widen(call, found, base, data, fail);
+  } else if (copies) {
+    moon_channels_last(w.shape, copied.stride);
     copied.data = data[CONV_W] = base;
     bool reads = !writes || found->key.adds;
     if (reads) status = copy(&w, &copied, queue, fail);

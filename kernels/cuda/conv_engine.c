@@ -4,7 +4,8 @@
  * run to run; for f32 those that round more than TF32 does; in strict mode
  * those on tensor cores and by Winograd or FFT. Engines that are compiled at
  * run time (0.4 to 7 s) or want much memory come last. Heuristics never look
- * at a clock, so that the same call has the same engine everywhere.
+ * at a clock, so that the same call has the same engine everywhere; only who
+ * asks for it has the first few timed (conv_tune.c).
  */
 #include "conv.h"
 
@@ -59,11 +60,11 @@ static bool may_take(const conv_key *key, conv_notes is) {
   return !key->strict || !is_f32 || (!is.has_tensor_cores && !is.transforms);
 }
 
-/* Tries to make a plan of a configuration; false where cuDNN cannot. */
-static bool make_plan(const conv_graph *g, cudnnBackendDescriptor_t device,
+/* Tries to make a plan of a configuration; false where cuDNN cannot, or it
+ * wants more than `most` bytes. */
+static bool make_plan(const moon_cudnn *lib, cudnnBackendDescriptor_t device,
                       cudnnBackendDescriptor_t config, int64_t most,
-                      conv_plan *out) {
-  const moon_cudnn *lib = g->lib;
+                      conv_choice *out) {
   conv_graph own = {.lib = lib};
   cudnnBackendDescriptor_t p =
       moon_conv_new(&own, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
@@ -82,8 +83,8 @@ static bool make_plan(const conv_graph *g, cudnnBackendDescriptor_t device,
     moon_conv_free(&own);
     return false;
   }
-  out->plan[out->n++] = p;    /* kept: `own` is not freed */
-  if (workspace > out->workspace) out->workspace = workspace;
+  out->plan = p;              /* kept: `own` is not freed */
+  out->workspace = workspace;
   return true;
 }
 
@@ -113,29 +114,49 @@ static int64_t propose(conv_graph *g, cudnnBackendDescriptor_t device,
   return found < most ? found : most;
 }
 
-/* Adds those of a mode's configurations that may be taken and work: one, and
- * spare ones that need no more memory. */
-static void choose(conv_graph *g, cudnnBackendDescriptor_t device,
-                   cudnnBackendHeurMode_t mode, bool patient,
+/* Adds those of a mode's configurations that may be taken and work, until
+ * there are `wanted`. */
+static void choose(const conv_graph *g, cudnnBackendDescriptor_t device,
+                   cudnnBackendHeurMode_t mode, int wanted, bool patient,
                    conv_plan *out) {
   cudnnBackendDescriptor_t config[MOST_CONFIGURATIONS];
   conv_graph own = {.lib = g->lib, .graph = g->graph};
   int64_t n = propose(&own, device, mode, MOST_CONFIGURATIONS, config);
-  for (int64_t i = 0; i < n && out->n < CONV_SPARES; i++) {
+  for (int64_t i = 0; i < n && out->n < wanted; i++) {
+    conv_choice *c = &out->choice[out->n];
     int64_t number = -1, most = patient ? INT64_MAX : most_workspace;
     conv_graph engine = {.lib = g->lib};
     conv_notes is = notes_of(&engine, config[i], &number);
     moon_conv_free(&engine);
-    bool is_first = out->n == 0;
-    if (!is_first) most = out->workspace;
-    if (!may_take(&out->key, is) || (is.is_compiled && !patient)) continue;
-    if (!make_plan(g, device, config[i], most, out) || !is_first) continue;
-    out->engine = number;
-    out->has_tensor_cores = is.has_tensor_cores;
-    out->is_deterministic = is.is_deterministic;
-    out->is_compiled = is.is_compiled;
+    bool is_spare = out->n > 0 && !out->found.key.tuned;
+    if (is_spare) most = out->choice[0].workspace;
+    if (!may_take(&out->found.key, is) || (is.is_compiled && !patient)) {
+      continue;
+    }
+    if (!make_plan(g->lib, device, config[i], most, c)) continue;
+    c->engine = number;
+    c->has_tensor_cores = is.has_tensor_cores;
+    c->is_deterministic = is.is_deterministic;
+    c->is_compiled = is.is_compiled;
+    if (out->n++ == 0 || out->found.key.tuned) {
+      out->found.has_tensor_cores |= is.has_tensor_cores;
+    }
   }
   moon_conv_free(&own);
+}
+
+void moon_conv_keep(const moon_cudnn *lib, conv_plan *plan) {
+  int kept = 0;
+  for (int i = 0; i < plan->n; i++) {
+    const conv_choice *c = &plan->choice[i];
+    if (kept < CONV_KEPT && c->workspace <= plan->choice[0].workspace) {
+      plan->choice[kept++] = *c;
+    } else {
+      lib->cudnnBackendDestroyDescriptor(c->plan);
+    }
+  }
+  plan->n = kept;
+  plan->found.workspace = plan->choice[0].workspace;
 }
 
 int moon_conv_choose(const moon_cudnn *lib, const conv_key *key,
@@ -143,12 +164,20 @@ int moon_conv_choose(const moon_cudnn *lib, const conv_key *key,
                      moon_fail *fail) {
   static const cudnnBackendHeurMode_t mode[] = {CUDNN_HEUR_MODE_A,
                                                 CUDNN_HEUR_MODE_FALLBACK};
+  /* Of those that are timed the last are the second mode's: it knows engines
+   * that the first leaves out. */
+  int wanted[] = {CONV_KEPT, CONV_KEPT};
+  if (key->tuned) {
+    wanted[0] = CONV_CHOICES - 2;
+    wanted[1] = CONV_CHOICES;
+  }
   conv_graph g = {.lib = lib};
-  *out = (conv_plan){.key = *key};
+  *out = (conv_plan){.found.key = *key};
   moon_conv_build(&g, key);
-  for (int patient = 0; patient < 2; patient++) {
-    for (int m = 0; m < 2 && out->n == 0 && !g.status; m++) {
-      choose(&g, device, mode[m], patient, out);
+  for (int patient = 0; patient < 2 && out->n == 0; patient++) {
+    for (int m = 0; m < 2 && !g.status; m++) {
+      if (out->n > 0 && !key->tuned) break;
+      choose(&g, device, mode[m], wanted[m], patient, out);
     }
   }
   int status = MOON_OK;

@@ -1,4 +1,4 @@
-/* Graphs of one convolution: y = conv(x, w), with + b and ReLU; dx; dw. */
+/* Graphs of one convolution: y = conv(x, w), with + z, + b and ReLU; dx; dw. */
 #include <stdio.h>
 #include <string.h>
 #include "conv.h"
@@ -190,22 +190,27 @@ static cudnnBackendDescriptor_t pointwise(conv_graph *g, const conv_key *key,
 }
 
 void moon_conv_build(conv_graph *g, const conv_key *key) {
-  cudnnBackendDescriptor_t op[3], y = operand(g, key, CONV_Y);
-  bool biased = key->epilogue != CONV_PLAIN;
-  bool relu = key->epilogue == CONV_BIAS_RELU;
-  cudnnBackendDescriptor_t sum = biased ? between(g, key, 0) : y;
-  int64_t n = 1;
-  op[0] = convolution(g, key, sum);
-  if (biased) {
-    int64_t k = key->shape[CONV_Y][1];
-    int64_t shape[4] = {1, k, 1, 1}, stride[4] = {k, 1, k, k};
-    cudnnBackendDescriptor_t b = tensor(
-        g, key, (conv_tensor){CONV_B, shape, stride, data_type(key->dtype),
-                              false});
-    cudnnBackendDescriptor_t biased_sum = relu ? between(g, key, 1) : y;
-    op[n++] = pointwise(g, key, sum, b, biased_sum);
-    if (relu) op[n++] = pointwise(g, key, biased_sum, NULL, y);
+  cudnnBackendDescriptor_t op[4], with[3], y = operand(g, key, CONV_Y);
+  int64_t k = key->shape[CONV_Y][1], n = 0;
+  if (key->epilogue & CONV_ADD) {
+    with[n++] = tensor(g, key, (conv_tensor){CONV_Z, key->shape[CONV_Y],
+                                             key->stride[CONV_Y],
+                                             data_type(key->dtype), false});
   }
+  if (key->epilogue & CONV_BIAS) {
+    int64_t shape[4] = {1, k, 1, 1}, stride[4] = {k, 1, k, k};
+    with[n++] = tensor(g, key, (conv_tensor){CONV_B, shape, stride,
+                                             data_type(key->dtype), false});
+  }
+  if (key->epilogue & CONV_RELU) with[n++] = NULL;
+  cudnnBackendDescriptor_t sum = n > 0 ? between(g, key, 0) : y;
+  op[0] = convolution(g, key, sum);
+  for (int i = 0; i < n; i++) {
+    cudnnBackendDescriptor_t next = i + 1 < n ? between(g, key, i + 1) : y;
+    op[i + 1] = pointwise(g, key, sum, with[i], next);
+    sum = next;
+  }
+  n++;
   g->graph = moon_conv_new(g, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
   moon_conv_set(g, g->graph, CUDNN_ATTR_OPERATIONGRAPH_OPS,
                 CUDNN_TYPE_BACKEND_DESCRIPTOR, n, op);

@@ -5,12 +5,8 @@
 #include "conv.h"
 
 static void set_tensor(conv_key *key, int role, const int64_t shape[4]) {
-  int64_t *stride = key->stride[role];
   memcpy(key->shape[role], shape, sizeof key->shape[role]);
-  stride[1] = 1;
-  stride[3] = shape[1];
-  stride[2] = shape[1] * shape[3];
-  stride[0] = stride[2] * shape[2];
+  moon_channels_last(shape, key->stride[role]);
 }
 
 static conv_key key_of(const moon_conv_question *q) {
@@ -22,6 +18,7 @@ static conv_key key_of(const moon_conv_question *q) {
   key.strict = q->strict;
   key.adds = q->adds;
   key.align = q->align;
+  key.tuned = q->times != NULL;
   int64_t y[4] = {q->x[0], q->w[0]};
   for (int d = 0; d < 2; d++) {
     int64_t reach = (q->w[2 + d] - 1) * q->dilation + 1;
@@ -49,26 +46,41 @@ static int describe(conv_graph *g, const char *json, conv_device *out,
                            g->what, g->lib->cudnnGetErrorString(g->status));
 }
 
+static double told(void *self, int i, int n) {
+  const double *times = self;
+  return times[i * CONV_ROUNDS + n];
+}
+
 static int inspect(const moon_cudnn *lib, const conv_device *device,
-                   int files, const conv_key *key, moon_conv_answer *out,
+                   const moon_conv_question *q, moon_conv_answer *out,
                    moon_fail *fail) {
   conv_plan plan;
-  if (!files || !moon_conv_load(lib, key, device, &plan)) {
-    int status = moon_conv_choose(lib, key, device->properties, &plan, fail);
+  conv_key key = key_of(q), wide;
+  if (q->wide && moon_conv_widen(&key, &wide)) key = wide;
+  out->channels = (int32_t)key.shape[CONV_X][1];
+  if (!q->files || !moon_conv_load(lib, &key, device, &plan)) {
+    int status = moon_conv_choose(lib, &key, device->properties, &plan, fail);
     if (status < 0) return status;
-    if (files) moon_conv_store(lib, device, &plan);
+    out->choices = plan.n;
+    bool is_done = !q->times || moon_conv_order(&plan, told, (void *)q->times);
+    moon_conv_keep(lib, &plan);
+    if (q->files && is_done) moon_conv_store(lib, device, &plan);
   }
-  *out = (moon_conv_answer){plan.engine, plan.workspace, plan.n,
-                            plan.has_tensor_cores, plan.is_deterministic,
-                            plan.is_compiled};
+  const conv_choice *first = &plan.choice[0];
+  out->engine = first->engine;
+  out->workspace = plan.found.workspace;
+  out->plans = plan.n;
+  out->has_tensor_cores = first->has_tensor_cores;
+  out->is_deterministic = first->is_deterministic;
+  out->is_compiled = first->is_compiled;
   for (int i = 0; i < plan.n; i++) {
-    lib->cudnnBackendDestroyDescriptor(plan.plan[i]);
+    lib->cudnnBackendDestroyDescriptor(plan.choice[i].plan);
   }
   return MOON_OK;
 }
 
 __attribute__((visibility("default")))
-int moon_cuda_inspect_convolution(const char *device, int files,
+int moon_cuda_inspect_convolution(const char *device,
                                   const moon_conv_question *question,
                                   moon_conv_answer *out, char *why,
                                   size_t size) {
@@ -77,12 +89,9 @@ int moon_cuda_inspect_convolution(const char *device, int files,
   const moon_cudnn *lib = moon_cudnn_open(&fail);
   int status = lib ? MOON_OK : MOON_E_BACKEND;
   if (lib) {
-    conv_key key = key_of(question);
     conv_graph g = {.lib = lib};
     status = describe(&g, device, &described, &fail);
-    if (status >= 0) {
-      status = inspect(lib, &described, files, &key, out, &fail);
-    }
+    if (status >= 0) status = inspect(lib, &described, question, out, &fail);
     moon_conv_free(&g);
   }
   snprintf(why, size, "%s", fail.text);

@@ -49,32 +49,55 @@ static int make(const void *key, const void **state, moon_fail *fail) {
   conv_plan *plan = status < 0 ? NULL : malloc(sizeof *plan);
   if (status < 0) return status;
   if (!plan) return moon_library_fail(fail, MOON_E_MEMORY, "no memory");
-  if (!moon_conv_load(lib, q, device, plan)) {
-    status = moon_conv_choose(lib, q, device->properties, plan, fail);
-    if (status >= 0) moon_conv_store(lib, device, plan);
-  }
+  *state = plan;
+  if (moon_conv_load(lib, q, device, plan)) return MOON_OK;
+  status = moon_conv_choose(lib, q, device->properties, plan, fail);
   if (status < 0) {
     free(plan);
     return status;
   }
-  *state = plan;
+  bool is_done = !q->tuned || moon_conv_tune(lib, plan);
+  moon_conv_keep(lib, plan);
+  if (is_done) moon_conv_store(lib, device, plan);
   return MOON_OK;
 }
 
-int moon_conv_find(const conv_key *key, int may_create, const conv_plan **out,
-                   moon_fail *fail) {
+/* Whether engines are chosen by timing them; asked once. */
+static int32_t tunes(void) {
+  static _Atomic int32_t answer = -1;
+  if (answer < 0) {
+    const char *wish = getenv("MOONSEED_CUDNN_TUNE");
+    answer = wish && *wish && strcmp(wish, "0") != 0;
+  }
+  return answer;
+}
+
+int moon_conv_find(const conv_key *asked, int may_create,
+                   const conv_found **out, moon_fail *fail) {
+  conv_key key = *asked;
   const void *state;
-  int status = moon_cuda_find(key, sizeof *key, may_create, make, &state,
+  cudaError_t error = cudaGetDevice(&key.device);
+  if (error != cudaSuccess) {
+    return moon_library_fail(fail, MOON_E_BACKEND, "device: %s",
+                             cudaGetErrorString(error));
+  }
+  key.tuned = tunes();
+  int status = moon_cuda_find(&key, sizeof key, may_create, make, &state,
                               fail);
-  if (status >= 0) *out = state;
+  *out = state;
   return status;
 }
 
 /* --- execution -------------------------------------------------------- */
-static cudnnStatus_t execute(const moon_cudnn *lib, cudnnHandle_t handle,
-                             cudnnBackendDescriptor_t plan, int64_t n,
-                             void *const *data, void *workspace) {
-  static const int64_t name[CONV_TENSORS] = {CONV_X, CONV_W, CONV_Y, CONV_B};
+cudnnStatus_t moon_conv_execute(const moon_cudnn *lib, cudnnHandle_t handle,
+                                const conv_plan *plan, int i,
+                                void *const data[CONV_TENSORS],
+                                void *workspace) {
+  static const int64_t name[CONV_TENSORS] = {CONV_X, CONV_W, CONV_Y, CONV_B,
+                                             CONV_Z};
+  int32_t epilogue = plan->found.key.epilogue;
+  int64_t n = epilogue & CONV_ADD ? CONV_TENSORS
+              : epilogue          ? CONV_Z : CONV_B;
   conv_graph g = {.lib = lib};
   cudnnBackendDescriptor_t pack =
       moon_conv_new(&g, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
@@ -85,7 +108,9 @@ static cudnnStatus_t execute(const moon_cudnn *lib, cudnnHandle_t handle,
   moon_conv_set(&g, pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE,
                 CUDNN_TYPE_VOID_PTR, 1, &workspace);
   moon_conv_finalize(&g, pack, "the operands");
-  if (!g.status) g.status = lib->cudnnBackendExecute(handle, plan, pack);
+  if (!g.status) {
+    g.status = lib->cudnnBackendExecute(handle, plan->choice[i].plan, pack);
+  }
   moon_conv_free(&g);
   return g.status;
 }
@@ -98,17 +123,17 @@ static int execution_failed(const moon_cudnn *lib, const conv_key *key,
                            lib->cudnnGetErrorString(error), shapes);
 }
 
-int moon_conv_run(const conv_plan *plan, void *const data[CONV_TENSORS],
+int moon_conv_run(const conv_found *found, void *const data[CONV_TENSORS],
                   void *workspace, void *queue, moon_fail *fail) {
+  const conv_plan *plan = (const conv_plan *)found;
   cudnnHandle_t handle;
   const moon_cudnn *lib = moon_cudnn_open(fail);
   if (!lib) return MOON_E_BACKEND;
   int status = moon_cudnn_handle(lib, queue, &handle, fail);
   if (status < 0) return status;
-  int64_t n = plan->key.epilogue == CONV_PLAIN ? CONV_B : CONV_TENSORS;
   cudnnStatus_t error = CUDNN_STATUS_NOT_SUPPORTED;
   for (int i = 0; i < plan->n && error; i++) {
-    error = execute(lib, handle, plan->plan[i], n, data, workspace);
+    error = moon_conv_execute(lib, handle, plan, i, data, workspace);
   }
-  return error ? execution_failed(lib, &plan->key, error, fail) : MOON_OK;
+  return error ? execution_failed(lib, &found->key, error, fail) : MOON_OK;
 }

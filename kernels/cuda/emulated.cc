@@ -3,7 +3,9 @@
  * been given when it was recorded. MOONSEED_EMULATED_DELAY microseconds, at
  * random, before each launch bring other orders about.
  */
+#undef _FORTIFY_SOURCE  /* its longjmp takes other stacks for a mistake */
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <time.h>
 #include <ucontext.h>
@@ -21,28 +23,33 @@ thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
 /* --- the threads of one block ----------------------------------------- */
 enum { MOST = 1024, STACK = 64 * 1024, WARP = 32 };
 
+/* The first switch to a thread is ucontext's; those after it are jumps, which
+ * make no system calls. */
 typedef struct fiber {
-  ucontext_t at;
+  ucontext_t start;
+  jmp_buf at;
   dim3 index;
-  bool ended;
+  bool begun, ended;
   int64_t barriers, exchanges;  /* that it has come to */
 } fiber;
 
 typedef struct team {
   fiber *one;
   char *stacks;
-  ucontext_t back;
+  ucontext_t host;
+  jmp_buf back;
   int n, now;
   moon_emulated_thread *thread;
   void *arguments;
   uint64_t given[2][MOST];      /* by turns: the next may come early */
+  int64_t met, warp_met[MOST / WARP];  /* what all are known to have come to */
 } team;
 
 static thread_local team *live;
 
 static void leave(void) {
   fiber *f = &live->one[live->now];
-  swapcontext(&f->at, &live->back);
+  if (!_setjmp(f->at)) _longjmp(live->back, 1);
   threadIdx = f->index;
 }
 
@@ -50,21 +57,21 @@ static void begin(void) {
   team *t = live;
   t->thread(t->arguments);
   t->one[t->now].ended = true;
-  swapcontext(&t->one[t->now].at, &t->back);
+  _longjmp(t->back, 1);
 }
 
-/* Until `of` threads from `first` on have come as far as this one. */
-static void meet(int first, int of, int64_t fiber::*count) {
+/* Until `of` threads from `first` on have come as far as this one; *met is what
+ * they all have come to. */
+static void meet(int first, int of, int64_t fiber::*count, int64_t *met) {
   fiber *self = &live->one[live->now];
   int64_t wanted = ++(self->*count);
-  for (;;) {
-    bool all = true;
-    for (int i = first; i < first + of; i++) {
+  while (*met < wanted) {
+    int i = first + of - 1;  /* the last ones come last */
+    for (; i >= first; i--) {
       fiber *f = &live->one[i];
-      all &= f->ended || f->*count >= wanted;
+      if (!f->ended && f->*count < wanted) break;
     }
-    if (all) return;
-    leave();
+    if (i < first) *met = wanted; else leave();
   }
 }
 
@@ -77,7 +84,7 @@ static void need_team(const char *what) {
 
 void __syncthreads() {
   need_team("__syncthreads");
-  meet(0, live->n, &fiber::barriers);
+  meet(0, live->n, &fiber::barriers, &live->met);
 }
 
 uint64_t moon_emulated_exchange(uint64_t bits, int mask) {
@@ -87,7 +94,7 @@ uint64_t moon_emulated_exchange(uint64_t bits, int mask) {
   int of = t->n - first < WARP ? t->n - first : WARP;
   int turn = (int)(t->one[self].exchanges % 2);
   t->given[turn][self] = bits;
-  meet(first, of, &fiber::exchanges);
+  meet(first, of, &fiber::exchanges, &t->warp_met[self / WARP]);
   int other = first + ((self - first) ^ mask);
   return other < t->n ? t->given[turn][other] : bits;
 }
@@ -103,14 +110,23 @@ static void __attribute__((noinline)) make_fiber(team *t, int i) {
   fiber *f = &t->one[i];
   *f = fiber{};
   f->index = index_of(i);
-  getcontext(&f->at);
-  f->at.uc_stack.ss_sp = t->stacks + (size_t)i * STACK;
-  f->at.uc_stack.ss_size = STACK;
-  makecontext(&f->at, begin, 0);
+  getcontext(&f->start);
+  f->start.uc_stack.ss_sp = t->stacks + (size_t)i * STACK;
+  f->start.uc_stack.ss_size = STACK;
+  makecontext(&f->start, begin, 0);
+}
+
+static void __attribute__((noinline)) resume(team *t, fiber *f) {
+  if (_setjmp(t->back)) return;
+  if (f->begun) _longjmp(f->at, 1);
+  f->begun = true;
+  swapcontext(&t->host, &f->start);
 }
 
 static void run_block_together(team *t) {
   live = t;
+  t->met = 0;
+  memset(t->warp_met, 0, sizeof t->warp_met);
   for (int i = 0; i < t->n; i++) make_fiber(t, i);
   for (bool more = true; more;) {
     more = false;
@@ -119,7 +135,7 @@ static void run_block_together(team *t) {
       if (f->ended) continue;
       more = true;
       threadIdx = f->index;
-      swapcontext(&t->back, &f->at);
+      resume(t, f);
     }
   }
   live = NULL;

@@ -19,6 +19,12 @@ int moon_cuda_channel_sum(const moon_operand *dy, const moon_operand *db,
                           int adds, void *scratch, void *queue,
                           moon_fail *fail);
 
+/* y: x [N,C,H,W] of any strides in channels-last memory, with channels of
+ * zeros after its own up to `channels`, which are whole pieces of 16 bytes; y
+ * lies at a multiple of 16. */
+int moon_cuda_widen(const moon_operand *x, int64_t channels, void *y,
+                    void *queue, moon_fail *fail);
+
 #ifdef __cplusplus
 }
 #endif

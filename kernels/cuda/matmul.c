@@ -1,5 +1,5 @@
-/* y = a b + bias by cuBLASLt (ref's matmul.c). f32 is computed in f32, with
- * TF32 where params say that factors may be rounded (bf16).
+/* y = a b + bias by cuBLASLt (ref's matmul.c). f32 is multiplied in TF32 unless
+ * strict, halves are, and all are added in f32.
  *
  * Dimensions in front become one batch where strides allow, and calls in turn
  * where not. What cuBLASLt has no epilogue for is done by a kernel after it.
@@ -77,7 +77,7 @@ static bool fuses(const moon_call *call, const matmul_key *key) {
 static int32_t compute_of(const moon_call *call) {
   const moon_operand *a = &call->arg[A];
   if (a->dtype == MOON_F64) return CUBLAS_COMPUTE_64F;
-  if (a->dtype == MOON_F32 && call->params.matmul.bf16) {
+  if (a->dtype == MOON_F32 && !call->params.matmul.strict) {
     return CUBLAS_COMPUTE_32F_FAST_TF32;
   }
   return CUBLAS_COMPUTE_32F;

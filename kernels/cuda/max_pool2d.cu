@@ -3,16 +3,22 @@
  * threads (ref's max_pool2d.c). */
 #include "pool.h"
 
+namespace {
+
 enum { X, Y, I };
 enum { G_DY, G_I, G_DX };
 
-template <typename T, int N>
-__global__ void pool(const T *x, T *y, int32_t *index, moon_pooling s,
-                     moon_four of_x, moon_four of_y, moon_four of_i) {
-  typedef moon_computed<T> A;
-  MOON_EACH(i, s.n) {
-    int64_t at[4], lo[2], hi[2];
-    s.place<N>(i, at);
+template <typename T> struct largest {
+  enum { most = 16 / sizeof(T) };
+  const T *x;
+  T *y;
+  int32_t *index;
+  moon_four of_x, of_y, of_i;
+
+  template <int N>
+  MOON_DEVICE void run(const moon_pooling &s, const int64_t at[4]) const {
+    typedef moon_computed<T> A;
+    int64_t lo[2], hi[2];
     moon_window_at(&s.axis[0], at[2], &lo[0], &hi[0]);
     moon_window_at(&s.axis[1], at[3], &lo[1], &hi[1]);
     moon_vector<T, N> best;
@@ -37,16 +43,19 @@ __global__ void pool(const T *x, T *y, int32_t *index, moon_pooling s,
     int32_t *to = &index[moon_at4(of_i, at, at[2], at[3])];
     for (int j = 0; j < N; j++) to[j] = where.at[j];
   }
-}
+};
 
-template <typename T, int N>
-__global__ void pull_back(const T *dy, const int32_t *index, T *dx,
-                          moon_pooling s, moon_four of_dy, moon_four of_i,
-                          moon_four of_dx) {
-  typedef moon_computed<T> A;
-  MOON_EACH(i, s.n) {
-    int64_t at[4], lo[2], hi[2];
-    s.place<N>(i, at);
+template <typename T> struct gradient {
+  enum { most = 16 / sizeof(T) };
+  const T *dy;
+  const int32_t *index;
+  T *dx;
+  moon_four of_dy, of_i, of_dx;
+
+  template <int N>
+  MOON_DEVICE void run(const moon_pooling &s, const int64_t at[4]) const {
+    typedef moon_computed<T> A;
+    int64_t lo[2], hi[2];
     moon_windows_over(&s.axis[0], at[2], &lo[0], &hi[0]);
     moon_windows_over(&s.axis[1], at[3], &lo[1], &hi[1]);
     int32_t self = (int32_t)(at[2] * s.axis[1].size + at[3]);
@@ -65,48 +74,28 @@ __global__ void pull_back(const T *dy, const int32_t *index, T *dx,
     for (int j = 0; j < N; j++) moon_store(&out.at[j], sum[j]);
     *(moon_vector<T, N> *)&dx[moon_at4(of_dx, at, at[2], at[3])] = out;
   }
+};
+
+template <typename T> int run_pool_of(const moon_call *call, moon_fail *fail) {
+  const moon_operand *x = &call->arg[X], *y = &call->arg[Y];
+  const moon_operand *i = &call->arg[I], *o[] = {x, y, i};
+  largest<T> f = {(const T *)x->data, (T *)y->data, (int32_t *)i->data,
+                  moon_four_of(x), moon_four_of(y), moon_four_of(i)};
+  return moon_pool(f, moon_pool_sides{&call->params.pool, x, y, y}, o, call,
+                   fail);
 }
 
-template <typename T, int N>
-static int queue_pool(const moon_call *call, moon_fail *fail) {
-  const moon_operand *x = &call->arg[X], *y = &call->arg[Y], *i = &call->arg[I];
-  moon_pooling s = moon_pooling_of(&call->params.pool, x, y, y, N);
-  if (s.n == 0) return MOON_OK;
-  MOON_LAUNCH((pool<T, N>), moon_blocks(s.n, 1), MOON_THREADS, call->queue,
-              (const T *)x->data, (T *)y->data, (int32_t *)i->data, s,
-              moon_four_of(x), moon_four_of(y), moon_four_of(i));
-  return moon_launched(fail);
-}
-
-template <typename T>
-static int run_pool_of(const moon_call *call, moon_fail *fail) {
-  const moon_operand *o[] = {&call->arg[X], &call->arg[Y], &call->arg[I]};
-  return moon_pool_is_wide(o, 16 / sizeof(T))
-             ? queue_pool<T, 16 / sizeof(T)>(call, fail)
-             : queue_pool<T, 1>(call, fail);
-}
-
-template <typename T, int N>
-static int queue_grad(const moon_call *call, moon_fail *fail) {
+template <typename T> int run_grad_of(const moon_call *call, moon_fail *fail) {
   const moon_operand *dy = &call->arg[G_DY], *i = &call->arg[G_I];
-  const moon_operand *dx = &call->arg[G_DX];
-  moon_pooling s = moon_pooling_of(&call->params.pool, dx, dy, dx, N);
-  if (s.n == 0) return MOON_OK;
-  MOON_LAUNCH((pull_back<T, N>), moon_blocks(s.n, 1), MOON_THREADS,
-              call->queue, (const T *)dy->data, (const int32_t *)i->data,
-              (T *)dx->data, s, moon_four_of(dy), moon_four_of(i),
-              moon_four_of(dx));
-  return moon_launched(fail);
+  const moon_operand *dx = &call->arg[G_DX], *o[] = {dx, dy, i};
+  gradient<T> f = {(const T *)dy->data, (const int32_t *)i->data,
+                   (T *)dx->data, moon_four_of(dy), moon_four_of(i),
+                   moon_four_of(dx)};
+  return moon_pool(f, moon_pool_sides{&call->params.pool, dx, dy, dx}, o, call,
+                   fail);
 }
 
-template <typename T>
-static int run_grad_of(const moon_call *call, moon_fail *fail) {
-  const moon_operand *o[] = {&call->arg[G_DX], &call->arg[G_DY],
-                             &call->arg[G_I]};
-  return moon_pool_is_wide(o, 16 / sizeof(T))
-             ? queue_grad<T, 16 / sizeof(T)>(call, fail)
-             : queue_grad<T, 1>(call, fail);
-}
+}  // namespace
 
 CUDA_RUN(run_pool) {
   return MOON_FLOATS(call->arg[X].dtype, run_pool_of, call, fail);

@@ -1,6 +1,7 @@
 /* Padding, and the gradient of all but constant padding, in which each element
  * of dx gathers the elements of dy that show it, in dy's order (ref's pad.c).
  */
+#include "../padding.h"
 #include "types.h"
 
 enum { X, Y };
@@ -14,18 +15,6 @@ struct padding {
   int64_t before[MOON_MAX_DIMS];
 };
 
-/* The place in a dimension of n that place i outside of it stands for, or -1:
- * the constant. */
-MOON_DEVICE int64_t place(int mode, int64_t i, int64_t n) {
-  if (i >= 0 && i < n) return i;
-  switch (mode) {
-    case MOON_PAD_REFLECT: return i < 0 ? -i : 2 * (n - 1) - i;
-    case MOON_PAD_REPLICATE: return i < 0 ? 0 : n - 1;
-    case MOON_PAD_CIRCULAR: return i < 0 ? i + n : i - n;
-    default: return -1;
-  }
-}
-
 template <typename T>
 __global__ void extend(const T *x, T *y, padding p, double value) {
   MOON_EACH(i, p.n) {
@@ -35,7 +24,7 @@ __global__ void extend(const T *x, T *y, padding p, double value) {
       int64_t at = rest % p.large[d];
       rest /= p.large[d];
       to += at * p.of_large[d];
-      at = place(p.mode, at - p.before[d], p.small[d]);
+      at = moon_padded_place(p.mode, at - p.before[d], p.small[d]);
       is_there &= at >= 0;
       from += at * p.of_small[d];
     }
@@ -47,7 +36,7 @@ __global__ void extend(const T *x, T *y, padding p, double value) {
 /* The next place from i on of dimension d of dy that shows `at` of dx; `large`
  * where there is none. */
 MOON_DEVICE int64_t next(const padding &p, int d, int64_t at, int64_t i) {
-  while (i < p.large[d] && place(p.mode, i - p.before[d], p.small[d]) != at) {
+  while (i < p.large[d] && moon_padded_place(p.mode, i - p.before[d], p.small[d]) != at) {
     i++;
   }
   return i;

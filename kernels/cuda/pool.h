@@ -1,5 +1,12 @@
 /* What the poolings share: one thread has one place of the tensor that it
- * writes, or with channels last as many channels of it as 16 bytes hold. */
+ * writes, or with channels last as many channels of it as 16 bytes hold.
+ *
+ *   template <typename T> struct f {
+ *     enum { most = 16 / sizeof(T) };
+ *     template <int N> MOON_DEVICE void run(const moon_pooling &s,
+ *                                           const int64_t at[4]) const;
+ *   };
+ */
 #ifndef MOON_CUDA_POOL_H
 #define MOON_CUDA_POOL_H
 #include "../windows.h"
@@ -54,20 +61,49 @@ static bool moon_pool_is_wide(const moon_operand *const (&o)[N], int width) {
 }
 
 /* x: the side that has windows over it; y: a place for each. */
-static inline moon_pooling moon_pooling_of(const moon_pool2d_params *p,
-                                           const moon_operand *x,
-                                           const moon_operand *y,
-                                           const moon_operand *written,
+struct moon_pool_sides {
+  const moon_pool2d_params *p;
+  const moon_operand *x, *y, *written;
+};
+
+static inline moon_pooling moon_pooling_of(const moon_pool_sides &o,
                                            int width) {
   moon_pooling s = {};
-  for (int d = 0; d < 4; d++) s.shape[d] = written->shape[d];
-  s.n = moon_operand_numel(written) / width;
-  s.channels_last = written->stride[1] <= written->stride[3];
+  for (int d = 0; d < 4; d++) s.shape[d] = o.written->shape[d];
+  s.n = moon_operand_numel(o.written) / width;
+  s.channels_last = o.written->stride[1] <= o.written->stride[3];
   for (int k = 0; k < 2; k++) {
-    s.axis[k] = moon_windows{x->shape[2 + k], y->shape[2 + k], p->kernel[k],
-                             p->stride[k], p->padding[k]};
+    s.axis[k] = moon_windows{o.x->shape[2 + k], o.y->shape[2 + k],
+                             o.p->kernel[k], o.p->stride[k], o.p->padding[k]};
   }
   return s;
+}
+
+template <typename F, int N>
+__global__ void moon_pool_run(F f, moon_pooling s) {
+  MOON_EACH(i, s.n) {
+    int64_t at[4];
+    s.template place<N>(i, at);
+    f.template run<N>(s, at);
+  }
+}
+
+/* Runs f over what is written; o: all operands. */
+template <typename F, int N>
+static int moon_pool(F f, const moon_pool_sides &sides,
+                     const moon_operand *const (&o)[N], const moon_call *call,
+                     moon_fail *fail) {
+  bool wide = moon_pool_is_wide(o, F::most);
+  moon_pooling s = moon_pooling_of(sides, wide ? (int)F::most : 1);
+  if (s.n == 0) return MOON_OK;
+  if (wide) {
+    MOON_LAUNCH((moon_pool_run<F, F::most>), moon_blocks(s.n, 1), MOON_THREADS,
+                call->queue, f, s);
+  } else {
+    MOON_LAUNCH((moon_pool_run<F, 1>), moon_blocks(s.n, 1), MOON_THREADS,
+                call->queue, f, s);
+  }
+  return moon_launched(fail);
 }
 
 #endif

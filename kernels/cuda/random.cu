@@ -1,5 +1,5 @@
-/* Random numbers and permutations: the same draws as ref's random.c, computed
- * in double as there. */
+/* Random numbers: the same draws as ref's random.c, computed in double as
+ * there. */
 #include "draws.h"
 
 namespace {
@@ -75,56 +75,11 @@ template <typename T> int run_of(const moon_call *call, moon_fail *fail) {
                    call, fail);
 }
 
-/* --- randperm --------------------------------------------------------- */
-/* The place that i changes with, and y in order. */
-__global__ void draw_places(draw q, int64_t *place, int64_t *y, int64_t step,
-                            int64_t n) {
-  MOON_EACH(i, n) {
-    uint64_t word = moon_philox_word64(q.key, q.counter, (uint64_t)i);
-    place[i] = (int64_t)moon_philox_below64(word, (uint64_t)i + 1);
-    y[i * step] = i;
-  }
-}
-
-/* One thread: each change is made on what those before it left. */
-__global__ void change_places(const int64_t *place, int64_t *y, int64_t step,
-                              int64_t n) {
-  if (blockIdx.x > 0 || threadIdx.x > 0) return;
-  for (int64_t i = n - 1; i > 0; i--) {
-    int64_t j = place[i], kept = y[i * step];
-    y[i * step] = y[j * step];
-    y[j * step] = kept;
-  }
-}
-
 }  // namespace
 
 CUDA_RUN(run_random) {
   return MOON_ALL_TYPES(call->arg[0].dtype, run_of, call, fail);
 }
 
-CUDA_PLAN(plan_randperm) {
-  if (call->arg[0].dtype != MOON_I64) {
-    return moon_no_dtype(call->arg[0].dtype, fail);
-  }
-  plan->scratch = (size_t)call->arg[0].shape[0] * sizeof(int64_t);
-  return moon_plan_once(call, plan, may_create, fail);
-}
-
-CUDA_RUN(run_randperm) {
-  const moon_operand *y = &call->arg[0];
-  int64_t n = y->shape[0];
-  int64_t *place = (int64_t *)scratch, *to = (int64_t *)y->data;
-  draw q = {call->params.random.key, call->params.random.counter, 0, 0};
-  if (n == 0) return MOON_OK;
-  MOON_LAUNCH(draw_places, moon_blocks(n, 1), MOON_THREADS, call->queue, q,
-              place, to, y->stride[0], n);
-  MOON_LAUNCH(change_places, 1, 1, call->queue,
-              (const int64_t *)place, to, y->stride[0], n);
-  return moon_launched(fail);
-}
-
 extern "C" const moon_kernel moon_cuda_random = {"random", moon_plan_once,
                                                  run_random};
-extern "C" const moon_kernel moon_cuda_randperm = {"randperm", plan_randperm,
-                                                   run_randperm};

@@ -52,15 +52,24 @@ MOON_DEVICE typename F::state fold(const F &f, const T *x, const job &j,
   return s;
 }
 
-/* A float's dtype, or any of an integer's. */
+/* Of a float its dtype or f32, of an integer any. */
+template <typename T, typename V>
+MOON_DEVICE void store_float(const job &j, int64_t at, V v) {
+  if (j.y_dtype == MOON_F32) {
+    ((float *)j.y)[at] = (float)v;
+  } else {
+    moon_store(&((T *)j.y)[at], v);
+  }
+}
+
 template <typename T>
 MOON_DEVICE void store(const job &j, int64_t at, double v) {
-  moon_store(&((T *)j.y)[at], v);
+  store_float<T>(j, at, v);
 }
 
 template <typename T>
 MOON_DEVICE void store(const job &j, int64_t at, float v) {
-  moon_store(&((T *)j.y)[at], v);
+  store_float<T>(j, at, v);
 }
 
 template <typename T>

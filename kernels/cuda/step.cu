@@ -3,24 +3,18 @@
  * MOON_STEP_EACH elements of one of them.
  *
  * The rates lie on the device: `settle` turns each into the numbers that its
- * elements need, once, so that powers are computed once and in double. Muon is
- * missing. Scratch: a settled for each entry; then the blocks' sums of squares.
+ * elements need, once, so that powers are computed once and in double. Scratch:
+ * a settled for each entry; the norm; the blocks' sums of squares; Muon's.
  */
-#include "block.h"
-#include "walk.h"
+#include "muon.h"
 
-enum { P, G, S, STREAMS = 2 + MOON_STEP_STATES };  /* of an entry */
 enum { CHUNK = 48, EACH = 16, BLOCK = MOON_THREADS * EACH, COUNTS = 400 };
-
-struct settled {
-  double lr, decay, weight_decay, beta1, beta2, eps, rate, root, clip;
-  int32_t rule, flags;
-};
 
 struct entry {
   void *data[STREAMS];  /* NULL: absent */
   int64_t n, block;     /* elements; the first block that has some */
   int32_t at, dtype;
+  double direction;     /* Muon's factor, if state 1 is a direction; or 0 */
 };
 
 struct chunk {
@@ -28,13 +22,6 @@ struct chunk {
   int32_t n;
   int64_t blocks, before;  /* of this chunk; of those before it */
 };
-
-struct clipping { double max_value, max_norm; };
-
-template <typename A> MOON_DEVICE A cut(A g, A most) {
-  if (most <= 0) return g;
-  return g > most ? most : g < -most ? -most : g;  /* NaN stays */
-}
 
 /* The entry of a chunk that block b works on. */
 MOON_DEVICE int entry_of(const chunk &c, int64_t b) {
@@ -49,8 +36,9 @@ MOON_DEVICE int entry_of(const chunk &c, int64_t b) {
 /* --- the norm ----------------------------------------------------------- */
 template <typename T>
 __global__ void squares(chunk c, moon_places<1> places, double most,
-                        double *partial) {
+                        const double *scaler, double *partial) {
   typedef moon_computed<T> A;
+  A unscale = scaler ? (A)(1 / scaler[MOON_SCALER_SCALE]) : (A)1;
   const entry &e = c.of[entry_of(c, blockIdx.x)];
   const T *g = (const T *)e.data[G];
   int64_t first = ((int64_t)blockIdx.x - e.block) * BLOCK;
@@ -59,7 +47,7 @@ __global__ void squares(chunk c, moon_places<1> places, double most,
     int64_t i = first + k * MOON_THREADS + threadIdx.x, at[1] = {i};
     if (i >= e.n) break;
     if (!places.dense) places.find(i, at);
-    A v = cut((A)moon_load(g[at[0]]), (A)most);
+    A v = cut(moon_load(g[at[0]]) * unscale, (A)most, scaler != NULL);
     sum += v * v;
   }
   double total = moon_block_sum((double)sum);
@@ -79,12 +67,15 @@ __global__ void add_norm(const double *partial, int64_t n, double *norm,
 /* --- what each entry needs ---------------------------------------------- */
 struct counters { double *of[COUNTS]; int32_t n, first; };
 
+/* norm: where one is needed; scaler: or NULL. */
 __global__ void settle(const moon_step_rates *rates, counters c,
-                       const double *norm, double max_norm, settled *out) {
+                       const double *norm, double max_norm,
+                       const double *scaler, settled *out) {
   MOON_EACH(i, c.n) {
     const moon_step_rates &r = rates[c.first + i];
     settled s = {r.lr, 1 - r.lr * r.weight_decay, r.weight_decay, r.beta1,
-                 r.beta2, r.eps, r.lr, 1, 1, r.rule, r.flags};
+                 r.beta2, r.eps, r.lr, 1, 1, 1, r.rule, r.flags,
+                 (int32_t)r.steps, scaler != NULL, 0};
     if (r.rule == MOON_STEP_ADAM) {
       double t = *c.of[i] + 1;
       s.rate = r.lr / (1 - pow(r.beta1, t));
@@ -92,14 +83,18 @@ __global__ void settle(const moon_step_rates *rates, counters c,
     }
     if (max_norm > 0) s.clip = max_norm / (*norm + 1e-6);
     if (s.clip > 1) s.clip = 1;  /* NaN stays */
+    if (scaler) s.unscale = 1 / scaler[MOON_SCALER_SCALE];
+    if (scaler) s.skips = !(*norm < INFINITY);
     out[c.first + i] = s;
   }
 }
 
 /* After all are settled: entries may share a count. */
-__global__ void count(const moon_step_rates *rates, counters c) {
+__global__ void count(const moon_step_rates *rates, counters c,
+                      const settled *s) {
   MOON_EACH(i, c.n) {
     if (rates[c.first + i].rule != MOON_STEP_ADAM) continue;
+    if (s[c.first + i].skips) continue;
     double times = 0;
     bool is_first = true;
     for (int j = 0; j < c.n; j++) {
@@ -112,68 +107,18 @@ __global__ void count(const moon_step_rates *rates, counters c) {
   }
 }
 
-/* --- rules: one element, with its states -------------------------------- */
-template <typename A> struct element { A p, g, state[MOON_STEP_STATES]; };
+__global__ void note(const double *norm, double *scaler, moon_step_params p) {
+  moon_scaler_note(scaler, !(*norm < INFINITY), p.growth, p.backoff, p.every);
+}
 
-template <typename A> struct rule_of {
-  A lr, decay, weight_decay, beta1, rest1, beta2, rest2, eps, rate, root;
-  int rule, flags;
-
-  MOON_DEVICE rule_of(const settled &s)
-      : lr((A)s.lr), decay((A)s.decay), weight_decay((A)s.weight_decay),
-        beta1((A)s.beta1), rest1((A)(1 - s.beta1)), beta2((A)s.beta2),
-        rest2((A)(1 - s.beta2)), eps((A)s.eps), rate((A)s.rate),
-        root((A)s.root), rule(s.rule), flags(s.flags) {}
-
-  MOON_DEVICE void sgd(element<A> *e) const {
-    A g = e->g + weight_decay * e->p, v = beta1 * e->state[0] + g;
-    e->state[0] = v;
-    if (beta1 == 0) v = g;
-    if (flags & MOON_STEP_NESTEROV) v = g + beta1 * v;
-    e->p -= lr * v;
-  }
-
-  MOON_DEVICE void adam(element<A> *e) const {
-    A *m = &e->state[0], *s = &e->state[1], g = e->g;
-    if (flags & MOON_STEP_DECOUPLED) e->p *= decay;
-    else g += weight_decay * e->p;
-    *m = beta1 * *m + rest1 * g;
-    *s = beta2 * *s + rest2 * g * g;
-    e->p -= rate * *m / ((A)sqrt(*s) * root + eps);
-  }
-
-  MOON_DEVICE void rmsprop(element<A> *e) const {
-    A *s = &e->state[0], *v = &e->state[1], *m = &e->state[2];
-    A g = e->g + weight_decay * e->p;
-    *s = beta2 * *s + rest2 * g * g;
-    *m = beta2 * *m + rest2 * g;
-    A square = *s;
-    if (flags & MOON_STEP_CENTERED) square -= *m * *m;
-    A d = g / ((A)sqrt(square < 0 ? (A)0 : square) + eps);
-    *v = beta1 * *v + d;
-    e->p -= lr * *v;
-  }
-
-  MOON_DEVICE void lion(element<A> *e) const {
-    A m = e->state[0], v = beta1 * m + rest1 * e->g;
-    A sign = v > 0 ? (A)1 : v < 0 ? (A)-1 : v;
-    e->p = e->p * decay - lr * sign;
-    e->state[0] = beta2 * m + rest2 * e->g;
-  }
-
-  MOON_DEVICE void apply(element<A> *e) const {
-    A p = e->p;
-    switch (rule) {
-      case MOON_STEP_SGD: sgd(e); break;
-      case MOON_STEP_ADAM: adam(e); break;
-      case MOON_STEP_RMSPROP: rmsprop(e); break;
-      case MOON_STEP_LION: lion(e); break;
-      case MOON_STEP_LERP: e->p += lr * (e->g - p); break;
-      case MOON_STEP_SWAP: e->p = e->state[0]; e->state[0] = p; break;
-      default: break;
-    }
-  }
-};
+/* --- the update -------------------------------------------------------- */
+/* State j, if it has an element for each of p's. */
+template <typename T>
+MOON_DEVICE T *state_of(const entry &o, int rule, int j) {
+  bool is_count = rule == MOON_STEP_ADAM && j == 2;
+  bool is_direction = o.direction > 0 && j == 1;
+  return is_count || is_direction ? NULL : (T *)o.data[S + j];
+}
 
 template <typename T>
 __global__ void update(chunk c, moon_places<STREAMS> places, double most,
@@ -184,8 +129,9 @@ __global__ void update(chunk c, moon_places<STREAMS> places, double most,
   int64_t first = ((int64_t)blockIdx.x - o.block) * BLOCK;
   if (!p) return;
   const settled &s = rates[o.at];
+  if (s.skips) return;
   rule_of<A> rule(s);
-  A clip = (A)s.clip;
+  A clip = (A)s.clip, unscale = (A)s.unscale;
   for (int k = 0; k < EACH; k++) {
     int64_t i = first + k * MOON_THREADS + threadIdx.x, at[STREAMS];
     if (i >= o.n) break;
@@ -193,18 +139,20 @@ __global__ void update(chunk c, moon_places<STREAMS> places, double most,
     element<A> e = {};
     e.p = moon_load(p[at[P]]);
     if (o.data[G]) {
-      e.g = clip * cut((A)moon_load(((const T *)o.data[G])[at[G]]), (A)most);
+      A g = moon_load(((const T *)o.data[G])[at[G]]);
+      e.g = clip * cut(g * unscale, (A)most, s.scaled);
     }
     for (int j = 0; j < MOON_STEP_STATES; j++) {
-      bool is_there = o.data[S + j] &&
-                      !(j == 2 && rule.rule == MOON_STEP_ADAM);
-      if (is_there) e.state[j] = moon_load(((T *)o.data[S + j])[at[S + j]]);
+      T *state = state_of<T>(o, s.rule, j);
+      if (state) e.state[j] = moon_load(state[at[S + j]]);
+    }
+    if (o.direction > 0) {
+      e.state[1] = (A)o.direction * ((const A *)o.data[S + 1])[at[S + 1]];
     }
     rule.apply(&e);
     for (int j = 0; j < MOON_STEP_STATES; j++) {
-      bool is_there = o.data[S + j] &&
-                      !(j == 2 && rule.rule == MOON_STEP_ADAM);
-      if (is_there) moon_store(&((T *)o.data[S + j])[at[S + j]], e.state[j]);
+      T *state = state_of<T>(o, s.rule, j);
+      if (state) moon_store(&state[at[S + j]], e.state[j]);
     }
     moon_store(&p[at[P]], e.p);
   }
@@ -215,15 +163,11 @@ struct work {
   const moon_call *call;
   settled *rates;
   double *partial;
+  char *muon;             /* where the next direction is */
   bool is_norm;           /* the gradients' squares, or the update */
   chunk open;             /* dense entries of one dtype, not launched yet */
   int64_t blocks;
 };
-
-static const moon_operand *operand(const moon_call *call, int k, int stream) {
-  int each = call->params.step.each;
-  return stream < each ? moon_optional(call, 1 + each * k + stream) : NULL;
-}
 
 template <typename T>
 static int queue_of(work *w, const moon_places<STREAMS> &places, moon_fail *) {
@@ -239,7 +183,8 @@ static int queue_of(work *w, const moon_places<STREAMS> &places, moon_fail *) {
       own.stride[0][d] = places.stride[G][d];
     }
     MOON_LAUNCH_TOGETHER(squares<T>, (unsigned)c.blocks, MOON_THREADS,
-                         w->call->queue, c, own, most, w->partial);
+                         w->call->queue, c, own, most, scaler_of(w->call),
+                         w->partial);
   } else {
     MOON_LAUNCH(update<T>, (unsigned)c.blocks, MOON_THREADS, w->call->queue, c,
                 places, most, w->rates);
@@ -279,6 +224,13 @@ static int add_entry(work *w, int k, moon_fail *fail) {
     }
     if (alike) o[j] = own;
   }
+  moon_operand direction;
+  if (!w->is_norm && moon_muon_takes(w->call, k)) {
+    direction = moon_muon_direction(w->call, k, &w->muon);
+    e.data[S + 1] = direction.data;
+    e.direction = moon_matrix_scale(moon_matrix_of(p));
+    o[S + 1] = &direction;
+  }
   moon_places<STREAMS> places = moon_places_of(o);
   e.n = places.n;
   e.at = k;
@@ -307,25 +259,24 @@ static int add_entries(work *w, bool is_norm, moon_fail *fail) {
 }
 
 static bool needs_norm(const moon_call *call) {
-  return call->params.step.wants_norm || call->params.step.p.max_norm > 0;
+  return call->params.step.wants_norm || call->params.step.p.max_norm > 0 ||
+         call->params.step.scaled;
 }
 
-static size_t settled_bytes(const moon_call *call) {
-  return (size_t)call->params.step.n * sizeof(settled) + sizeof(double);
-}
-
-CUDA_PLAN(plan_step) {
+/* Up to Muon's. */
+static size_t fixed_bytes(const moon_call *call) {
   int64_t blocks = 0;
-  if (call->params.step.p.rule == MOON_STEP_MUON) {
-    snprintf(fail->text, sizeof fail->text, "no kernel for muon on cuda");
-    return MOON_E_BACKEND;
-  }
   for (int k = 0; k < call->params.step.n; k++) {
     const moon_operand *g = operand(call, k, G);
     if (g) blocks += (moon_operand_numel(g) + BLOCK - 1) / BLOCK;
   }
-  plan->scratch = settled_bytes(call) + (size_t)blocks * sizeof(double);
-  plan->scratch = (plan->scratch + 63) / 64 * 64;
+  size_t nbytes = (size_t)call->params.step.n * sizeof(settled) +
+                  (size_t)(blocks + 1) * sizeof(double);
+  return (nbytes + 63) / 64 * 64;
+}
+
+CUDA_PLAN(plan_step) {
+  plan->scratch = fixed_bytes(call) + moon_muon_bytes(call);
   return moon_plan_once(call, plan, may_create, fail);
 }
 
@@ -342,10 +293,10 @@ static void queue_rates(const work *w, const double *norm, bool counts) {
     }
     unsigned blocks = (unsigned)((c.n + 31) / 32);
     if (counts) {
-      MOON_LAUNCH(count, blocks, 32, call->queue, rates, c);
+      MOON_LAUNCH(count, blocks, 32, call->queue, rates, c, w->rates);
     } else {
       MOON_LAUNCH(settle, blocks, 32, call->queue, rates, c, norm,
-                  call->params.step.p.max_norm, w->rates);
+                  call->params.step.p.max_norm, scaler_of(call), w->rates);
     }
   }
 }
@@ -354,20 +305,28 @@ CUDA_RUN(run_step) {
   work w = {};
   w.call = call;
   w.rates = (settled *)scratch;
-  double *norm = (double *)((char *)scratch + settled_bytes(call)) - 1;
+  double *norm = (double *)(w.rates + call->params.step.n);
   w.partial = norm + 1;
+  w.muon = (char *)scratch + fixed_bytes(call);
   int status = MOON_OK;
   if (needs_norm(call)) {
     status = add_entries(&w, true, fail);
-    float *out = call->params.step.wants_norm
-                     ? (float *)call->arg[call->n - 1].data : NULL;
+    int at = 1 + call->params.step.each * call->params.step.n;
+    float *out = call->params.step.wants_norm ? (float *)call->arg[at].data
+                                              : NULL;
     MOON_LAUNCH_TOGETHER(add_norm, 1, 1024, call->queue, w.partial, w.blocks,
                          norm, out);
   }
   if (status < 0) return status;
   queue_rates(&w, norm, false);
+  status = moon_muon_run(call, w.rates, w.muon, fail);
+  if (status < 0) return status;
   status = add_entries(&w, false, fail);
   if (status >= 0 && call->params.step.counts) queue_rates(&w, norm, true);
+  if (status >= 0 && call->params.step.scaled) {
+    MOON_LAUNCH(note, 1, 1, call->queue, norm, scaler_of(call),
+                call->params.step.p);
+  }
   return status < 0 ? status : moon_launched(fail);
 }
 

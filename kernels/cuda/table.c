@@ -13,11 +13,14 @@
   X(layer_norm) X(layer_norm_grad) X(blend) X(blend_grad) X(dropout)        \
   X(random) X(randperm) X(index_select) X(index_add) X(gather)              \
   X(scatter_add) X(step) X(statistics) X(batch_images) X(pad) X(pad_grad)   \
-  X(triangle) X(one_hot)
+  X(triangle) X(one_hot) X(sort) X(multinomial) X(affine) X(jitter)     \
+  X(cutout) X(mixup) X(attention) X(attention_grad)
 
 #define DECLARE(name) extern const moon_kernel moon_cuda_##name;
 KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &moon_cuda_##name,
 extern const moon_kernel_table moon_cuda_table;
-const moon_kernel_table moon_cuda_table = {"cuda", {KERNELS(ROW)}, NULL, 1};
+const moon_kernel_table moon_cuda_table = {
+    .name = "cuda", .kernel = {KERNELS(ROW)}, .computes_halves = 1,
+    .adds_to_conv2d = 1};

@@ -1,6 +1,6 @@
 /* Two-dimensional convolution, as a definition:
  *
- *   y[n,k,i,j] = b[k] + sum over c,u,v of
+ *   y[n,k,i,j] = z[n,k,i,j] + b[k] + sum over c,u,v of
  *                x[n, g C/G + c, i s0 - p0 + u d0, j s1 - p1 + v d1] w[k,c,u,v]
  *
  * x [N,C,H,W], w [K,C/G,kH,kW], b [K], y [N,K,oH,oW]; G groups, k in group g;
@@ -10,7 +10,7 @@
  */
 #include "walk.h"
 
-enum { X, W, Y, B };
+enum { X, W, Y, B, Z = 6 };
 
 REF_PLAN(plan_conv2d) {
   const moon_operand *w = &call->arg[W], *y = &call->arg[Y];
@@ -47,6 +47,7 @@ static double window(const moon_call *call, int64_t n, int64_t k, int64_t i,
 
 REF_RUN(run_conv2d) {
   const moon_operand *y = &call->arg[Y], *b = ref_optional(call, B);
+  const moon_operand *z = ref_optional(call, Z);
   bool relu = call->params.conv.epilogue == MOON_EPILOGUE_RELU;
   int64_t lo, hi, plane = y->shape[2] * y->shape[3];
   ref_share(plan, phase, part, y->shape[0] * y->shape[1], &lo, &hi);
@@ -55,6 +56,9 @@ REF_RUN(run_conv2d) {
     int64_t k = w.index[1];
     double v = window(call, w.index[0], k, w.index[2], w.index[3]);
     if (b) v += ref_load(b, k * b->stride[0]);
+    if (z) {
+      v += ref_load(z, ref_at4(z, w.index[0], k, w.index[2], w.index[3]));
+    }
     ref_store(y, w.at[0], relu && v < 0 ? 0 : v);
   }
   return MOON_OK;

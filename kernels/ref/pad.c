@@ -4,19 +4,8 @@
  * pad_grad, for all but constant: dx[at(i - before)] = sum of dy[i], in the
  * order of dy.
  */
+#include "../padding.h"
 #include "walk.h"
-
-/* The place in a dimension of n that place i outside of it stands for, or -1:
- * the constant. */
-static int64_t place(int mode, int64_t i, int64_t n) {
-  if (i >= 0 && i < n) return i;
-  switch (mode) {
-    case MOON_PAD_REFLECT: return i < 0 ? -i : 2 * (n - 1) - i;
-    case MOON_PAD_REPLICATE: return i < 0 ? 0 : n - 1;
-    case MOON_PAD_CIRCULAR: return i < 0 ? i + n : i - n;
-    default: return -1;
-  }
-}
 
 /* The element of x that place `index` of the padded tensor shows, or -1. */
 static int64_t source(const moon_call *call, const moon_operand *x,
@@ -24,7 +13,7 @@ static int64_t source(const moon_call *call, const moon_operand *x,
   int64_t at = 0;
   for (int d = 0; d < x->ndim; d++) {
     int64_t i = index[d] - call->params.pad.before[d];
-    i = place(call->params.pad.mode, i, x->shape[d]);
+    i = moon_padded_place(call->params.pad.mode, i, x->shape[d]);
     if (i < 0) return -1;
     at += i * x->stride[d];
   }

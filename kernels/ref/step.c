@@ -17,14 +17,17 @@
  *   LERP     p += lr (g - p)
  *   SWAP     p and its state change places
  *
- * g' is g with every element cut to +-max_value, then scaled by
- * min(1, max_norm / (norm + 1e-6)), where norm is that of all gradients
- * together. O is orthogonal.h's; p is a matrix of its first dimension against
+ * g' is g, divided by the loss scale where there is one, with every element
+ * cut to +-max_value, then scaled by min(1, max_norm / (norm + 1e-6)), where
+ * norm is that of all gradients together. With a loss scale infinities are not
+ * cut, and where the norm is not finite nothing changes but the scale
+ * (scaler.h). O is orthogonal.h's; p is a matrix of its first dimension against
  * the others. PyTorch's SGD, Adam, AdamW, RMSprop and clip_grad_*_; Lion: Chen
  * et al. 2023; Muon: Jordan 2024.
  */
 #include <math.h>
 #include "../matrix.h"
+#include "../scaler.h"
 #include "orthogonal.h"
 #include "walk.h"
 
@@ -45,8 +48,12 @@ static entry entry_at(const moon_call *call, int64_t k) {
   return e;
 }
 
+static double *scaler_of(const moon_call *call) {
+  return call->params.step.scaled ? call->arg[call->n - 1].data : NULL;
+}
+
 static bool needs_norm(const moon_params *q) {
-  return q->step.wants_norm || q->step.p.max_norm > 0;
+  return q->step.wants_norm || q->step.p.max_norm > 0 || q->step.scaled;
 }
 
 static bool is_muon(const entry *e) { return e->rates->rule == MOON_STEP_MUON; }
@@ -67,7 +74,7 @@ static int64_t room_before(const moon_call *call, int64_t k) {
 }
 
 /* Phases: each gradient's sum of squares and their total, where somebody needs
- * the norm; the update; the counts, which the update has read. */
+ * the norm; the update; the counts and the scale, which the update has read. */
 REF_PLAN(plan_step) {
   int32_t n = call->params.step.n;
   double total = 0, work = 0;
@@ -87,24 +94,43 @@ REF_PLAN(plan_step) {
     plan->scratch = (size_t)(n + 1 + room) * sizeof(double);
   }
   ref_phase(plan, n, 5 * total + work);
-  if (call->params.step.counts) ref_phase(plan, 1, (double)n);
+  if (call->params.step.counts || call->params.step.scaled) {
+    ref_phase(plan, 1, (double)n);
+  }
   return MOON_OK;
 }
 
 /* --- gradients -------------------------------------------------------- */
-typedef struct clip { double value, scale; } clip;
+typedef struct clip {
+  double value, scale, unscale;
+  bool scaled;  /* by a loss scale */
+} clip;
 
-static double cut(double g, double most) {
-  if (most <= 0) return g;
+/* `norm` counts with max_norm alone. */
+static clip clip_of(const moon_call *call, double norm) {
+  const moon_step_params *p = &call->params.step.p;
+  const double *scaler = scaler_of(call);
+  clip c = {p->max_value, 1, 1, scaler != NULL};
+  if (scaler) c.unscale = 1 / scaler[MOON_SCALER_SCALE];
+  if (p->max_norm > 0) c.scale = p->max_norm / (norm + 1e-6);
+  if (c.scale > 1) c.scale = 1;  /* NaN stays */
+  return c;
+}
+
+static double cut(double g, clip c) {
+  double most = c.value;
+  g *= c.unscale;
+  if (most <= 0 || (c.scaled && !isfinite(g))) return g;
   return g > most ? most : g < -most ? -most : g;  /* NaN stays */
 }
 
 static double squares(const moon_call *call, const moon_operand *g) {
   double sum = 0;
+  clip c = clip_of(call, 0);
   if (!g) return 0;
   ref_walk w = ref_begin(&g, 1, 0, moon_operand_numel(g));
   for (; w.left > 0; ref_next(&w)) {
-    double v = cut(ref_load(g, w.at[0]), call->params.step.p.max_value);
+    double v = cut(ref_load(g, w.at[0]), c);
     sum += v * v;
   }
   return sum;
@@ -116,8 +142,12 @@ static void store_norm(const moon_call *call, double *square) {
   for (int32_t k = 0; k < n; k++) total += square[k];
   square[n] = sqrt(total);
   if (call->params.step.wants_norm) {
-    ref_store(&call->arg[call->n - 1], 0, square[n]);
+    ref_store(&call->arg[1 + call->params.step.each * n], 0, square[n]);
   }
+}
+
+static bool skips(const moon_call *call, double norm) {
+  return call->params.step.scaled && !isfinite(norm);
 }
 
 /* --- rules: one element, with its states ------------------------------ */
@@ -213,7 +243,7 @@ static void find_direction(const entry *of, clip c, double *room) {
   int64_t n = m.rows * m.columns;
   ref_walk w = ref_begin(o, 2, 0, n);
   for (double *u = room; w.left > 0; ref_next(&w), u++) {
-    double g = c.scale * cut(ref_load(of->g, w.at[0]), c.value);
+    double g = c.scale * cut(ref_load(of->g, w.at[0]), c);
     double v = r->beta1 * ref_load(of->state[0], w.at[1]) + g;
     *u = r->flags & MOON_STEP_NESTEROV ? g + r->beta1 * v : v;
   }
@@ -235,7 +265,7 @@ static void update(const entry *of, clip c, const double *direction) {
   for (; w.left > 0; ref_next(&w)) {
     element e = {.p = ref_load(of->p, w.at[0])};
     if (is_muon(of)) e.direction = *direction++;
-    if (of->g) e.g = c.scale * cut(ref_load(of->g, w.at[1]), c.value);
+    if (of->g) e.g = c.scale * cut(ref_load(of->g, w.at[1]), c);
     for (int i = 0; i < MOON_STEP_STATES; i++) {
       if (is_there[i]) e.state[i] = ref_load(of->state[i], w.at[2 + i]);
     }
@@ -255,17 +285,24 @@ static void count(const moon_call *call) {
   }
 }
 
+static void finish(const moon_call *call, double norm) {
+  const moon_step_params *p = &call->params.step.p;
+  double *scaler = scaler_of(call);
+  bool skip = skips(call, norm);
+  if (!skip) count(call);
+  if (scaler) moon_scaler_note(scaler, skip, p->growth, p->backoff, p->every);
+}
+
 REF_RUN(run_step) {
   int32_t n = call->params.step.n;
   double *square = scratch;  /* per gradient; then the norm */
-  const moon_step_params *p = &call->params.step.p;
   int first = needs_norm(&call->params) ? 2 : 0;  /* phases before the update */
   int64_t lo, hi;
   ref_share(plan, phase, part, n, &lo, &hi);
   if (phase == first) {
-    clip c = {p->max_value, 1};
-    if (p->max_norm > 0) c.scale = p->max_norm / (square[n] + 1e-6);
-    if (c.scale > 1) c.scale = 1;  /* NaN stays */
+    double norm = first ? square[n] : 0;
+    if (skips(call, norm)) return MOON_OK;
+    clip c = clip_of(call, norm);
     double *room = square + n + 1 + room_before(call, lo);
     for (int64_t k = lo; k < hi; k++) {
       entry e = entry_at(call, k);
@@ -274,7 +311,7 @@ REF_RUN(run_step) {
       room += room_of(&e);
     }
   } else if (phase > first) {
-    count(call);
+    finish(call, first ? square[n] : 0);
   } else if (phase == 0) {
     for (int64_t k = lo; k < hi; k++) {
       square[k] = squares(call, entry_at(call, k).g);

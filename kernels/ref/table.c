@@ -21,4 +21,6 @@
 KERNELS(DECLARE)
 
 #define ROW(name) [MOON_K_##name] = &moon_ref_##name,
-const moon_kernel_table moon_ref_table = {"ref", {KERNELS(ROW)}, NULL, 0};
+const moon_kernel_table moon_ref_table = {.name = "ref",
+                                          .kernel = {KERNELS(ROW)},
+                                          .adds_to_conv2d = 1};

@@ -4,6 +4,7 @@
 -- last argument may be a table of options: `dtype` (f32 unless said otherwise)
 -- and `device` (the current one).
 
+local autocast = require "moonseed.autocast"
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
@@ -307,8 +308,10 @@ local function join(op, fn, list, dim, extra)
   if #list == 0 then check.fail(op, "no tensors") end
   local pointers = core.array("moon_tensor *[?]", #list)
   for i, t in ipairs(list) do
-    pointers[i - 1] = tensor.pointer(op, "tensor " .. i, t)
+    tensor.pointer(op, "tensor " .. i, t)
   end
+  list = autocast.met(list)
+  for i, t in ipairs(list) do pointers[i - 1] = t.p end
   local ndim = C.moon_tensor_ndim(list[1].p) + extra
   dim = check.dim(op, dim or 1, ndim)
   return tensor.after(call(fn, #list, pointers, dim, out), list)

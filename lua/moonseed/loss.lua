@@ -1,6 +1,7 @@
 --- Losses of class labels, each one op: cross-entropy, and nll of logarithms of
 -- probabilities.
 
+local autocast = require "moonseed.autocast"
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local tensor = require "moonseed.tensor"
@@ -95,9 +96,11 @@ end
 ---@return userdata
 function M.cross_entropy(logits, labels, options)
   if tensor.is(logits) and tensor.is(labels)
-      and labels:dtype() == logits:dtype()
       and labels:ndim() == logits:ndim() then
-    return of_shares(logits, labels, options)
+    local x, shares = autocast.lifted(logits), autocast.lifted(labels)
+    if x:dtype() == shares:dtype() then
+      return of_shares(x, shares, options)
+    end
   end
   return labelled("cross_entropy", C.moon_cross_entropy, known, logits, labels,
                   options)

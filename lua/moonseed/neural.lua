@@ -55,6 +55,11 @@ end
 
 local plain_conv2d = M.conv2d_params()
 
+local function params_of(options)
+  if ffi.istype(conv2d_type, options) then return options end
+  return options and M.conv2d_params(options) or plain_conv2d
+end
+
 --- Convolution: x [N, C, H, W], w [K, C / groups, kH, kW], b [K] or nil
 --- -> [N, K, oH, oW].
 ---@param x userdata
@@ -65,18 +70,31 @@ local plain_conv2d = M.conv2d_params()
 function M.conv2d(x, w, b, options)
   local px, pw = pointer("conv2d", "x", x), pointer("conv2d", "w", w)
   local pb = optional("conv2d", "b", b)
-  local params = plain_conv2d
-  if ffi.istype(conv2d_type, options) then
-    params = options
-  elseif options then
-    params = M.conv2d_params(options)
-  end
+  local params = params_of(options)
   if state.sites then tensor.trace_site() end
   local status = C.moon_conv2d(live, px, pw, pb, params, out)
   if status < 0 then
     retry.call(status, C.moon_conv2d, live, px, pw, pb, params, out)
   end
   return after(wrap(out[0]), x, w, b)
+end
+
+local conv2d_inputs = ffi.typeof "moon_conv2d_inputs"
+
+--- conv2d(x, w, b) + z, and then its ReLU if the options say so. A GPU computes
+--- it in one kernel.
+---@param x userdata
+---@param w userdata
+---@param b userdata|nil
+---@param z userdata  [N, K, oH, oW], or what repeats to it
+---@param options table|userdata|nil  see conv2d_params
+---@return userdata
+function M.conv2d_add(x, w, b, z, options)
+  local op, inputs = "conv2d_add", conv2d_inputs()
+  inputs.x, inputs.w = pointer(op, "x", x), pointer(op, "w", w)
+  inputs.b, inputs.z = optional(op, "b", b), pointer(op, "z", z)
+  return after(call(C.moon_conv2d_add, inputs, params_of(options), out), x, w,
+               b, z)
 end
 
 local linear_known = { epilogue = true }

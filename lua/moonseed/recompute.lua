@@ -34,8 +34,8 @@ end
 
 local function forward_again(ctx, list)
   context.load_generator(ctx.generator)
-  return autocast.with_rounding(ctx.bf16, context.with_grad_mode, 1, ctx.fn,
-                               unpack(list, 1, ctx.list.n))
+  return autocast.within(ctx.autocast, context.with_grad_mode, 1, ctx.fn,
+                         unpack(list, 1, ctx.list.n))
 end
 
 -- The forward again, this time recorded, then its backward.
@@ -51,7 +51,7 @@ end
 -- theirs even when no argument does.
 local function run_once(ctx, fn, _anchor, ...)
   ctx.fn, ctx.generator, ctx.notes = fn, context.save_generator(), {}
-  ctx.bf16 = context.live.bf16
+  ctx.autocast = context.live.autocast
   ctx:save(...)
   return context.noting(ctx.notes, fn, ...)
 end

@@ -76,10 +76,13 @@ end
 
 local PRECISIONS = { fast = 0, strict = 1 }
 
---- How convolutions submitted from now on are computed, and their gradients:
---- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their
---- shapes suit it, with an error of some 1e-6 of the largest value; or
---- "strict", all the direct way, with 1e-6 and less.
+--- How products of f32 submitted from now on are computed, and their gradients:
+--- "fast" (as at first) or "strict". On the CPU "fast" convolutions of 3x3 and
+--- stride 1 go by Winograd's method where their shapes suit it, with an error
+--- of some 1e-6 of the largest value; "strict" ones all go the direct way, with
+--- 1e-6 and less. On a GPU "fast" convolutions, linear and matmul round their
+--- factors to TF32 (11 bits of precision, an error of some 1e-3), "strict" ones
+--- do not.
 ---@param name "fast"|"strict"
 function M.set_precision(name)
   if not PRECISIONS[name] then

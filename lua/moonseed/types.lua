@@ -123,6 +123,16 @@ function moon.conv2d_params(options) end
 ---@return Tensor
 function moon.conv2d(x, w, b, options) end
 
+--- conv2d(x, w, b) + z, and then its ReLU if the options say so. A GPU computes
+--- it in one kernel.
+---@param x Tensor
+---@param w Tensor
+---@param b Tensor|nil
+---@param z Tensor  [N, K, oH, oW], or what repeats to it
+---@param options table|Tensor|nil  see conv2d_params
+---@return Tensor
+function moon.conv2d_add(x, w, b, z, options) end
+
 --- x [..., inputs] times w [outputs, inputs], plus b [outputs] or nil
 --- -> [..., outputs].
 ---@param x Tensor
@@ -271,14 +281,28 @@ function moon.set_device(name) end
 ---@param rng_seed integer
 function moon.manual_seed(rng_seed) end
 
---- Runs `fn`, inside which convolutions, linear and matmul, and their gradients
---- whenever these are computed, may multiply in `dtype`: "bf16", where that is
---- faster, or "f32", as outside. Factors are rounded to bf16 (8 bits of
---- precision) inside the kernels and their products added in f32; tensors stay
---- f32, so weights, gradients and the optimiser's state lose nothing. Shapes
---- alone say what is faster: small and depthwise products and convolutions
---- that Winograd's method suits are not rounded; nor are factors of f64.
----@param dtype "bf16"|"f32"
+--- Runs `fn`, inside which products are computed in `dtype`: "bf16", on a GPU
+--- also "f16", or "f32", as outside. Weights, their gradients and the
+--- optimiser's state stay f32. What the forward did holds for its gradients,
+--- whenever these are computed.
+---
+--- On a GPU, as in PyTorch's autocast: convolutions, linear, matmul, bmm and
+--- attention cast what they are given and give tensors of `dtype`, and so what
+--- lies between them (norms with f32 parameters, ReLU, pooling, dropout) is
+--- computed on half of the bytes. Sums, means and other reductions, cumsum,
+--- softmax, losses, exp, log and powers give f32, and so does arithmetic of a
+--- tensor of `dtype` with one of f32. Unlike there, layer_norm and group_norm
+--- give their input's dtype, and a weight is cast anew at each use. f16 has a
+--- small range: scale the loss, see moon.optim.Optimiser.scale.
+---
+--- On the CPU tensors stay f32. Convolutions, linear and matmul round their
+--- factors to bf16 (8 bits of precision) inside the kernels, where that is
+--- faster, and add their products in f32. Shapes alone say what is faster:
+--- small and depthwise products and convolutions that Winograd's method suits
+--- are not rounded.
+---
+--- Nowhere are tensors of f64 cast.
+---@param dtype "bf16"|"f16"|"f32"
 ---@param fn function
 ---@return any ...  # what `fn` returned
 function moon.autocast(dtype, fn) end
@@ -293,10 +317,13 @@ function moon.stats() end
 ---@param device string|nil  the current one unless given
 function moon.set_memory_limit(nbytes, device) end
 
---- How convolutions submitted from now on are computed, and their gradients:
---- "fast" (as at first), 3x3 ones of stride 1 by Winograd's method where their
---- shapes suit it, with an error of some 1e-6 of the largest value; or
---- "strict", all the direct way, with 1e-6 and less.
+--- How products of f32 submitted from now on are computed, and their gradients:
+--- "fast" (as at first) or "strict". On the CPU "fast" convolutions of 3x3 and
+--- stride 1 go by Winograd's method where their shapes suit it, with an error
+--- of some 1e-6 of the largest value; "strict" ones all go the direct way, with
+--- 1e-6 and less. On a GPU "fast" convolutions, linear and matmul round their
+--- factors to TF32 (11 bits of precision, an error of some 1e-3), "strict" ones
+--- do not.
 ---@param name "fast"|"strict"
 function moon.set_precision(name) end
 
@@ -1236,6 +1263,13 @@ function BatchNorm2d:forward_relu(x) end
 ---@overload fun(options: table): Conv2d
 local Conv2d = {}
 
+--- forward plus z, in one kernel where the device has one; not with padding
+--- "same" where that leaves a row or a column out.
+---@param x Tensor  [N, C, H, W]
+---@param z Tensor  [N, K, oH, oW], or what repeats to it
+---@return Tensor
+function Conv2d:forward_add(x, z) end
+
 --- Transposed convolution: x [N, C, H, W], weight [C, K / groups, kH, kW],
 --- bias [K] -> [N, K, oH, oW].
 ---
@@ -1974,9 +2008,9 @@ local Muon = {}
 --- The options of an optimiser are fields that may be assigned between steps.
 --- All have max_value (if positive, every element of a gradient is first cut to
 --- at most this, either way), max_norm (if positive, all gradients together are
---- then scaled to at most this norm) and groups, which set options by the name
---- of the parameter (match, a Lua pattern) or the class of its module (kind,
---- likewise); decay = false is weight_decay = 0:
+--- then scaled to at most this norm), loss_scale (see `scale`) and groups, which
+--- set options by the name of the parameter (match, a Lua pattern) or the class
+--- of its module (kind, likewise); decay = false is weight_decay = 0:
 ---
 ---   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
 ---                groups = { { kind = "Norm", decay = false },
@@ -1991,13 +2025,24 @@ local Muon = {}
 ---   end
 ---   opt:step()
 ---
+--- Training in f16 needs a loss scale, or small gradients become 0:
+---
+---   local opt = optim.AdamW{ model, lr = 1e-3, loss_scale = "dynamic" }
+---   ...
+---   local loss = moon.autocast("f16", function()
+---     return nn.cross_entropy(model(x), y)
+---   end)
+---   opt:scale(loss):backward()
+---   opt:step()
+---
 --- An optimiser of your own is a rule of the core's step with other options:
 --- look at lion.lua and muon.lua.
 ---@class Optimiser
 local Optimiser = {}
 
 --- What a checkpoint needs: the parameters' states under names like
---- "velocity.2.weight" (the tensors themselves), and `lr`.
+--- "velocity.2.weight" (the tensors themselves), `lr`, and `loss_scale` where
+--- there is one.
 ---@return table<string, Tensor>
 function Optimiser:state() end
 
@@ -2035,9 +2080,20 @@ function Optimiser.class(def) end
 function Optimiser.new(class, options) end
 
 --- One step along the gradients there are; enqueues and returns. Suspends the
---- task while it is too far ahead of the device.
+--- task while it is too far ahead of the device. With a loss scale, a step
+--- whose gradients are not all finite changes no parameter and no state.
 ---@return Tensor|nil  # norm  of the gradients before clipping, with max_norm
 function Optimiser:step() end
+
+--- The loss times the loss scale, to be differentiated in its place; the loss
+--- itself without the option loss_scale. With "dynamic" the scale begins at
+--- 65536, is halved by a step that is skipped because a gradient is not finite,
+--- and doubled by 2000 steps in a row that are not. A number is a scale that
+--- stays. Steps divide the gradients by it; until then they are that much
+--- larger, those in `t.grad` as well.
+---@param loss Tensor
+---@return Tensor
+function Optimiser:scale(loss) end
 
 --- Clears the gradients of all parameters: they become nil.
 function Optimiser:zero_grad() end
@@ -3256,6 +3312,8 @@ function Record:close() end
 ---              garden it is what is validated
 ---   metrics    { name = metric }: moon.metrics, or { "TopK", k = 5 }, of
 ---              validation; in run.metrics under valid_name
+---   autocast   what products are computed in: "bf16", on a GPU also "f16",
+---              with an optimiser that has a loss_scale; see moon.autocast
 ---   loss       function(model, x, y) -> loss; cross-entropy unless given
 ---   garden     a seed.Garden of the model
 ---   out        a folder: checkpoints and the record

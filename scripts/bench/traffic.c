@@ -30,7 +30,9 @@ typedef struct worker {
 } worker;
 
 /* Calls that go past the caches take their arrays one after another from an
- * arena of this size, so that none of it is still held. */
+ * arena of this size, so that none of it is still held. It is full of numbers,
+ * no two lines alike: lines of zeros were moved in two thirds of the time
+ * (AMD Zen 4). */
 static const size_t arena_size = (size_t)1 << 30;
 
 static line *arena(void) {
@@ -39,7 +41,14 @@ static line *arena(void) {
   memory = aligned_alloc(HUGE_PAGE, arena_size);
   if (!memory) return NULL;
   madvise(memory, arena_size, MADV_HUGEPAGE);
-  return memset(memory, 0, arena_size);
+  uint32_t bits = 1;
+  for (size_t i = 0; i < arena_size / sizeof *memory; i++) {
+    for (int k = 0; k < 16; k++) {
+      bits = bits * 1664525 + 1013904223;
+      memory[i][k] = 1 + (float)(bits >> 8) * 0x1p-24f;
+    }
+  }
+  return memory;
 }
 
 static double now_ms(void) {
@@ -71,9 +80,10 @@ static inline void store(line *to, line v, int past_cache) {
 static inline __attribute__((always_inline)) line loop(
     const job *j, int reads, int writes, int past_cache, size_t lo,
     size_t hi) {
+  const line one = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   line total[4] = {{0}};
   for (size_t i = lo; i < hi; i++) {
-    line sum = {0};
+    line sum = one;
     for (int k = 0; k < reads; k++) sum += j->from[k][i];
     if (writes == 0) total[i % 4] += sum;
     for (int k = 0; k < writes; k++) store(&j->to[k][i], sum, past_cache);

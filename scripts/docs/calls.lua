@@ -113,6 +113,9 @@ M.topics = {
     end,
   } },
   { "Convolution, pooling", {
+    conv2d_add = function(t)
+      return moon.conv2d_add(t.x, t.w, t.channels, t.x, { padding = 1 })
+    end,
     conv2d = function(t)
       return moon.conv2d(t.x, t.w, t.channels, { padding = 1 })
     end,

@@ -148,7 +148,7 @@ static void optimise(world *w, bool run) {
     if (!entry[i].gradient) run = false;
   }
   place(w);
-  if (run) need(w, moon_step(&w->ctx, PARAMETERS, entry, &how, NULL));
+  if (run) need(w, moon_step(&w->ctx, PARAMETERS, entry, &how, NULL, NULL));
   for (int i = 0; i < PARAMETERS; i++) {
     drop(entry[i].gradient);
     need(w, moon_tensor_set_grad(p[i], NULL));

@@ -62,6 +62,18 @@ describe("nn.Residual", function()
                   "shortcut.bias" }, names)
   end))
 
+  -- With a hook on it, a layer is called as any other.
+  it("gives the same where its last convolution adds", task(function()
+    local conv = nn.Conv2d{ 3, 3, kernel = 3, padding = 1 }
+    local block = nn.Residual{ nn.ReLU{}, conv, shortcut = nn.ReLU{} }
+    local x = moon.randn(2, 3, 5, 4)
+    local y, calls = block(x), 0
+    assert.is_true(moon.allclose(y, x:relu() + conv(x:relu()), exact))
+    conv:on_forward(function() calls = calls + 1 end)
+    assert.is_true(moon.allclose(block(x), y, exact))
+    assert.equal(1, calls)
+  end))
+
   it("is the identity at birth with zero", task(function()
     local block = nn.Residual{ nn.Linear{ 3, 4 }, nn.ReLU{}, nn.Linear{ 4, 3 },
                                zero = true }

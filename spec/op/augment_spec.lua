@@ -42,12 +42,12 @@ describe("augmentation", function()
       assert.are_not.same(whole, some(2, 5))
     end)
 
-    it(name .. " is the same on every device, in any memory", require(
-      "support.task")(function()
+    op.everywhere(name .. " is the same on every device, in any memory",
+                  function(device)
       for _, c in ipairs{ 1, 3 } do
         local seed = with(options, { rng_seed = 5 })
         local exact = augment[name](images("ref", 4, c, 6, 9, "f64"), seed)
-        local x = images("cpu", 4, c, 6, 9)
+        local x = images(device, 4, c, 6, 9)
         local last = x:permute(1, 3, 4, 2):contiguous():permute(1, 4, 2, 3)
         local odd = x:permute(4, 3, 2, 1):contiguous():permute(4, 3, 2, 1)
         for memory, t in pairs{ rows = x, last = last, odd = odd } do
@@ -55,7 +55,7 @@ describe("augmentation", function()
                          1e-5, name .. " " .. memory)
         end
       end
-    end))
+    end)
 
     op.everywhere(name .. " takes no images, and images of one pixel",
                   function(device)

@@ -2,6 +2,10 @@ local moon = require "moonseed"
 local op = require "support.op"
 local task = require "support.task"
 
+local function conv_add(options)
+  return function(x, w, b, z) return moon.conv2d_add(x, w, b, z, options) end
+end
+
 local function conv(options)
   return function(x, w, b) return moon.conv2d(x, w, b, options) end
 end
@@ -29,6 +33,30 @@ describe("conv2d", function()
   op.agrees{ "of no images",
              inputs = { { 0, 2, 4, 4 }, { 3, 2, 3, 3 }, { 3 } },
              fn = conv{ epilogue = "relu" } }
+
+  local added = { { 2, 3, 5, 4 }, { 4, 3, 3, 3 }, { 4 }, { 2, 4, 5, 4 } }
+  op.agrees{ "plus a tensor", inputs = added, fn = conv_add{ padding = 1 } }
+  op.agrees{ "plus a tensor, with ReLU", inputs = added,
+             fn = conv_add{ padding = 1, epilogue = "relu" } }
+  op.agrees{ "plus a tensor, without bias",
+             inputs = { { 2, 2, 4, 4 }, { 2, 2, 1, 1 }, { 2, 2, 4, 4 } },
+             fn = function(x, w, z) return moon.conv2d_add(x, w, nil, z) end }
+  op.agrees{ "plus one that repeats",
+             inputs = { { 2, 2, 4, 4 }, { 3, 2, 3, 3 }, { 3 }, { 3, 1, 1 } },
+             fn = conv_add{ epilogue = "relu" } }
+  op.agrees{ "plus a tensor, of no images",
+             inputs = { { 0, 2, 4, 4 }, { 3, 2, 3, 3 }, { 3 }, { 0, 3, 2, 2 } },
+             fn = conv_add() }
+
+  op.everywhere("gives back what is added where the weights are zero",
+                function(device)
+    local o = { device = device }
+    local z = moon.randn(2, 3, 4, 4, o)
+    local w, b = moon.zeros(3, 2, 3, 3, o), moon.zeros(3, o)
+    local y = moon.conv2d_add(moon.randn(2, 2, 4, 4, o), w, b, z,
+                              { padding = 1 })
+    assert.same(op.flat(z), op.flat(y))
+  end)
 
   op.everywhere("has the bias's gradient alone", function(device)
     local o = { device = device }
@@ -61,6 +89,10 @@ describe("conv2d", function()
              "conv2d: w expects 3 input channels, x has 16 " ..
              "(x 8x16x32x32, w 64x3x3x3)", function()
     moon.conv2d(moon.zeros(8, 16, 32, 32), moon.zeros(64, 3, 3, 3))
+  end)
+  op.refuses("to add what does not fit", "add: ", function()
+    moon.conv2d_add(moon.zeros(1, 2, 4, 4), moon.zeros(3, 2, 3, 3), nil,
+                    moon.zeros(1, 2, 2, 2))
   end)
   op.refuses("groups that do not divide",
              "conv2d: 2 groups do not divide 3 input and 4 output channels",

@@ -1,5 +1,6 @@
 -- Functions of one tensor beyond those of unary_spec.lua.
 
+local bits = require "support.bits"
 local moon = require "moonseed"
 local op = require "support.op"
 local task = require "support.task"
@@ -139,4 +140,42 @@ describe("the function", function()
              function() moon.zeros(2, i64):clamp(0.5) end)
   op.refuses("the sign of bool", "sign: bool; cast it to a number dtype",
              function() moon.zeros(2, { dtype = "bool" }):sign() end)
+end)
+
+-- Those whose exponentials are computed many at a time.
+describe("an element's bits do not depend on its place:", function()
+  local cases = {
+    exp = function(x) return x:exp() end,
+    sigmoid = function(x) return x:sigmoid() end,
+    tanh = function(x) return x:tanh() end,
+    silu = function(x) return x:silu() end,
+    gelu = function(x) return x:gelu() end,
+    ["gelu by tanh"] = function(x) return x:gelu{ approximate = "tanh" } end,
+  }
+
+  -- fn(x) and its gradient.
+  local function both(fn, x)
+    local leaf = x:detach():requires_grad()
+    local y = fn(leaf)
+    y:sum():backward()
+    return bits.of(y) .. bits.of(leaf.grad)
+  end
+
+  for name, fn in pairs(cases) do
+    it(name, task(function()
+      moon.manual_seed(1)
+      local x = moon.randn(230) * 4
+      local size = 4
+      local whole = both(fn, x)
+      local half = #whole / 2
+      for first = 1, 230, 37 do
+        local n = math.min(53, 231 - first)
+        local from = (first - 1) * size
+        local part = both(fn, x:narrow(1, first, n))
+        local expected = whole:sub(from + 1, from + n * size) ..
+                         whole:sub(half + from + 1, half + from + n * size)
+        assert.is_true(part == expected, ("from %d on"):format(first))
+      end
+    end))
+  end
 end)

@@ -32,6 +32,33 @@ describe("max_pool2d", function()
              fn = pool{ 2 } }
   op.agrees{ "of none", inputs = { { 0, 3, 4, 4 } }, fn = pool{ 2 } }
 
+  -- The gradient of windows of 2 and 3 with stride 2 has code of its own.
+  local function strided(size, options)
+    local random = moon.randn(2, 20, unpack(size))
+    local function gradient(device)
+      local leaf = random:to(device):detach():requires_grad()
+      local y = leaf:max_pool2d(options)
+      y:backward(moon.arange(1, y:numel() + 1, { dtype = "f32" })
+                     :reshape(unpack(y:shape())):to(device))
+      return leaf.grad:to "cpu"
+    end
+    return moon.allclose(gradient "ref", gradient "cpu", { rtol = 0, atol = 0 })
+  end
+
+  it("has ref's gradient for every small size of stride 2", task(function()
+    for h = 3, 6 do
+      for w = 3, 6 do
+        for n = 0, 7 do
+          local options = { 2 + n % 2, stride = 2,
+                            padding = math.floor(n / 2) % 2,
+                            ceil_mode = n > 3 }
+          assert.is_true(strided({ h, w }, options),
+                         ("%dx%d, option %d"):format(h, w, n))
+        end
+      end
+    end
+  end))
+
   -- 64 channels, the whole windows of a row go together; 1 does not fill a
   -- vector.
   for _, channels in ipairs{ 1, 64 } do

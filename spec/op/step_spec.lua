@@ -14,7 +14,7 @@ local states = { SGD = 1, ADAM = 3, RMSPROP = 3, LION = 1, MUON = 1, LERP = 0,
                  SWAP = 1, NORM = 0 }
 
 -- One step; the gradients' norm. Entries: { p =, g =, s = { states }, rates }.
-local function step(rule, entries, options)
+local function step(rule, entries, options, scaler)
   local list = ffi.new("moon_step_entry[?]", math.max(#entries, 1))
   for i, e in ipairs(entries) do
     local to = list[i - 1]
@@ -25,7 +25,8 @@ local function step(rule, entries, options)
   end
   local params = ffi.new("moon_step_params", options or {})
   params.rule = C["MOON_STEP_" .. rule]
-  local status = C.moon_step(context.live, #entries, list, params, tensor.out)
+  local status = C.moon_step(context.live, #entries, list, params,
+                             scaler and scaler.p, tensor.out)
   if status < 0 then error(ffi.string(C.moon_last_error()), 0) end
   return tensor.wrap(tensor.out[0])
 end

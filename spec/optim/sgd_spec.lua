@@ -135,8 +135,8 @@ describe("optim.SGD", function()
     local function fails(pattern, options)
       assert.error_matches(function() optim.SGD(options) end, pattern)
     end
-    fails("SGD: no option 'rate' %(known: model, groups, lr, max_norm", { { p },
-          rate = 1 })
+    fails("SGD: no option 'rate' %(known: model, groups, loss_scale, lr, max_n",
+          { { p }, rate = 1 })
     fails("SGD: lr is missing", { { p } })
     fails("SGD: lr is a number, not string", { { p }, lr = "a" })
     fails("SGD: lr is %-1, expected", { { p }, lr = -1 })
@@ -176,8 +176,8 @@ describe("optim.SGD", function()
   it("refuses fields that there are not", task(function()
     local opt = optim.SGD{ { parameter{ 1 } }, lr = 1 }
     assert.error_matches(function() opt.lrr = 0.1 end,
-      "SGD: no option 'lrr' %(known: groups, lr, max_norm, max_value, "
-      .. "momentum, nesterov, weight_decay%)")
+      "SGD: no option 'lrr' %(known: groups, loss_scale, lr, max_norm, "
+      .. "max_value, momentum, nesterov, weight_decay%)")
     opt.lr = nil
     opt.lr = 0.5
     assert.equal(0.5, opt.lr)

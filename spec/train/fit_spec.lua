@@ -166,6 +166,19 @@ describe("moon.train.fit", function()
     end
   end))
 
+  it("trains with a loss scale as without", task(function()
+    local function losses(scale)
+      moon.manual_seed(2)
+      local model = nn.Sequential{ nn.Flatten{}, nn.Linear{ 64, 4 } }
+      local run = moon.train.fit{ model, train = gardens.data(90),
+        optim = optim.SGD{ model, lr = 0.1, loss_scale = scale }, batch = 10,
+        accumulate = 2, epochs = 2, quiet = true, rng_seed = 5 }
+      run:await()
+      return run.series.loss.values
+    end
+    assert.same(losses(nil), losses "dynamic")
+  end))
+
   it("keeps an average of the weights and validates it", task(function()
     local o = setup{ epochs = 3, metrics = { top2 = { "TopK", k = 2 } } }
     o.ema = optim.EMA{ o[1], decay = 0.5 }
@@ -263,6 +276,8 @@ describe("moon.train.fit", function()
             { metrics = {}, valid = false })
     refuses("schedule plateau means nothing without valid",
             { schedule = "plateau", valid = false })
+    refuses("fit: autocast: no dtype 'half'", { autocast = "half" })
+    refuses("fit: autocast: f16 is for GPUs", { autocast = "f16" })
     refuses("accumulate is a whole number of at least 1", { accumulate = 0 })
     refuses("there is no metric 'F2'", { metrics = { f = { "F2" } } })
     refuses("fit: metrics.f.update is a function, not nothing",

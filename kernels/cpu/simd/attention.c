@@ -66,10 +66,10 @@ static void weigh(const attend_block *b, float *restrict s, const room *r) {
     sum[l] = r->sum[l] * r->shrink[l];
   }
   for (int64_t k = 0; k < b->m; k++, s += b->lanes) {
-    for (int64_t l = 0; l < b->lanes; l++) {
-      float p = simd_exp(s[l] - base[l]);
-      s[l] = p;
-      sum[l] += p;
+    for (int64_t l = 0; l < b->lanes; l += WIDE) {
+      wide p = wide_exp(wide_load(s + l) - wide_load(base + l));
+      wide_store(s + l, p);
+      wide_store(sum + l, wide_load(sum + l) + p);
     }
   }
   memcpy(r->sum, sum, (size_t)b->lanes * sizeof *sum);

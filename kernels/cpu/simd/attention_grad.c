@@ -138,9 +138,10 @@ static void weigh(const attend_block *b, const room *r) {
   const float *restrict lse = r->lse, *restrict d = r->d;
   float *restrict p = r->p, *restrict ds = r->ds;
   for (int64_t k = 0; k < b->m; k++, p += b->lanes, ds += b->lanes) {
-    for (int64_t l = 0; l < b->lanes; l++) {
-      p[l] = simd_exp(p[l] - lse[l]);
-      ds[l] = p[l] * (ds[l] - d[l]);
+    for (int64_t l = 0; l < b->lanes; l += WIDE) {
+      wide v = wide_exp(wide_load(p + l) - wide_load(lse + l));
+      wide_store(p + l, v);
+      wide_store(ds + l, v * (wide_load(ds + l) - wide_load(d + l)));
     }
   }
 }

@@ -4,6 +4,7 @@
  * thing where one part does everything.
  */
 #include "lines.h"
+#include "special.h"
 
 enum { X, L, LOSS, S, W };
 enum { G_DLOSS, G_X, G_L, G_S, G_DX, G_W };
@@ -88,17 +89,25 @@ static double spread_of(int64_t n, const float *x, const float *w,
   return simd_line_sum(n, w) * lse - simd_line_dot(n, w, x);
 }
 
-/* Of one row: its maximum and sum are known. */
+/* y = log x, where x is at least 1, or NaN. */
+static void log_all(int64_t n, const float *restrict x, double *restrict y) {
+  for (int64_t i = 0; i < n; i++) {
+    double v = simd_log_double(x[i]);
+    y[i] = x[i] == x[i] ? v : NAN;
+  }
+}
+
+/* Of one row: its maximum is known, and the logarithm of its sum. */
 static double row_loss(const moon_call *call, int64_t row, double max,
-                       double sum) {
+                       double log) {
   int64_t n = call->arg[X].shape[1], at = label(&call->arg[L], row);
   const float *x = (const float *)call->arg[X].data + row * n;
   const float *w = weights_of(call, W);
   double e = call->params.loss.p.label_smoothing;
   if (is_ignored(call, at)) return 0;
-  double own = weight(w, at) * (max - (double)x[at] + log(sum));
+  double own = weight(w, at) * (max - (double)x[at] + log);
   if (e == 0) return own;
-  double spread = spread_of(n, x, w, max + log(sum));
+  double spread = spread_of(n, x, w, max + log);
   return (1 - e) * own + e / (double)n * spread;
 }
 
@@ -120,16 +129,19 @@ static void run_rows(const moon_call *call, int64_t lo, int64_t hi,
       float top = max[from + k];
       double v = sum_of(n, first + k * n, top,
                         n <= SIMD_STAGE ? room + k * n : room);
-      row[from + k] = row_loss(call, from + k, (double)top, v);
       sum[from + k] = (float)v;
     }
+  }
+  log_all(hi - lo, sum + lo, row + lo);
+  for (int64_t i = lo; i < hi; i++) {
+    row[i] = row_loss(call, i, (double)max[i], row[i]);
   }
 }
 
 /* The same of logarithms. */
 static void run_log_rows(const moon_call *call, int64_t lo, int64_t hi,
                          double *row) {
-  for (int64_t i = lo; i < hi; i++) row[i] = row_loss(call, i, 0, 1);
+  for (int64_t i = lo; i < hi; i++) row[i] = row_loss(call, i, 0, 0);
 }
 
 /* The rows' losses, or their sum or mean, to loss. */

@@ -4,6 +4,7 @@
  * taps go by, and a pixel of x that several of them want is read once.
  */
 #include "depthwise.h"
+#include "mask.h"
 
 enum { PIXELS = DEPTHWISE_PIXELS };
 
@@ -28,10 +29,11 @@ DEPTHWISE_INLINE void store(const depthwise_line *l, depthwise_block b,
                             const wide *sum) {
 #pragma GCC unroll 4
   for (int t = 0; t < b.form.pixels; t++) {
-    float *y = l->y + (b.m + t) * l->y_step + b.c;
+    int64_t at = (b.m + t) * l->y_step + b.c;
     wide v = l->relu ? wide_relu(sum[t]) : sum[t];
-    if (l->past) wide_stream(y, v);
-    else wide_store_some(y, v, b.lanes);
+    if (l->mask) mask_put(l->mask, at, wide_positive(v));
+    if (l->past) wide_stream(l->y + at, v);
+    else wide_store_some(l->y + at, v, b.lanes);
   }
 }
 

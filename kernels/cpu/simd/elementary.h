@@ -29,8 +29,12 @@ static inline float simd_power(int32_t n) {
   return simd_from_bits((int32_t)((uint32_t)(n + 127) << 23));
 }
 
-/* x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by Taylor's series to r^7. 2^n is
- * multiplied in two steps, which reach infinity and the subnormal numbers. */
+/* x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by 1 + r and the polynomial to r^6
+ * that is nearest beyond, to 2^-28. 2^n is multiplied in two steps, which reach
+ * infinity and the subnormal numbers. */
+#define SIMD_EXP_SERIES(TERM)                                           \
+  TERM(0x1.1239d6p-7f) TERM(0x1.5558f2p-5f) TERM(0x1.555492p-3f)        \
+  TERM(0x1.fffffcp-2f) TERM(1.0f) TERM(1.0f)
 static inline float simd_exp(float x) {
   x = x > 89.0f ? 89.0f : x;
   x = x < -104.0f ? -104.0f : x;
@@ -38,17 +42,49 @@ static inline float simd_exp(float x) {
   float n = shifted - 0x1.8p23f;
   float r = SIMD_MADD(n, -SIMD_LN2_HIGH, x);
   r = SIMD_MADD(n, -SIMD_LN2_LOW, r);
-  float p = 1.0f / 5040;
-  p = SIMD_MADD(p, r, 1.0f / 720);
-  p = SIMD_MADD(p, r, 1.0f / 120);
-  p = SIMD_MADD(p, r, 1.0f / 24);
-  p = SIMD_MADD(p, r, 1.0f / 6);
-  p = SIMD_MADD(p, r, 0.5f);
-  p = SIMD_MADD(p, r, 1.0f);
-  p = SIMD_MADD(p, r, 1.0f);
+  float p = 0x1.6a2448p-10f;
+#define TERM(c) p = SIMD_MADD(p, r, c);
+  SIMD_EXP_SERIES(TERM)
+#undef TERM
   int32_t whole = simd_bits(shifted) - 0x4B400000;
   int32_t half = whole >> 1;
   return p * simd_power(half) * simd_power(whole - half);
+}
+
+/* The same bits of each lane. AVX-512 has the clamps, the rounding and the two
+ * multiplications as instructions, of which no compiler thinks: half the time.
+ * Without it a loop is a vector as a whole. */
+static inline __attribute__((always_inline)) wide wide_exp(wide x) {
+#ifdef __AVX512F__
+  __m512 v = _mm512_min_ps(_mm512_set1_ps(89.0f), (__m512)x);
+  v = _mm512_max_ps(_mm512_set1_ps(-104.0f), v);
+  __m512 n = _mm512_roundscale_ps(v * _mm512_set1_ps(0x1.715476p+0f), 0);
+  wide r = wide_madd((wide)n, wide_all(-SIMD_LN2_HIGH), (wide)v);
+  r = wide_madd((wide)n, wide_all(-SIMD_LN2_LOW), r);
+  wide p = wide_all(0x1.6a2448p-10f);
+#define TERM(c) p = wide_madd(p, r, wide_all(c));
+  SIMD_EXP_SERIES(TERM)
+#undef TERM
+  return (wide)_mm512_scalef_ps((__m512)p, n);
+#else
+  float v[WIDE];
+  wide_store(v, x);
+  for (int i = 0; i < WIDE; i++) v[i] = simd_exp(v[i]);
+  return wide_load(v);
+#endif
+}
+
+/* y = exp(x - less) for n elements; y may be x. */
+static inline void simd_exp_less(int64_t n, const float *x, float less,
+                                 float *y) {
+  wide all = wide_all(less);
+  int64_t i = 0;
+  for (; i + WIDE <= n; i += WIDE) {
+    wide_store(y + i, wide_exp(wide_load(x + i) - all));
+  }
+  if (i == n) return;
+  wide last = wide_exp(wide_load_some(x + i, n - i) - all);
+  wide_store_some(y + i, last, (int)(n - i));
 }
 
 /* x = 2^n m, m in [sqrt(1/2), sqrt(2)) (0x3F3504F3 is sqrt(1/2) in bits);
@@ -71,17 +107,20 @@ static inline float simd_log(float x) {
   return x >= 0.0f ? y : NAN;
 }
 
-/* 1 / (1 + e^-x), from the side where e is at most 1, so that results below
- * 2^-126 keep what digits they have. */
-static inline float simd_sigmoid(float x) {
-  float e = simd_exp(-fabsf(x));
+/* 1 / (1 + e^-x), from the side where e = exp(-|x|) is at most 1, so that
+ * results below 2^-126 keep what digits they have. */
+static inline float simd_sigmoid_by(float x, float e) {
   return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
-/* 1 - 2 / (e^2|x| + 1) with the sign of x; near 0, where that loses digits, an
- * odd polynomial (Cephes, tanhf; Moshier 1989). */
-static inline float simd_tanh(float x) {
-  float far = 1.0f - 2.0f / (simd_exp(2.0f * fabsf(x)) + 1.0f);
+static inline float simd_sigmoid(float x) {
+  return simd_sigmoid_by(x, simd_exp(-fabsf(x)));
+}
+
+/* 1 - 2 / (e + 1) with the sign of x, e = exp(2 |x|); near 0, where that loses
+ * digits, an odd polynomial (Cephes, tanhf; Moshier 1989). */
+static inline float simd_tanh_by(float x, float e) {
+  float far = 1.0f - 2.0f / (e + 1.0f);
   float z = x * x;
   float p = -5.70498872745e-3f;
   p = SIMD_MADD(p, z, 2.06390887954e-2f);
@@ -90,6 +129,10 @@ static inline float simd_tanh(float x) {
   p = SIMD_MADD(p, z, -3.33332819422e-1f);
   float near = SIMD_MADD(p * z, x, x);
   return copysignf(fabsf(x) < 0.625f ? near : far, x);  /* -0 too */
+}
+
+static inline float simd_tanh(float x) {
+  return simd_tanh_by(x, simd_exp(2.0f * fabsf(x)));
 }
 
 #endif

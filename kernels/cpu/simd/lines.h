@@ -34,12 +34,6 @@ static inline double simd_line_dot(int64_t n, const float *a, const float *b) {
   return sum;
 }
 
-/* y = exp(x - less) for m elements of one line. */
-static inline void simd_exp_less(int64_t m, const float *restrict x,
-                                 float less, float *restrict y) {
-  for (int64_t i = 0; i < m; i++) y[i] = simd_exp(x[i] - less);
-}
-
 /* y = exp(x - less[line]) for `lines` lines of n elements. */
 static inline void simd_exp_lines(int64_t lines, int64_t n,
                                   const float *restrict x,
@@ -54,7 +48,7 @@ static inline void simd_exp_lines(int64_t lines, int64_t n,
   for (int64_t k = 0; k < lines; k++) {
     for (int64_t i = 0; i < n; i++) y[k * n + i] = x[k * n + i] - less[k];
   }
-  for (int64_t i = 0; i < lines * n; i++) y[i] = simd_exp(y[i]);
+  simd_exp_less(lines * n, y, 0, y);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Padding of row-major operands and its gradient; see ref/pad.c. Rows run along
  * the last dimension that is padded; what lies inside it moves as one piece.
  */
+#include "../../padding.h"
 #include "simd.h"
 
 enum { FROM, TO };  /* x, y; or dy, dx */
@@ -30,23 +31,12 @@ static bool covers(const moon_call *call) {
          moon_operand_numel(from) > 0 && moon_operand_numel(to) > 0;
 }
 
-/* See ref/pad.c. */
-static int64_t place(int mode, int64_t i, int64_t n) {
-  if (i >= 0 && i < n) return i;
-  switch (mode) {
-    case MOON_PAD_REFLECT: return i < 0 ? -i : 2 * (n - 1) - i;
-    case MOON_PAD_REPLICATE: return i < 0 ? 0 : n - 1;
-    case MOON_PAD_CIRCULAR: return i < 0 ? i + n : i - n;
-    default: return -1;
-  }
-}
-
 /* The row of `narrow` that row `row` of `wide` shows, or -1. */
 static int64_t row_of(const moon_call *call, const padding *p, int64_t row) {
   int64_t at = 0, step = 1;
   for (int d = p->dim - 1; d >= 0; d--) {
     int64_t i = row % p->wide->shape[d], n = p->narrow->shape[d];
-    i = place(p->mode, i - call->params.pad.before[d], n);
+    i = moon_padded_place(p->mode, i - call->params.pad.before[d], n);
     if (i < 0) return -1;
     at += i * step;
     step *= n;
@@ -98,7 +88,7 @@ static void pad_row(const moon_call *call, const padding *p, const char *x,
   if (p->mode == MOON_PAD_CONSTANT) return;
   for (int64_t j = 0; j < p->length; j = j + 1 == lo ? hi : j + 1) {
     if (j >= lo && j < hi) continue;
-    int64_t i = place(p->mode, j - p->from, n);
+    int64_t i = moon_padded_place(p->mode, j - p->from, n);
     memcpy(y + j * size, x + i * size, (size_t)size);
   }
 }
@@ -152,11 +142,11 @@ static void add_row(const padding *p, const float *dy, float *dx) {
   int64_t n = p->narrow->shape[p->dim], c = p->inner;
   int64_t hi = p->from + n;
   for (int64_t j = 0; j < p->from; j++) {
-    add(c, dy + j * c, dx + place(p->mode, j - p->from, n) * c);
+    add(c, dy + j * c, dx + moon_padded_place(p->mode, j - p->from, n) * c);
   }
   add(n * c, dy + p->from * c, dx);
   for (int64_t j = hi; j < p->length; j++) {
-    add(c, dy + j * c, dx + place(p->mode, j - p->from, n) * c);
+    add(c, dy + j * c, dx + moon_padded_place(p->mode, j - p->from, n) * c);
   }
 }
 

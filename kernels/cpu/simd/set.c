@@ -24,6 +24,7 @@ extern const struct cpu_winograd_product_simd MOON_NAME(winograd_product);
 extern const struct cpu_winograd_weights_simd MOON_NAME(winograd_weights);
 extern const struct cpu_depthwise_simd MOON_NAME(depthwise);
 extern const struct cpu_depthwise_weights_simd MOON_NAME(depthwise_weights);
+extern const struct cpu_mask_simd MOON_NAME(mask);
 const cpu_simd MOON_NAME(simd) = {.kernel = {KERNELS(ROW)},
                                   .weights = &MOON_NAME(weights),
                                   .multiply = MOON_NAME(multiply),
@@ -34,4 +35,5 @@ const cpu_simd MOON_NAME(simd) = {.kernel = {KERNELS(ROW)},
                                       &MOON_NAME(winograd_weights),
                                   .depthwise = &MOON_NAME(depthwise),
                                   .depthwise_weights =
-                                      &MOON_NAME(depthwise_weights)};
+                                      &MOON_NAME(depthwise_weights),
+                                  .mask = &MOON_NAME(mask)};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "../orthogonal.h"
 #include "columns.h"
+#include "step_clip.h"
 #include "step_rows.h"
 
 typedef struct entry {
@@ -55,7 +56,7 @@ static int64_t total(const moon_call *call) {
 }
 
 static bool needs_norm(const moon_params *q) {
-  return q->step.wants_norm || q->step.p.max_norm > 0;
+  return q->step.wants_norm || q->step.p.max_norm > 0 || q->step.scaled;
 }
 
 static bool is_muon(const entry *e) {
@@ -140,7 +141,7 @@ static void cut_muon(const orthogonal_state *s, int64_t steps,
 }
 
 /* Phases: each part's sum of squares and the norm, where somebody needs it;
- * Muon's; the update; the counts, which the update has read. */
+ * Muon's; the update; the counts and the scale, which the update has read. */
 static void cut(const moon_call *call, const orthogonal_state *s,
                 int64_t steps, moon_plan *plan) {
   int64_t n = total(call);
@@ -151,7 +152,9 @@ static void cut(const moon_call *call, const orthogonal_state *s,
   }
   if (s) cut_muon(s, steps, plan);
   cpu_phase(plan, n, (double)n, 0.25 * call->params.step.each);
-  if (call->params.step.counts) cpu_phase(plan, 1, call->params.step.n, 1);
+  if (call->params.step.counts || call->params.step.scaled) {
+    cpu_phase(plan, 1, call->params.step.n, 1);
+  }
   plan->cost_ns += 50.0 * call->params.step.n;
 }
 
@@ -180,27 +183,11 @@ static bool overlap(const entry *e, int64_t before, int64_t *lo, int64_t *hi) {
   return *lo < *hi;
 }
 
-/* n elements of a gradient as a row, with values cut to +-most (0: not). */
-static const float *gradient_row(const float *g, int64_t stride, int64_t n,
-                                 float most, float *room) {
-  const float *row = simd_row(g, stride, n, room);
-  if (most <= 0) return row;
-  for (int64_t i = 0; i < n; i++) {
-    float v = row[i];
-    room[i] = v > most ? most : v < -most ? -most : v;  /* NaN stays */
-  }
-  return room;
-}
-
-/* How long a piece may be: what is cut needs room. */
-static int64_t piece(const cpu_loop *l, float most) {
-  return most > 0 ? SIMD_STAGE : simd_piece(l);
-}
-
 /* --- the norm --------------------------------------------------------- */
 static double squares(const moon_call *call, int64_t from, int64_t to) {
   double sum[SIMD_WIDTH] = {0};
-  float most = (float)call->params.step.p.max_value, room[SIMD_STAGE];
+  step_clip how = step_clip_of(call, 0);
+  float room[SIMD_STAGE];
   simd_columns c = simd_columns_of(1, SIMD_WIDTH);
   int64_t before = 0;
   for (int k = 0; k < call->params.step.n; k++) {
@@ -208,10 +195,10 @@ static double squares(const moon_call *call, int64_t from, int64_t to) {
     int64_t lo = from, hi = to;
     if (e.g && overlap(&e, before, &lo, &hi)) {
       cpu_loop l = cpu_loop_of(&e.g, 1);
-      cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, most));
+      cpu_walk w = cpu_walk_from(&l, lo, hi, step_piece(&l, how));
       for (; w.n > 0; cpu_walk_next(&w)) {
         const float *x = (const float *)e.g->data + w.at[0];
-        x = gradient_row(x, cpu_inner(&l, 0), w.n, most, room);
+        x = step_gradient_row(x, cpu_inner(&l, 0), w.n, how, room);
         simd_add_squares(w.n, c.width, x, sum);
       }
     }
@@ -226,27 +213,18 @@ static void store_norm(const moon_call *call, int parts, double *square) {
   for (int k = 0; k < parts; k++) sum += square[k];
   square[parts] = sqrt(sum);
   if (!call->params.step.wants_norm) return;
-  float *norm = call->arg[call->n - 1].data;
+  const moon_params *q = &call->params;
+  float *norm = call->arg[1 + q->step.each * q->step.n].data;
   *norm = (float)square[parts];
 }
 
 /* --- Muon's directions ------------------------------------------------ */
-typedef struct clip { float most; double scale; } clip;
-
-static clip clip_of(const moon_call *call, double norm) {
-  const moon_step_params *p = &call->params.step.p;
-  clip c = {(float)p->max_value, 1};
-  if (p->max_norm > 0) c.scale = p->max_norm / (norm + 1e-6);
-  if (c.scale > 1) c.scale = 1;  /* NaN stays */
-  return c;
-}
-
 static float *at(const moon_operand *o, int64_t place) {
   return o ? (float *)o->data + place : NULL;
 }
 
 /* u of an entry in x, in the order of p's memory, over its norm. */
-static void look(const entry *e, clip c, float *x) {
+static void look(const entry *e, step_clip c, float *x) {
   float room[SIMD_STAGE], beta = (float)e->rates->beta1;
   float ahead = e->rates->flags & MOON_STEP_NESTEROV ? beta : 0;
   float of_g = (float)c.scale * (ahead > 0 ? 1 + ahead : 1);
@@ -254,11 +232,11 @@ static void look(const entry *e, clip c, float *x) {
   double sum[SIMD_WIDTH] = {0};
   simd_columns columns = simd_columns_of(1, SIMD_WIDTH);
   cpu_loop l = loop_of(e);
-  cpu_walk w = cpu_walk_from(&l, 0, numel(e), piece(&l, c.most));
+  cpu_walk w = cpu_walk_from(&l, 0, numel(e), step_piece(&l, c));
   float *u = x;
   for (; w.n > 0; u += w.n, cpu_walk_next(&w)) {
-    const float *g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n,
-                                  c.most, room);
+    const float *g = step_gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1),
+                                       w.n, c, room);
     const float *v = at(e->state[0], w.at[2]);
     for (int64_t i = 0; i < w.n; i++) u[i] = SIMD_MADD(of_v, v[i], of_g * g[i]);
     simd_add_squares(w.n, columns.width, u, sum);
@@ -289,21 +267,21 @@ static int run_round(const moon_call *call, const orthogonal_state *s,
 
 /* --- the update ------------------------------------------------------- */
 /* Elements lo to hi of an entry; `direction`: Muon's, of all. */
-static void update(const entry *e, clip c, const float *direction, int64_t lo,
-                   int64_t hi) {
+static void update(const entry *e, step_clip c, const float *direction,
+                   int64_t lo, int64_t hi) {
   float room[SIMD_STAGE];
   double count = e->count ? *(const double *)e->count->data + 1 : 0;
   step_rates q = step_rates_of(e->rates, c.scale, count);
   step_fn fn = step_fn_of(e->rates);
   if (direction) q.lr *= (float)moon_matrix_scale(moon_matrix_of(e->p));
   cpu_loop l = loop_of(e);
-  cpu_walk w = cpu_walk_from(&l, lo, hi, piece(&l, c.most));
+  cpu_walk w = cpu_walk_from(&l, lo, hi, step_piece(&l, c));
   for (; w.n > 0; lo += w.n, cpu_walk_next(&w)) {
     step_row r = {.n = w.n, .p = at(e->p, w.at[0])};
     if (direction) r.direction = direction + lo;
     if (e->g) {
-      r.g = gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n, c.most,
-                         room);
+      r.g = step_gradient_row(at(e->g, w.at[1]), cpu_inner(&l, 1), w.n, c,
+                              room);
     }
     for (int i = 0; i < MOON_STEP_STATES; i++) {
       r.s[i] = at(e->state[i], w.at[2 + i]);
@@ -313,7 +291,8 @@ static void update(const entry *e, clip c, const float *direction, int64_t lo,
 }
 
 static void update_all(const moon_call *call, const orthogonal_state *s,
-                       float *matrices, clip c, int64_t from, int64_t to) {
+                       float *matrices, step_clip c, int64_t from,
+                       int64_t to) {
   int64_t before = 0, i = 0;
   for (int k = 0; k < call->params.step.n; k++) {
     entry e = entry_at(call, k);
@@ -332,6 +311,14 @@ static void count(const moon_call *call) {
     entry e = entry_at(call, k);
     if (e.count) *(double *)e.count->data += 1;
   }
+}
+
+static void finish(const moon_call *call, double norm) {
+  const moon_step_params *p = &call->params.step.p;
+  double *scaler = step_scaler_of(call);
+  bool skip = scaler && !isfinite(norm);
+  if (!skip) count(call);
+  if (scaler) moon_scaler_note(scaler, skip, p->growth, p->backoff, p->every);
 }
 
 /* Phase `phase` of the plan; in scratch are sums of squares, per part, and the
@@ -354,12 +341,14 @@ CPU_RUN(step) {
   } else if (at == -1) {
     store_norm(call, plan->parts[0], square);
   } else if (at > last) {
-    count(call);
+    finish(call, norm);
+  } else if (call->params.step.scaled && !isfinite(norm)) {
+    return MOON_OK;
   } else if (at == last) {
-    update_all(call, s, matrices, clip_of(call, norm), from, to);
+    update_all(call, s, matrices, step_clip_of(call, norm), from, to);
   } else if (at == 0) {
     entry e = muon_entry(call, part);
-    look(&e, clip_of(call, norm), matrices + s->matrix[part].x);
+    look(&e, step_clip_of(call, norm), matrices + s->matrix[part].x);
   } else {
     int64_t round = (phase - plan->first) / plan->looped;
     return run_round(call, s, matrices, round, at - 1, part, fail);

@@ -17,6 +17,29 @@ typedef void bool_fn(int64_t n, const float *restrict x, pair p,
                    float *restrict y, bool past) {                         \
     SIMD_EACH(n, y, past, name##_value(x[i], p.s, p.t))                    \
   }
+/* Told by x and by e, the exponential of `inner`: those of a run at a time. */
+#define BY_EXP(name, inner, result)                                        \
+  static inline float name##_value(CPU_UNUSED float x, float e) {          \
+    return (result);                                                       \
+  }                                                                        \
+  static inline __attribute__((always_inline)) void name##_run(            \
+      int64_t n, const float *restrict in, float *restrict y, bool past) { \
+    float e[SIMD_RUN];                                                     \
+    for (int64_t i = 0; i < n; i++) {                                      \
+      float x = in[i];                                                     \
+      e[i] = (inner);                                                      \
+    }                                                                      \
+    simd_exp_less(n, e, 0, e);                                             \
+    SIMD_EACH(n, y, past, name##_value(in[i], e[i]))                       \
+  }                                                                        \
+  static void name(int64_t n, const float *restrict x, CPU_UNUSED pair p,  \
+                   float *restrict y, bool past) {                         \
+    int64_t i = 0;                                                         \
+    for (; i + SIMD_RUN <= n; i += SIMD_RUN) {                             \
+      name##_run(SIMD_RUN, x + i, y + i, past);                            \
+    }                                                                      \
+    if (i < n) name##_run(n - i, x + i, y + i, past);                      \
+  }
 #define BOOL(name, result)                                                 \
   static void name(int64_t n, const float *restrict in, pair p,            \
                    uint8_t *restrict y) {                                  \
@@ -36,15 +59,20 @@ NUMBER(round_of, rintf(x))
 NUMBER(plus, x + s)
 NUMBER(times, x * s)
 NUMBER(minus, s - x)
-NUMBER(exp_of, simd_exp(x))
+#ifdef __AVX512F__
+BY_EXP(exp_of, x, e)
+#else
+NUMBER(exp_of, simd_exp(x))  /* nothing else to do meanwhile: a third faster */
+#endif
 NUMBER(log_of, simd_log(x))
 NUMBER(sqrt_of, sqrtf(x))
 NUMBER(erf_of, simd_erf(x))
-NUMBER(sigmoid, simd_sigmoid(x))
-NUMBER(tanh_of, simd_tanh(x))
-NUMBER(silu, x * simd_sigmoid(x))
-NUMBER(gelu, x * simd_normal(x, simd_exp(-0.5f * x * x)))
-NUMBER(gelu_tanh, x * simd_sigmoid(simd_gelu_inner(x)))
+BY_EXP(sigmoid, -fabsf(x), simd_sigmoid_by(x, e))
+BY_EXP(tanh_of, 2.0f * fabsf(x), simd_tanh_by(x, e))
+BY_EXP(silu, -fabsf(x), x * simd_sigmoid_by(x, e))
+BY_EXP(gelu, -0.5f * x * x, x * simd_normal(x, e))
+BY_EXP(gelu_tanh, -fabsf(simd_gelu_inner(x)),
+       x * simd_sigmoid_by(simd_gelu_inner(x), e))
 NUMBER(over, s / x)
 NUMBER(square, x * x)
 NUMBER(cube, x * x * x)

@@ -19,18 +19,43 @@ typedef void grad_fn(int64_t n, const float *restrict dy,
     }                                                                     \
   }
 
-static inline float slope_silu(float x) {
-  float s = simd_sigmoid(x);
+/* Told by x and by e, the exponential of `inner`: those of a run at a time. */
+#define BY_EXP(name, inner, slope)                                        \
+  static inline __attribute__((always_inline)) void name##_run(           \
+      int64_t n, const float *restrict dy, const float *restrict v,       \
+      float *restrict dx) {                                               \
+    float e[SIMD_RUN];                                                    \
+    for (int64_t i = 0; i < n; i++) {                                     \
+      float x = v[i];                                                     \
+      e[i] = (inner);                                                     \
+    }                                                                     \
+    simd_exp_less(n, e, 0, e);                                            \
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * slope(v[i], e[i]);    \
+  }                                                                       \
+  static void name(int64_t n, const float *restrict dy,                   \
+                   const float *restrict v, CPU_UNUSED const float *p,    \
+                   float *restrict dx) {                                  \
+    int64_t i = 0;                                                        \
+    for (; i + SIMD_RUN <= n; i += SIMD_RUN) {                            \
+      name##_run(SIMD_RUN, dy + i, v + i, dx + i);                        \
+    }                                                                     \
+    if (i < n) name##_run(n - i, dy + i, v + i, dx + i);                  \
+  }
+
+/* e = exp(-|x|) */
+static inline float slope_silu(float x, float e) {
+  float s = simd_sigmoid_by(x, e);
   return SIMD_MADD(x * s, 1.0f - s, s);
 }
 
-static inline float slope_gelu(float x) {
-  float e = simd_exp(-0.5f * x * x);
+/* e = exp(-x^2 / 2) */
+static inline float slope_gelu(float x, float e) {
   return SIMD_MADD(x, e * 0x1.988454p-2f, simd_normal(x, e));
 }
 
-static inline float slope_gelu_tanh(float x) {
-  float s = simd_sigmoid(simd_gelu_inner(x));
+/* e = exp(-|inner|) */
+static inline float slope_gelu_tanh(float x, float e) {
+  float s = simd_sigmoid_by(simd_gelu_inner(x), e);
   return SIMD_MADD(x * s * (1.0f - s), simd_gelu_inner_slope(x), s);
 }
 
@@ -38,9 +63,9 @@ EACH(abs_of, x > 0 ? d : x < 0 ? -d : 0)
 EACH(erf_of, d * (0x1.20dd76p+0f * simd_exp(-x * x)))
 EACH(sigmoid, d * (x * (1.0f - x)))
 EACH(tanh_of, d * (1.0f - x * x))
-EACH(silu, d * slope_silu(x))
-EACH(gelu, d * slope_gelu(x))
-EACH(gelu_tanh, d * slope_gelu_tanh(x))
+BY_EXP(silu, -fabsf(x), slope_silu)
+BY_EXP(gelu, -0.5f * x * x, slope_gelu)
+BY_EXP(gelu_tanh, -fabsf(simd_gelu_inner(x)), slope_gelu_tanh)
 EACH(leaky_relu, x > 0 ? d : s * d)
 EACH(elu, d * (x > 0 ? 1.0f : s * simd_exp(x)))
 EACH(softplus, d * (s * x > t ? 1.0f : simd_sigmoid(s * x)))

@@ -1,24 +1,32 @@
 /* Winograd's transforms of pixels; see ../winograd.h. Each is made for the nine
  * sizes of a tile, 2 to 4 pixels high and wide. */
+#include "mask.h"
 #include "winograd.h"
 
 enum { PANEL = WINO_PANEL };
 
-/* Tile t of a block: its pixels of x, of y or of dy are read at `from`, or
- * written `to`. Of the bias (NULL: none), or of its gradient. */
+/* Tile t of a block: its pixels of x or dy are read `from` there, those of y
+ * written `to` there; db is the bias gradient or NULL. */
 typedef struct tile {
   const winograd_block *b;
   int64_t t;
   wino_place at;
-  const float *from, *bias;
-  float *to, *db;
-  bool relu, streams;
+  const cpu_masked *from;
+  const conv_packed *to;
+  float *db;
+  bool streams;
 } tile;
 
 typedef void tile_fn(const tile *q);
 
 #define SIZED(body, h, w) \
   static void body##_##h##_##w(const tile *q) { body(q, h, w); }
+/* Compiled once more for pixels with a mask. */
+#define MASKED(name, body)                                                  \
+  WINO_INLINE void name(const tile *q, const int height, const int width) { \
+    if (q->from->mask) body(q, height, width, true);                        \
+    else body(q, height, width, false);                                     \
+  }
 /* body_of: by height and width. */
 #define EACH_SIZE(body)                                                     \
   SIZED(body, 2, 2) SIZED(body, 2, 3) SIZED(body, 2, 4)                     \
@@ -39,32 +47,54 @@ static void each_tile(tile q, tile_fn *const of[][3]) {
 
 /* --- V -------------------------------------------------------------------- */
 
-/* The 36 pixels of x around a tile; those outside are `zeros`. */
-static void find_pixels(const tile *q, const float *pixel[6][6]) {
+/* A pixel's channels, and their bits of the mask if there is one. */
+typedef struct pixel {
+  const float *at;
+  const uint8_t *mask;
+} pixel;
+
+/* Outside it is `zeros`, whatever its bits say. */
+static pixel find(const tile *q, int64_t i, int64_t j) {
+  const cpu_masked *x = q->from;
+  if (i < 0 || i >= x->rows || j < 0 || j >= x->columns) {
+    return (pixel){q->b->zeros, x->mask};
+  }
+  const float *at = x->data + q->at.n * x->stride[0] + i * x->stride[1] +
+                    j * x->stride[2];
+  if (!x->mask) return (pixel){at, NULL};
+  int64_t before = (q->at.n * x->rows + i) * x->columns + j;
+  return (pixel){at, x->mask + before * x->channels / 8};
+}
+
+WINO_INLINE wide load(pixel p, int64_t c, const bool masked) {
+  wide x = wide_load(p.at + c);
+  return masked ? wide_keep(x, mask_get(p.mask, c)) : x;
+}
+
+/* The 36 pixels of x around a tile. */
+static void find_pixels(const tile *q, pixel x[6][6]) {
   const conv_problem *p = &q->b->g->p;
   for (int64_t u = 0; u < 6; u++) {
-    int64_t i = q->at.i + u - p->padding[0];
-    const float *row = q->from + (q->at.n * p->h + i) * p->w * p->c;
     for (int64_t v = 0; v < 6; v++) {
-      int64_t j = q->at.j + v - p->padding[1];
-      bool inside = i >= 0 && i < p->h && j >= 0 && j < p->w;
-      pixel[u][v] = inside ? row + j * p->c : q->b->zeros;
+      x[u][v] = find(q, q->at.i + u - p->padding[0],
+                     q->at.j + v - p->padding[1]);
     }
   }
 }
 
 /* Column by column, then row by row, each over all channels: so few streams of
  * memory at a time, each without gaps. */
-WINO_INLINE void input_tile(const tile *q, const int height, const int width) {
+WINO_INLINE void input_of(const tile *q, const int height, const int width,
+                          const bool masked) {
   const winograd_block *b = q->b;
-  const float *pixel[6][6];
+  pixel x[6][6];
   int64_t channels = b->g->p.c;
-  find_pixels(q, pixel);
+  find_pixels(q, x);
   for (int v = 0; v < width + 2; v++) {
     for (int64_t c = 0; c < channels; c += WIDE) {
       wide d[6], s[6];
 #pragma GCC unroll 6
-      for (int u = 0; u < height + 2; u++) d[u] = wide_load(pixel[u][v] + c);
+      for (int u = 0; u < height + 2; u++) d[u] = load(x[u][v], c, masked);
       wino_input(height, d, s);
 #pragma GCC unroll 6
       for (int u = 0; u < 6; u++) {
@@ -91,9 +121,10 @@ WINO_INLINE void input_tile(const tile *q, const int height, const int width) {
     }
   }
 }
+MASKED(input_tile, input_of)
 EACH_SIZE(input_tile)
 
-static void input(const winograd_block *b, const float *x) {
+static void input(const winograd_block *b, const cpu_masked *x) {
   each_tile((tile){.b = b, .from = x}, input_tile_of);
 }
 
@@ -130,47 +161,43 @@ WINO_INLINE void output_vector(const winograd_block *b, const float *m,
 
 WINO_INLINE void output_tile(const tile *q, const int height, const int width) {
   const winograd_block *b = q->b;
+  const conv_packed *c = q->to;
   const conv_problem *p = &b->g->p;
   int64_t rows = p->oh - q->at.i < height ? p->oh - q->at.i : height;
   int64_t columns = p->ow - q->at.j < width ? p->ow - q->at.j : width;
-  float *to = q->to + ((q->at.n * p->oh + q->at.i) * p->ow + q->at.j) * p->k;
+  int64_t to = ((q->at.n * p->oh + q->at.i) * p->ow + q->at.j) * p->k;
   for (int64_t k = b->k; k < b->k_end; k += WIDE) {
-    wide s[4][4], bias = q->bias ? wide_load(q->bias + k) : wide_all(0);
+    wide s[4][4], bias = c->bias ? wide_load(c->bias + k) : wide_all(0);
     output_vector(b, b->m + place(b, q->t, k), height, width, s);
     for (int64_t u = 0; u < rows; u++) {
       for (int64_t v = 0; v < columns; v++) {
         wide value = s[u][v] + bias;
-        if (q->relu) value = wide_relu(value);
-        float *at = to + (u * p->ow + v) * p->k + k;
-        if (q->streams) wide_stream(at, value);
-        else wide_store(at, value);
+        int64_t at = to + (u * p->ow + v) * p->k + k;
+        if (c->relu) value = wide_relu(value);
+        if (c->mask) mask_put(c->mask, at, wide_positive(value));
+        if (q->streams) wide_stream(c->y + at, value);
+        else wide_store(c->y + at, value);
       }
     }
   }
 }
 EACH_SIZE(output_tile)
 
-static void output(const winograd_block *b, const float *bias, bool relu,
-                   float *y) {
+static void output(const winograd_block *b, const conv_packed *c) {
   const conv_problem *p = &b->g->p;
-  size_t nbytes = (size_t)(p->n * p->oh * p->ow * p->k) * sizeof *y;
+  size_t nbytes = (size_t)(p->n * p->oh * p->ow * p->k) * sizeof *c->y;
   bool streams = simd_goes_past(nbytes);
-  each_tile((tile){.b = b, .bias = bias, .relu = relu, .to = y,
-                   .streams = streams}, output_tile_of);
+  each_tile((tile){.b = b, .to = c, .streams = streams}, output_tile_of);
   simd_store_end(streams);
 }
 
 /* --- Z -------------------------------------------------------------------- */
 
-/* The pixels of dy that a tile has; those outside are `zeros`. */
-static void find_gradient(const tile *q, const float *pixel[4][4]) {
-  const conv_problem *p = &q->b->g->p;
-  const float *from =
-      q->from + ((q->at.n * p->oh + q->at.i) * p->ow + q->at.j) * p->k;
+/* The pixels of dy that a tile has. */
+static void find_gradient(const tile *q, pixel dy[4][4]) {
   for (int64_t u = 0; u < 4; u++) {
     for (int64_t v = 0; v < 4; v++) {
-      bool inside = q->at.i + u < p->oh && q->at.j + v < p->ow;
-      pixel[u][v] = inside ? from + (u * p->ow + v) * p->k : q->b->zeros;
+      dy[u][v] = find(q, q->at.i + u, q->at.j + v);
     }
   }
 }
@@ -180,18 +207,18 @@ WINO_INLINE wide sum_of(const wide *d, const int n) {
   return n == 3 ? (d[0] + d[1]) + d[2] : (d[0] + d[1]) + (d[2] + d[3]);
 }
 
-WINO_INLINE void gradient_tile(const tile *q, const int height,
-                               const int width) {
+WINO_INLINE void gradient_of(const tile *q, const int height,
+                             const int width, const bool masked) {
   const winograd_block *b = q->b;
-  const float *pixel[4][4];
-  find_gradient(q, pixel);
+  pixel dy[4][4];
+  find_gradient(q, dy);
   for (int64_t k = b->k; k < b->k_end; k += WIDE) {
     wide part[6][4], sum = wide_all(0);
 #pragma GCC unroll 4
     for (int v = 0; v < width; v++) {
       wide d[4], s[6];
 #pragma GCC unroll 4
-      for (int u = 0; u < height; u++) d[u] = wide_load(pixel[u][v] + k);
+      for (int u = 0; u < height; u++) d[u] = load(dy[u][v], k, masked);
       sum += sum_of(d, height);
       wino_gradient(height, d, s);
 #pragma GCC unroll 6
@@ -214,9 +241,11 @@ WINO_INLINE void gradient_tile(const tile *q, const int height,
     }
   }
 }
+MASKED(gradient_tile, gradient_of)
 EACH_SIZE(gradient_tile)
 
-static void gradient(const winograd_block *b, const float *dy, float *db) {
+static void gradient(const winograd_block *b, const cpu_masked *dy,
+                     float *db) {
   each_tile((tile){.b = b, .from = dy, .db = db}, gradient_tile_of);
 }
 

@@ -19,9 +19,10 @@ local endless = { threshold = math.huge }
 ---@return userdata
 return function(logits, target, options)
   local op = "bce_with_logits"
-  local o = elementwise.read(op, logits, target, options,
-                             { pos_weight = check.optional,
-                               weight = check.optional })
+  local o
+  o, logits, target = elementwise.read(op, logits, target, options,
+                                       { pos_weight = check.optional,
+                                         weight = check.optional })
   local wrong = (-logits):softplus(endless)
   if o.pos_weight then wrong = wrong * (target * (o.pos_weight - 1) + 1) end
   local losses = (1 - target) * logits + wrong

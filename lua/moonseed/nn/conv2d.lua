@@ -90,6 +90,15 @@ function Conv2d:forward(x)
   return crop(neural.conv2d(x, self.weight, self.bias, self.params), self.extra)
 end
 
+--- forward plus z, in one kernel where the device has one; not with padding
+--- "same" where that leaves a row or a column out.
+---@param x userdata [N, C, H, W]
+---@param z userdata [N, K, oH, oW], or what repeats to it
+---@return userdata
+function Conv2d:forward_add(x, z)
+  return neural.conv2d_add(x, self.weight, self.bias, z, self.params)
+end
+
 --- forward and ReLU in one kernel.
 ---@param x userdata [N, C, H, W]
 ---@return userdata

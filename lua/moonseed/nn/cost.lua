@@ -20,13 +20,15 @@ local tensor = require "moonseed.tensor"
 
 local M = {}
 
+local function of_conv2d(n, _, w) return n * w:numel() / w:size(1) end
+
 -- Multiply-adds of a call that gave n values, from its arguments.
 local terms = {
   attention = function(n, q, k, v)
     return n * k:size(-2) * (q:size(-1) / v:size(-1) + 1)
   end,
   bmm = function(n, a) return n * a:size(-1) end,
-  conv2d = function(n, _, w) return n * w:numel() / w:size(1) end,
+  conv2d = of_conv2d, conv2d_add = of_conv2d,
   conv_transpose2d = function(_, x, w)
     return x:numel() * w:numel() / w:size(1)
   end,

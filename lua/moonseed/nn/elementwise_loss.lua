@@ -1,32 +1,36 @@
 --- What losses of an input and a target of one shape share: their checks, and
 -- what becomes of the losses of all elements.
 
+local autocast = require "moonseed.autocast"
 local check = require "moonseed.check"
 local loss = require "moonseed.loss"
 local tensor = require "moonseed.tensor"
 
 local M = {}
 
---- The options of a loss, `reduction` with them. Raises unless input and target
---- are tensors of one shape and dtype.
+--- The options of a loss, `reduction` with them, and input and target as it
+--- takes them. Raises unless these are tensors of one shape and dtype.
 ---@param op string
 ---@param input any
 ---@param target any
 ---@param options table|nil
 ---@param known table<string, any>  their defaults, beside reduction's
----@return table
+---@return table options
+---@return userdata input
+---@return userdata target
 function M.read(op, input, target, options, known)
   tensor.pointer(op, "the input", input)
   tensor.pointer(op, "the target", target)
   local a, b = tensor.shape_text(input), tensor.shape_text(target)
   if a ~= b then check.fail(op, "the input is %s, the target %s", a, b) end
+  input, target = autocast.lifted(input), autocast.lifted(target)
   a, b = input:dtype(), target:dtype()
   if a ~= b then
     check.fail(op, "the input is %s, the target %s; cast one", a, b)
   end
   local all = { reduction = "mean" }
   for name, default in pairs(known) do all[name] = default end
-  return check.options(op, options, {}, all)
+  return check.options(op, options, {}, all), input, target
 end
 
 --- The mean, the sum, or the losses as they are; or another reduction.

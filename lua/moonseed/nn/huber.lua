@@ -10,7 +10,9 @@ local elementwise = require "moonseed.nn.elementwise_loss"
 ---                           "none"
 ---@return userdata
 return function(input, target, options)
-  local o = elementwise.read("huber", input, target, options, { delta = 1 })
+  local o
+  o, input, target = elementwise.read("huber", input, target, options,
+                                      { delta = 1 })
   if check.number("huber", "delta", o.delta) <= 0 then
     check.fail("huber", "delta is above 0, not %g", o.delta)
   end

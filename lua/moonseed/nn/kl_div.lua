@@ -17,9 +17,9 @@ end
 ---@return userdata
 return function(input, target, options)
   local op = "kl_div"
-  local o = elementwise.read(op, input, target, options,
-                             { log_target = false })
-  local losses
+  local o, losses
+  o, input, target = elementwise.read(op, input, target, options,
+                                      { log_target = false })
   if check.boolean(op, "log_target", o.log_target) then
     losses = target:exp() * (target - input)
   else

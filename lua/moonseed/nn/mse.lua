@@ -7,6 +7,7 @@ local elementwise = require "moonseed.nn.elementwise_loss"
 ---@param options table|nil   reduction: "mean", "sum" or "none"
 ---@return userdata
 return function(input, target, options)
-  local o = elementwise.read("mse", input, target, options, {})
+  local o
+  o, input, target = elementwise.read("mse", input, target, options, {})
   return elementwise.reduce("mse", (input - target) ^ 2, o.reduction)
 end

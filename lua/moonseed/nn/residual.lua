@@ -1,5 +1,6 @@
 --- y = s(x) + f(x), where s is the identity unless given (He et al. 2016).
 local check = require "moonseed.check"
+local Conv2d = require "moonseed.nn.conv2d"
 local moon = require "moonseed"
 local Module = require "moonseed.nn.module"
 local Sequential = require "moonseed.nn.sequential"
@@ -70,16 +71,36 @@ function Residual.rebuild(options, rebuild)
   return o
 end
 
+-- s + f(x), where f ends with a convolution that adds s itself; nil where it
+-- does not: another layer, or hooks on this one or on the branch.
+local function add_in_last(branch, x, s)
+  if branch.forward ~= Sequential.forward then return nil end
+  local steps = branch:plan()
+  local last = steps[#steps]
+  if not last or last.fused or last.module.forward ~= Conv2d.forward
+     or last.module.extra then
+    return nil
+  end
+  local h = Sequential.run(steps, x, 1, #steps - 1)
+  local y = last.module:forward_add(h, s)
+  if last.lets_go and #steps > 1 then temporary.let_go(h, x) end
+  return y
+end
+
 ---@param x userdata
 ---@return userdata of the shape of f(x)
 function Residual:forward(x)
   local shortcut, branch = self.shortcut, self.branch
-  local s, f = shortcut and shortcut:forward(x) or x, branch:forward(x)
-  local y = s + f
+  local s = shortcut and shortcut:forward(x) or x
+  local y = add_in_last(branch, x, s)
+  if not y then
+    local f = branch:forward(x)
+    y = s + f
+    if temporary.keeps_nothing(branch) then temporary.let_go(f, x) end
+  end
   if shortcut and temporary.keeps_nothing(shortcut) then
     temporary.let_go(s, x)
   end
-  if temporary.keeps_nothing(branch) then temporary.let_go(f, x) end
   return y
 end
 

@@ -11,7 +11,8 @@ local elementwise = require "moonseed.nn.elementwise_loss"
 ---@return userdata
 return function(input, target, options)
   local op = "smooth_l1"
-  local o = elementwise.read(op, input, target, options, { beta = 1 })
+  local o
+  o, input, target = elementwise.read(op, input, target, options, { beta = 1 })
   if check.number(op, "beta", o.beta) < 0 then
     check.fail(op, "beta is at least 0, not %g", o.beta)
   end

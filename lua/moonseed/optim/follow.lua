@@ -62,6 +62,9 @@ function M.refresh(self)
   option.check(op, "lr", self.lr)
   option.check(op, "max_norm", self.max_norm)
   option.check(op, "max_value", self.max_value)
+  if self.loss_scale ~= nil then
+    option.check(op, "loss_scale", self.loss_scale)
+  end
   for _, profile in ipairs(self.profiles) do groups.refresh(self, profile) end
 end
 

@@ -55,16 +55,19 @@ function M.gather(self, set, frame)
   return n
 end
 
---- Submits the first n entries of a frame. `out` (nil: none) receives the norm.
+--- Submits the first n entries of a frame. `out` (nil: none) receives the norm;
+--- `scaler` (nil: none) is the loss scale.
 ---@param frame table
 ---@param n integer
 ---@param out userdata|nil
-function M.submit(frame, n, out)
+---@param scaler userdata|nil
+function M.submit(frame, n, out, scaler)
   tensor.trace_site()
   local entries, params = frame.entries, frame.params
-  local status = C.moon_step(live, n, entries, params, out)
+  local scale = scaler and scaler.p or nil
+  local status = C.moon_step(live, n, entries, params, scale, out)
   if status < 0 then
-    retry.call(status, C.moon_step, live, n, entries, params, out)
+    retry.call(status, C.moon_step, live, n, entries, params, scale, out)
   end
 end
 

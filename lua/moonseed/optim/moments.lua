@@ -4,6 +4,7 @@ local check = require "moonseed.check"
 local core = require "moonseed.ffi"
 local follow = require "moonseed.optim.follow"
 local moon = require "moonseed"
+local scaler = require "moonseed.optim.scaler"
 local state = require "moonseed.nn.state"
 local C = core.C
 
@@ -51,12 +52,14 @@ function M.add(self)
 end
 
 --- What a checkpoint needs: the parameters' states under names like
---- "velocity.2.weight" (the tensors themselves), and `lr`.
+--- "velocity.2.weight" (the tensors themselves), `lr`, and `loss_scale` where
+--- there is one.
 ---@param self table  an optimiser
 ---@return table<string, userdata>
 function M.state(self)
   follow.catch_up(self)
-  local t = { lr = moon.tensor({ self.lr }, { dtype = "f64" }) }
+  local t = { lr = moon.tensor({ self.lr }, { dtype = "f64" }),
+              loss_scale = scaler.of(self) }
   for i, name in ipairs(self.names) do
     for key, value in pairs(self.state_of[self.ids[i]]) do
       t[key .. "." .. name] = value
@@ -91,6 +94,7 @@ function M.load_state(self, given)
   local made, own, wanted = {}, {}, {}
   for i, id in ipairs(self.ids) do made[id] = room_for(self, i, given, own) end
   own.lr = moon.zeros(1, { dtype = "f64" })
+  own.loss_scale = scaler.of(self)
   for key, value in pairs(given) do wanted[key] = value end
   state.copy(op, own, wanted)
   self.lr = own.lr:item()

@@ -11,9 +11,9 @@
 -- The options of an optimiser are fields that may be assigned between steps.
 -- All have max_value (if positive, every element of a gradient is first cut to
 -- at most this, either way), max_norm (if positive, all gradients together are
--- then scaled to at most this norm) and groups, which set options by the name
--- of the parameter (match, a Lua pattern) or the class of its module (kind,
--- likewise); decay = false is weight_decay = 0:
+-- then scaled to at most this norm), loss_scale (see `scale`) and groups, which
+-- set options by the name of the parameter (match, a Lua pattern) or the class
+-- of its module (kind, likewise); decay = false is weight_decay = 0:
 --
 --   optim.AdamW{ model, lr = 1e-3, max_norm = 1,
 --                groups = { { kind = "Norm", decay = false },
@@ -28,6 +28,16 @@
 --   end
 --   opt:step()
 --
+-- Training in f16 needs a loss scale, or small gradients become 0:
+--
+--   local opt = optim.AdamW{ model, lr = 1e-3, loss_scale = "dynamic" }
+--   ...
+--   local loss = moon.autocast("f16", function()
+--     return nn.cross_entropy(model(x), y)
+--   end)
+--   opt:scale(loss):backward()
+--   opt:step()
+--
 -- An optimiser of your own is a rule of the core's step with other options:
 -- look at lion.lua and muon.lua.
 local check = require "moonseed.check"
@@ -39,6 +49,7 @@ local moments = require "moonseed.optim.moments"
 local option = require "moonseed.optim.options"
 local pace = require "moonseed.pace"
 local parameters = require "moonseed.optim.parameters"
+local scaler = require "moonseed.optim.scaler"
 local tensor = require "moonseed.tensor"
 local C = core.C
 
@@ -114,7 +125,7 @@ function Optimiser.new(class, options)
   option.check(def.name, "lr", o.lr)
   local self = { def = def, source = o.model, state_of = {}, frames = {},
                  first_lr = o.lr, groups = o.groups, max_norm = o.max_norm,
-                 max_value = o.max_value }
+                 max_value = o.max_value, loss_scale = o.loss_scale }
   for _, name in ipairs(def.own) do self[name] = copy_of(o[name]) end
   follow.catch_up(self)
   follow.refresh(self)
@@ -125,14 +136,15 @@ end
 
 -- The norm of the set's gradients, with max_norm or apart; whether there were
 -- any.
-local function step_set(self, set)
+local function step_set(self, set, scale)
   local frame, tensors, states = frames.take(self, #set.tensors), set.tensors,
     self.state_of
   local n = frames.gather(self, set, frame)
   local out = (self.max_norm > 0 or set.apart) and tensor.out or nil
   local ok, e = true, nil
   context.state.op = self.def.main.name
-  if n > 0 then ok, e = pcall(frames.submit, frame, n, out) end
+  scaler.fill(self, frame.params, #self.sets == 1)
+  if n > 0 then ok, e = pcall(frames.submit, frame, n, out, scale) end
   frames.give(self, frame, n)
   if not ok then error(e, 0) end
   local norm = n > 0 and out and tensor.wrap(out[0]) or nil
@@ -140,21 +152,37 @@ local function step_set(self, set)
 end
 
 --- One step along the gradients there are; enqueues and returns. Suspends the
---- task while it is too far ahead of the device.
+--- task while it is too far ahead of the device. With a loss scale, a step
+--- whose gradients are not all finite changes no parameter and no state.
 ---@return userdata|nil norm  of the gradients before clipping, with max_norm
 function Optimiser:step()
   follow.catch_up(self)
   follow.refresh(self)
   moments.add(self)
-  local norm, any = step_set(self, self.sets[1])
+  local scale = scaler.of(self)
+  local norm, any = step_set(self, self.sets[1], scale)
   for i = 2, #self.sets do
     local set = self.sets[i]
-    local _, some = set.apart(step_set, self, set)
+    local _, some = set.apart(step_set, self, set, scale)
     any = any or some
   end
+  if scale and any and #self.sets > 1 then scaler.settle(self) end
   if not any then return pace.pause() end
   pace.step()
   return norm
+end
+
+--- The loss times the loss scale, to be differentiated in its place; the loss
+--- itself without the option loss_scale. With "dynamic" the scale begins at
+--- 65536, is halved by a step that is skipped because a gradient is not finite,
+--- and doubled by 2000 steps in a row that are not. A number is a scale that
+--- stays. Steps divide the gradients by it; until then they are that much
+--- larger, those in `t.grad` as well.
+---@param loss userdata
+---@return userdata
+function Optimiser:scale(loss)
+  follow.catch_up(self)
+  return scaler.scale(self, loss)
 end
 
 --- Clears the gradients of all parameters: they become nil.

@@ -28,11 +28,20 @@ end
 
 local function at_least_1(op, name, value) check.count(op, name, value, 1) end
 
+local function scale(op, name, value)
+  if value == "dynamic" then return end
+  if type(value) ~= "number" or not (value > 0 and value < math.huge) then
+    check.fail(op, '%s is "dynamic" or a number above 0, not %s', name,
+               tostring(value))
+  end
+end
+
 local kinds = {
   lr = at_least_0, adam_lr = at_least_0, weight_decay = at_least_0,
   momentum = at_least_0, eps = at_least_0, max_norm = at_least_0,
   max_value = at_least_0, nesterov = check.boolean, centered = check.boolean,
   adam = check.boolean, alpha = share, betas = two_shares, steps = at_least_1,
+  loss_scale = scale,
 }
 
 --- Raises unless `value` can be the option `name`.
@@ -42,6 +51,7 @@ local kinds = {
 function M.check(op, name, value) kinds[name](op, name, value) end
 
 --- What all parameters of an optimiser have in common; no group sets it.
-M.shared = { max_norm = 0, max_value = 0, groups = check.optional }
+M.shared = { max_norm = 0, max_value = 0, groups = check.optional,
+             loss_scale = check.optional }
 
 return M

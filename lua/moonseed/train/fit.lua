@@ -4,6 +4,7 @@
 --                               valid = valid, epochs = 10, out = "runs/one" }
 --   run:await()
 
+local autocast = require "moonseed.autocast"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local moon = require "moonseed"
@@ -24,7 +25,7 @@ local known = {
   every = check.optional, keep = 3, patience = check.optional,
   loss = check.optional, quiet = false, rng_seed = check.optional,
   on_event = check.optional, accumulate = 1, ema = check.optional,
-  metrics = check.optional,
+  metrics = check.optional, autocast = check.optional,
 }
 
 local function check_options(o)
@@ -39,6 +40,7 @@ local function check_options(o)
   if o.every ~= nil then check.count("fit", "every", o.every, 1) end
   if o.patience ~= nil then check.count("fit", "patience", o.patience, 1) end
   if o.out ~= nil then check.text("fit", "out", o.out) end
+  if o.autocast ~= nil then autocast.code("fit: autocast", o.autocast) end
   if o.rng_seed ~= nil then check.count("fit", "rng_seed", o.rng_seed) end
   for _, name in ipairs{ "patience", "metrics" } do
     if o[name] and not o.valid then
@@ -121,7 +123,9 @@ local function body(run)
   local ok, e = xpcall(function()
     checkpoint.open(run)
     recording.open(run)
-    training(run)
+    local dtype = run.options.autocast
+    if not dtype then return training(run) end
+    moon.autocast(dtype, function() training(run) end)
   end, context.note)
   if ok then
     run.state = "done"
@@ -154,6 +158,8 @@ local M = { prepare = prepare, start = start }
 ---              garden it is what is validated
 ---   metrics    { name = metric }: moon.metrics, or { "TopK", k = 5 }, of
 ---              validation; in run.metrics under valid_name
+---   autocast   what products are computed in: "bf16", on a GPU also "f16",
+---              with an optimiser that has a loss_scale; see moon.autocast
 ---   loss       function(model, x, y) -> loss; cross-entropy unless given
 ---   garden     a seed.Garden of the model
 ---   out        a folder: checkpoints and the record

@@ -34,7 +34,7 @@ local function optim_of(optim)
 end
 
 local fit_fields = { "epochs", "batch", "augment", "every", "keep", "patience",
-                     "quiet", "rng_seed", "accumulate" }
+                     "quiet", "rng_seed", "accumulate", "autocast" }
 
 -- Metrics of one's own that cannot say how they are made are left out.
 local function metrics_of(run)

@@ -40,6 +40,13 @@ local function forward(run, x, y)
   return nn.cross_entropy(logits, y), right
 end
 
+-- An optimiser of one's own need not scale.
+local function backward(run, loss)
+  local optim = run.optim
+  local scaled = optim.scale and optim:scale(loss) or loss
+  scaled:backward()
+end
+
 local function sum(a, b) return a and b and a + b or a or b end
 
 -- Gradients of the mean loss over all examples of the group; the loss, and how
@@ -47,14 +54,14 @@ local function sum(a, b) return a and b and a + b or a or b end
 local function gradients(run, group, rows)
   if #group == 1 then
     local loss, right = forward(run, group[1].x, group[1].y)
-    loss:backward()
+    backward(run, loss)
     return loss:detach(), right
   end
   local total, hits
   for _, batch in ipairs(group) do
     local loss, right = forward(run, batch.x, batch.y)
     loss = loss * (batch.y:size(1) / rows)
-    loss:backward()
+    backward(run, loss)
     total, hits = sum(total, loss:detach()), sum(hits, right)
   end
   return total, hits

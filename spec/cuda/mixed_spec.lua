@@ -1,0 +1,370 @@
+-- moon.autocast on a GPU: dtypes, and values beside those of f32 on ref.
+local gpu = require "support.gpu"
+local moon = require "moonseed"
+local nn = require "moonseed.nn"
+local op = require "support.op"
+local optim = require "moonseed.optim"
+local it = gpu.it
+
+local halves = { "bf16", "f16" }
+
+local function each(fn)
+  for _, dtype in ipairs(halves) do
+    moon.autocast(dtype, function() fn(dtype) end)
+  end
+end
+
+local function input(shape, salt, device)
+  return op.tensor(op.values(shape, salt), shape, "f32", device or "cuda:0")
+end
+
+local function half(shape, salt, dtype)
+  return input(shape, salt):to(dtype)
+end
+
+-- Value and gradients of sum(fn(inputs) r), r fixed; `dtype`: inside autocast.
+local function compute(case, dtype, device)
+  local inputs = {}
+  for i, shape in ipairs(case.inputs) do
+    inputs[i] = input(shape, i, device):requires_grad()
+  end
+  local function forward() return case.fn(unpack(inputs)) end
+  local y = dtype and moon.autocast(dtype, forward) or forward()
+  local r = op.tensor(op.values(y:shape(), 99), y:shape(), y:dtype(), device)
+  y:backward(r)
+  local result = { y = op.flat(y), shape = y:shape(), dtype = y:dtype() }
+  for i, x in ipairs(inputs) do
+    assert.equal("f32", x:dtype())
+    assert.equal("f32", x.grad:dtype())
+    result[i] = op.flat(x.grad)
+  end
+  return result
+end
+
+-- A case holds to 1e-2 of the largest value, and gives case.dtype, or the half.
+local function agrees(case)
+  it(case[1] .. " agrees with f32", function()
+    local exact = compute(case, nil, "ref")
+    for _, dtype in ipairs(halves) do
+      local got = compute(case, dtype, "cuda:0")
+      op.assert_same(exact, got, 1e-2, dtype)
+      assert.equal(case.dtype or dtype, got.dtype)
+    end
+  end)
+end
+
+local image, weight, channels = { 2, 4, 6, 6 }, { 8, 4, 3, 3 }, { 8 }
+
+-- 1x1, which makes a half of x.
+local function lowered(x)
+  local eye = moon.zeros(4, 4, { device = x:device() })
+  for i = 1, 4 do eye[i]:narrow(1, i, 1):fill_(1) end
+  return moon.conv2d(x, eye:reshape(4, 4, 1, 1))
+end
+
+local function norm_options(x, w, b, more)
+  local o = { weight = w, bias = b,
+              mean = moon.zeros(4, { device = x:device() }),
+              var = moon.ones(4, { device = x:device() }) }
+  for key, value in pairs(more) do o[key] = value end
+  return o
+end
+
+local function batch_norm(more)
+  return function(x, w, b)
+    return moon.batch_norm(lowered(x), norm_options(x, w, b, more))
+  end
+end
+
+gpu.describe("autocast on a GPU", function()
+  describe("of products", function()
+    agrees{ "conv2d", inputs = { image, weight, channels },
+            fn = function(x, w, b)
+              return moon.conv2d(x, w, b, { padding = 1, epilogue = "relu" })
+            end }
+    agrees{ "conv_transpose2d", inputs = { image, { 4, 8, 3, 3 }, channels },
+            fn = function(x, w, b)
+              return moon.conv_transpose2d(x, w, b, { stride = 2 })
+            end }
+    agrees{ "linear", inputs = { { 3, 2, 8 }, { 5, 8 }, { 5 } },
+            fn = function(x, w, b) return moon.linear(x, w, b) end }
+    agrees{ "linear with ReLU", inputs = { { 3, 8 }, { 5, 8 }, { 5 } },
+            fn = function(x, w, b)
+              return moon.linear(x, w, b, { epilogue = "relu" })
+            end }
+    agrees{ "matmul", inputs = { { 2, 3, 4 }, { 4, 5 } },
+            fn = function(a, b) return a:matmul(b) end }
+    agrees{ "matmul with a vector", inputs = { { 2, 3, 4 }, { 4 } },
+            fn = function(a, b) return a:matmul(b) end }
+    agrees{ "bmm", inputs = { { 2, 3, 4 }, { 2, 4, 5 } },
+            fn = function(a, b) return a:bmm(b) end }
+
+    agrees{ "attention",
+            inputs = { { 2, 3, 8 }, { 2, 5, 8 }, { 2, 5, 4 }, { 3, 5 } },
+            fn = function(q, k, v, mask)
+              return moon.attention(q, k, v, { mask = mask })
+            end }
+
+    it("leaves f64 and speaks of dtypes as ever", function()
+      each(function(dtype)
+        local a = moon.ones(2, 2, { dtype = "f64" })
+        assert.equal("f64", a:matmul(a):dtype())
+        assert.error_matches(function() a:matmul(half({ 2, 2 }, 1, dtype)) end,
+                             "matmul: f64 and " .. dtype .. "; cast one")
+        local ids = moon.ones(2, 2, { dtype = "i64" })
+        assert.error_matches(function() ids:matmul(moon.ones(2, 2)) end,
+                             "matmul: i64 and " .. dtype .. "; cast one")
+      end)
+    end)
+
+    it("follows the tensors' device, and f16 is for GPUs", function()
+      local x = moon.full({ 2, 2 }, 1 + 2 ^ -10, { device = "ref" })
+      local y = moon.autocast("f16", function() return x:matmul(x) end)
+      assert.equal("f32", y:dtype())
+      assert.same(x:matmul(x):totable(), y:totable())
+    end)
+  end)
+
+  describe("between products", function()
+    agrees{ "batch_norm in training", inputs = { image, { 4 }, { 4 } },
+            fn = batch_norm{ training = true } }
+    agrees{ "batch_norm with ReLU", inputs = { image, { 4 }, { 4 } },
+            fn = batch_norm{ training = true, epilogue = "relu" } }
+    agrees{ "batch_norm in use", inputs = { image, { 4 }, { 4 } },
+            fn = batch_norm{} }
+    agrees{ "batch_norm without parameters", inputs = { image },
+            fn = batch_norm{} }
+    agrees{ "layer_norm", inputs = { image, { 6, 6 }, { 6, 6 } },
+            fn = function(x, w, b)
+              return lowered(x):layer_norm({ 6, 6 }, w, b)
+            end }
+    agrees{ "group_norm", inputs = { image, { 4 }, { 4 } },
+            fn = function(x, w, b)
+              return moon.group_norm(lowered(x), 2, w, b)
+            end }
+    agrees{ "ReLU and pooling", inputs = { image },
+            fn = function(x)
+              local y = lowered(x):relu():max_pool2d{ 2 }
+              return y:avg_pool2d{ 2 } * 0.5
+            end }
+    agrees{ "the mean of a channel", dtype = "f32", inputs = { image },
+            fn = function(x) return moon.global_avg_pool2d(lowered(x)) end }
+    agrees{ "a shortcut", inputs = { image },
+            fn = function(x)
+              local y = lowered(x)
+              return y:relu() + y
+            end }
+    agrees{ "a blend by alpha in f32", inputs = { image, {} },
+            fn = function(x, alpha)
+              local y = lowered(x)
+              return moon.blend(y, y:tanh() * 0.5, alpha)
+            end }
+    agrees{ "a blend that multiplies", inputs = { image, { 2, 1, 1, 1 } },
+            fn = function(x, alpha)
+              local y = lowered(x)
+              return moon.blend(y, y:tanh() * 0.5, alpha,
+                                { kind = "multiply", x = y })
+            end }
+
+    it("keeps running statistics and their moves in f32", function()
+      each(function(dtype)
+        local x = half(image, 1, dtype)
+        local o = norm_options(x, nil, nil, { training = true, momentum = 1 })
+        assert.equal(dtype, moon.batch_norm(x, o):dtype())
+        assert.equal("f32", o.mean:dtype())
+        local exact = x:to("f32"):mean({ 1, 3, 4 })
+        op.assert_near(op.flat(exact), op.flat(o.mean), 1e-6, "mean")
+      end)
+    end)
+
+    it("drops out and passes on in its dtype", function()
+      each(function(dtype)
+        local x = half(image, 1, dtype)
+        assert.equal(dtype, moon.dropout(x, 0.5):dtype())
+        assert.equal(dtype, x:sigmoid():dtype())
+        assert.equal(dtype, x:max({ 3, 4 }):dtype())
+      end)
+    end)
+
+    it("keeps the alpha of a blend in f32", function()
+      each(function(dtype)
+        local alpha = moon.full({}, 2 ^ -12)
+        local h = moon.zeros(4, { dtype = dtype })
+        local s = moon.full({ 4 }, 1024, { dtype = dtype })
+        assert.equal(0.25, moon.blend(h, s, alpha):to("f32")[1]:item())
+      end)
+    end)
+  end)
+
+  describe("in f32", function()
+    agrees{ "cross_entropy", dtype = "f32", inputs = { { 4, 4 }, { 5, 4 } },
+            fn = function(x, w)
+              local labels = moon.tensor({ 0, 1, 4, 2 },
+                                         { dtype = "i64",
+                                           device = x:device() })
+              return nn.cross_entropy(moon.linear(x, w), labels)
+            end }
+    agrees{ "cross_entropy of shares", dtype = "f32",
+            inputs = { { 4, 4 }, { 5, 4 }, { 4, 5, fill = "positive" } },
+            fn = function(x, w, shares)
+              return nn.cross_entropy(moon.linear(x, w), shares)
+            end }
+    agrees{ "softmax", dtype = "f32", inputs = { image },
+            fn = function(x) return lowered(x):softmax(2) end }
+    agrees{ "a sum of exp", dtype = "f32", inputs = { image },
+            fn = function(x) return lowered(x):exp():sum(3) end }
+    for _, name in ipairs{ "mse", "l1", "huber", "smooth_l1",
+                           "bce_with_logits" } do
+      agrees{ name, dtype = "f32", inputs = { image, image },
+              fn = function(x, t)
+                return nn[name](lowered(x), t:detach() + t * 0,
+                                { reduction = "sum" })
+              end }
+    end
+    for _, name in ipairs{ "sum", "mean", "norm", "var", "std", "logsumexp" } do
+      agrees{ name, dtype = "f32", inputs = { image },
+              fn = function(x) return lowered(x)[name](lowered(x), 3) end }
+    end
+
+    it("is what a half and an f32 give", function()
+      each(function(dtype)
+        local x, y = half({ 4 }, 1, dtype), input({ 4 }, 2)
+        local exact = x:to("f32")
+        for _, z in ipairs{ x + y, y + x } do
+          assert.equal("f32", z:dtype())
+          assert.same((exact + y):totable(), z:totable())
+        end
+        assert.equal("f32", y:gt(0):where(x, y):dtype())
+        assert.equal("f32", moon.blend(x, y, moon.full({}, 0.5)):dtype())
+        assert.equal("f32", moon.cat{ x, y }:dtype())
+        assert.equal("f32", moon.stack{ y, x }:dtype())
+        assert.equal(dtype, moon.cat{ x, x }:dtype())
+      end)
+    end)
+
+    it("is cast by hand outside", function()
+      local x, y = half({ 4 }, 1, "bf16"), input({ 4 }, 2)
+      assert.error_matches(function() return x + y end,
+                           "add: bf16 and f32; cast one")
+      assert.equal("bf16", x:sum():dtype())
+      assert.equal("bf16", x:exp():dtype())
+    end)
+  end)
+
+  describe("and the graph", function()
+    local function model()
+      moon.manual_seed(3)
+      return nn.Sequential{
+        nn.Conv2d{ 3, 8, kernel = 3, padding = 1, bias = false },
+        nn.BatchNorm2d{ 8 }, nn.ReLU{}, nn.MaxPool2d{ 2 },
+        nn.Residual{ nn.Sequential{
+          nn.Conv2d{ 8, 8, kernel = 3, padding = 1, bias = false },
+          nn.BatchNorm2d{ 8 }, nn.ReLU{} } },
+        nn.GlobalAvgPool2d{}, nn.Linear{ 8, 5 } }
+    end
+
+    local function batch(n)
+      local labels = {}
+      for i = 1, n do labels[i] = i % 5 end
+      return input({ n, 3, 8, 8 }, 7),
+             moon.tensor(labels, { dtype = "i64" })
+    end
+
+    -- Gradients of all parameters, by name.
+    local function gradients(net, x, y, dtype, inside)
+      for _, p in net:parameters() do p.grad = nil end
+      local function forward()
+        local loss = nn.cross_entropy(net(x), y)
+        assert.equal("f32", loss:dtype())
+        if inside then loss:backward() end
+        return loss
+      end
+      local loss = dtype and moon.autocast(dtype, forward) or forward()
+      if not inside then loss:backward() end
+      local list = {}
+      for name, p in net:parameters() do
+        assert.equal("f32", p:dtype())
+        assert.equal("f32", p.grad:dtype())
+        list[name] = op.flat(p.grad)
+      end
+      return list, loss:item()
+    end
+
+    it("has a network's gradients, near those of f32", function()
+      local net = model()
+      local x, y = batch(16)
+      local exact, loss = gradients(net, x, y)
+      for _, dtype in ipairs(halves) do
+        local got, near = gradients(net, x, y, dtype)
+        assert.is_true(math.abs(loss - near) < 1e-2 * loss)
+        for name, list in pairs(exact) do
+          op.assert_near(list, got[name], 1e-2, dtype .. " " .. name)
+        end
+      end
+    end)
+
+    it("has the same gradients wherever they are computed", function()
+      local net = model()
+      local x, y = batch(8)
+      assert.same(gradients(net, x, y, "bf16"),
+                  gradients(net, x, y, "bf16", true))
+    end)
+
+    it("computes again what it computed", function()
+      moon.autocast("bf16", function()
+        local w = input({ 4, 4 }, 2):requires_grad()
+        local function fn(x) return moon.linear(x, w):tanh() end
+        local x = input({ 3, 4 }, 1):requires_grad()
+        local y = fn(x):sum()
+        y:backward()
+        local dx, dw = op.flat(x.grad), op.flat(w.grad)
+        x.grad, w.grad = nil, nil
+        local again = moon.recompute(fn, x):sum()
+        assert.equal(y:item(), again:item())
+        again:backward()
+        assert.same(dx, op.flat(x.grad))
+        assert.same(dw, op.flat(w.grad))
+      end)
+    end)
+
+    it("is what fit trains in", function()
+      local seen
+      local net = nn.Sequential{ nn.Flatten{}, nn.Linear{ 64, 4 } }
+      moon.train.fit{ net, train = moon.data.tensors{ input({ 8, 1, 8, 8 }, 1),
+        moon.zeros(8, { dtype = "i64" }) }, autocast = "f16", quiet = true,
+        optim = optim.SGD{ net, lr = 0.1, loss_scale = "dynamic" },
+        loss = function(m, x, y)
+          local logits = m(x)
+          seen = logits:dtype()
+          return nn.cross_entropy(logits, y)
+        end }:await()
+      assert.equal("f16", seen)
+    end)
+
+    for _, dtype in ipairs(halves) do
+      it("trains in " .. dtype, function()
+        local net = model()
+        local x, y = batch(20)
+        local opt = optim.SGD{ net, lr = 0.1, momentum = 0.9,
+                               loss_scale = dtype == "f16" and "dynamic"
+                                            or nil }
+        local first, last
+        for _ = 1, 25 do
+          local loss = moon.autocast(dtype, function()
+            return nn.cross_entropy(net(x), y)
+          end)
+          opt:zero_grad()
+          opt:scale(loss):backward()
+          opt:step()
+          last = loss:item()
+          first = first or last
+        end
+        assert.is_true(last < 0.7 * first, first .. " " .. last)
+        for name, t in pairs(opt:state()) do
+          assert.is_true(t:dtype() == "f32" or t:dtype() == "f64", name)
+        end
+        for _, p in net:parameters() do assert.equal("f32", p:dtype()) end
+      end)
+    end
+  end)
+end)
