@@ -141,7 +141,7 @@ clean:
 	rm -rf $(BUILD)
 
 # All in one folder, for machines without packages or network: see the script.
-bundle: build
+bundle: build $(BUILD)/stress
 	@scripts/bundle $(BUILD)
 
 # --- tests ------------------------------------------------------------------

@@ -3,6 +3,9 @@
 
 package.path = "scripts/bench/?.lua;scripts/?.lua;" .. package.path
 local figure = require "figure"
+local gpu_parts = require "gpu_parts"
+local gpu_table = require "gpu_table"
+local jobs = require "jobs"
 local operations = require "operations"
 local results = require "results"
 local summary = require "summary"
@@ -108,5 +111,65 @@ describe("a benchmark's numbers", function()
     assert.matches("a &lt;machine&gt; &amp; more", svg)
     assert.matches('<text class="" x="[%d.]+" y="[%d.]+">2.50</text>', svg)
     assert.is_nil(figure.svg({}, "nowhere"))
+  end)
+end)
+
+describe("a GPU's parts", function()
+  local parts = gpu_parts{
+    threads = 1, cores = 4, shards = 2, torch = "python3", device = "cuda",
+    library_path = "", data = "/data", until_accuracy = 93,
+  }
+
+  it("have a time, a title, and peers or jobs", function()
+    for _, part in ipairs(parts) do
+      assert.is_true(part.seconds > 0 and #part.title > 0)
+      assert.is_true(part.jobs ~= nil or #part.peers > 0 and part.rounds > 0)
+    end
+  end)
+
+  it("become tables of medians and ratios", function()
+    local result = results.new()
+    local function add(metric, ours, theirs)
+      for i = 1, #ours do
+        result:add(i, "moonseed", metric, ours[i])
+        result:add(i, "PyTorch channels_last", metric, theirs[i])
+      end
+    end
+    add("conv/bf16:1,2,3,4,5:all", { 2, 4, 2 }, { 4, 4, 6 })
+    add("conv/bf16:6,7,8,9,1:all", { 1 }, { 8 })
+    add("step/resnet9,128:images_per_s", { 300 }, { 100 })
+    local page = gpu_table.page(parts, result, { "device: none" },
+                                { "long: no time was left" })
+    for _, line in ipairs{
+      "- bf16 all, beside PyTorch channels_last: x4.00, the geometric mean "
+        .. "over 2 shapes",
+      "| | moonseed | PyTorch channels_last |",
+      "| bf16:1,2,3,4,5:all | 2 | 4: x2.00 |",
+      "| resnet9,128:images_per_s | 300 | 100: x3.00 |",
+      "- device: none", "- long: no time was left",
+    } do
+      assert.is_truthy(page:find(line .. "\n", 1, true), line)
+    end
+  end)
+
+  it("count what commands say", function()
+    assert.same({ passed = 2, failed = 1, errors_found = 0 },
+      jobs.count("ok 1 - a\nok 2 - b\nok 3 - # SKIP c\nnot ok 4 - d\n", 1))
+    assert.same({ passed = 7, failed = 0, errors_found = 3 }, jobs.count(
+      "7 passed, 0 failed\n========= ERROR SUMMARY: 3 errors\n", 0))
+    assert.same({ passed = 0, failed = 1, errors_found = 0 },
+                jobs.count("", 139))
+  end)
+
+  it("end commands that are late, with what they started", function()
+    local path = os.tmpname()
+    local counts = jobs.run({ { "quick", { "echo", "1 passed, 0 failed" } },
+                              { "slow", { "sh", "-c", "sleep 60; echo" } } },
+                            path, function() return 0.3 end)
+    assert.same({ 1, 0, 1 }, { counts[1].passed, counts[1].late,
+                               counts[2].late })
+    assert.is_truthy(io.open(path):read("*a"):find("1 passed, 0 failed", 1,
+                                                   true))
+    os.remove(path)
   end)
 end)

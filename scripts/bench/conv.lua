@@ -1,34 +1,43 @@
 --- Convolutions: forward, each gradient, and all of it, for each shape.
 --
---   moonseed conv.lua THREADS FILE
+--   moonseed conv.lua THREADS FILES [DTYPES]
 
 local moon = require "moonseed"
 local rounds = require "rounds"
 
-local threads, path = tonumber(arg[1]), arg[2]
+local threads, paths, dtypes = tonumber(arg[1]), arg[2], arg[3]
 
--- A shape with its tensors: n c h k r stride padding groups.
-local function make(line)
+-- What f32 is multiplied in on a GPU.
+local called = { f32 = "tf32" }
+
+-- A shape with its tensors: n c h k r stride padding groups. The dtype is told
+-- where they were given.
+local function make(line, dtype)
   local n, c, h, k, r, stride, padding, groups =
     line:match(("(%d+) "):rep(7) .. "(%d+)")
   if not n then return nil end
   local mark = tonumber(groups) > 1 and "g" or tonumber(stride) > 1 and "s"
                or ""
   local conv = {
-    name = ("%s,%s,%s,%s,%s%s"):format(n, c, h, k, r, mark),
-    x = rounds.channels_last(moon.randn(n + 0, c + 0, h + 0, h + 0)),
-    w = moon.randn(k + 0, c / groups, r + 0, r + 0),
+    name = ("%s%s,%s,%s,%s,%s%s"):format(
+      dtypes and (called[dtype] or dtype) .. ":" or "", n, c, h, k, r, mark),
+    x = rounds.channels_last(moon.randn(n + 0, c + 0, h + 0, h + 0)):to(dtype),
+    w = moon.randn(k + 0, c / groups, r + 0, r + 0):to(dtype),
     options = moon.conv2d_params{ stride = stride + 0, padding = padding + 0,
                                   groups = groups + 0 },
   }
   conv.y = function() return moon.conv2d(conv.x, conv.w, nil, conv.options) end
-  conv.dy = rounds.channels_last(moon.randn(conv.y():shape()))
+  conv.dy = rounds.channels_last(moon.randn(conv.y():shape())):to(dtype)
   return conv
 end
 
 local function read_shapes()
   local list = {}
-  for line in io.lines(path) do list[#list + 1] = make(line) end
+  for dtype in (dtypes or "f32"):gmatch "[^,]+" do
+    for path in paths:gmatch "[^,]+" do
+      for line in io.lines(path) do list[#list + 1] = make(line, dtype) end
+    end
+  end
   return list
 end
 
@@ -45,6 +54,9 @@ local function forward(conv)
   return rounds.queued_ms(function() return moon.no_grad(conv.y) end)
 end
 
+-- What the graphs of a row may hold.
+local MOST_BYTES = 2 ^ 32
+
 -- The forwards before a row of gradients each keep a y, bare oneDNN's write
 -- one and the same: dy is read once so that it is in the caches here too.
 local function gradient(conv, which)
@@ -59,8 +71,8 @@ local function gradient(conv, which)
       ys[i] = moon.conv2d(x, w, nil, conv.options)
       leaf[i] = which == "data" and x or w
     end
-    conv.dy:sum():dispose()
-  end)
+    if not rounds.on_gpu then conv.dy:sum():dispose() end
+  end, nil, MOST_BYTES / (4 * conv.dy:numel()))
 end
 
 local function all(conv)
@@ -78,9 +90,12 @@ moon.set_threads(threads)
 local convs = read_shapes()
 rounds.run(function(report)
   for _, conv in ipairs(convs) do
-    report(conv.name .. ":forward", forward(conv))
-    report(conv.name .. ":data", gradient(conv, "data"))
-    report(conv.name .. ":weights", gradient(conv, "weights"))
-    report(conv.name .. ":all", all(conv))
+    local function try(what, ...)
+      rounds.try(report, conv.name .. ":" .. what, ...)
+    end
+    try("forward", forward, conv)
+    try("data", gradient, conv, "data")
+    try("weights", gradient, conv, "weights")
+    try("all", all, conv)
   end
 end)

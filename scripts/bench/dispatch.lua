@@ -19,6 +19,7 @@ end
 
 -- Microseconds for each of many.
 local function adds()
+  moon.synchronize()
   local begin = rounds.ms()
   for _ = 1, ADDS do
     local _ = a + b

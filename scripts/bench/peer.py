@@ -1,5 +1,5 @@
 """What the PyTorch peers share: the runner's protocol, settings, medians and
-memory."""
+memory. They run on the device MOONSEED_BENCH_DEVICE, cpu unless given."""
 
 import os
 import statistics
@@ -7,6 +7,15 @@ import sys
 import time
 
 import torch
+
+DEVICE = os.environ.get("MOONSEED_BENCH_DEVICE", "cpu")
+ON_GPU = DEVICE != "cpu"
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
+
+if ON_GPU:  # ours rounds products to TF32 and times cuDNN's choices, too
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = True
 
 MEMORY = {"contiguous": torch.contiguous_format,
           "channels_last": torch.channels_last,
@@ -34,7 +43,8 @@ def malloc_name():
 def ready(text):
     """Says who this is, once, and that rounds may begin."""
     version = torch.__version__.split("+")[0]
-    print(f"ready PyTorch {version} {text}, {malloc_name()}", flush=True)
+    where = torch.cuda.get_device_name() if ON_GPU else malloc_name()
+    print(f"ready PyTorch {version} {text}, {where}", flush=True)
 
 
 def rounds():
@@ -43,9 +53,16 @@ def rounds():
         yield None
 
 
-def report(values):
-    """One line of NAME=VALUE for the runner."""
-    print(" ".join(f"{k}={v:.6g}" for k, v in values.items()), flush=True)
+def report(values, end="\n"):
+    """A line of NAME=VALUE for the runner, or, with a space, its beginning."""
+    print(" ".join(f"{k}={v:.6g}" for k, v in values.items()), end=end,
+          flush=True)
+
+
+def synchronize():
+    """Waits for a GPU; a CPU's work is done."""
+    if ON_GPU:
+        torch.cuda.synchronize()
 
 
 def median_ms(run, least_ms=60, before=None):
@@ -63,9 +80,26 @@ def median_ms(run, least_ms=60, before=None):
 def turn(run, before):
     """One timed turn in milliseconds."""
     args = before() if before else ()
+    synchronize()
     start = time.perf_counter()
     run(*args)
+    synchronize()
     return (time.perf_counter() - start) * 1e3
+
+
+def queued_ms(run):
+    """The median time of `run`; on a GPU, of one in a row of 20 ms, as in
+    rounds.lua."""
+    if not ON_GPU:
+        return median_ms(run)
+
+    def row(count):
+        for _ in range(count):
+            run()
+
+    once = median_ms(lambda: row(16), 5) / 16
+    count = min(512, int(20 / once) + 1)
+    return median_ms(lambda: row(count)) / count
 
 
 def memory_mb():

