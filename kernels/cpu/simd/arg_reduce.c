@@ -63,7 +63,7 @@ CPU_CUT(arg_reduce) {
 static int64_t find(int64_t n, const float *x, bool is_max) {
   wide sign = wide_all(is_max ? 1 : -1), none = wide_all(-INFINITY);
   wide rest = none * sign, best = none, nan = wide_all(NAN);
-  uint32_t all = wide_equal(none, none), numbers = all;
+  uint32_t all = (1u << WIDE) - 1, numbers = all;  /* a bit a lane */
   for (int64_t i = 0; i < n; i += WIDE) {
     wide v = wide_load_or(x + i, simd_row_at(i, n, WIDE), rest) * sign;
     numbers &= wide_equal(v, v);
