@@ -1,24 +1,13 @@
 --- Commands that run side by side, within a time; what they say is kept, and
 --- what passed and failed in it is counted.
 
+local peer = require "peer"
 local uv = require "luv"
 
 local M = {}
 
 --- What is counted, in order.
 M.kinds = { "passed", "failed", "errors_found", "late" }
-
--- The environment with more in it.
-local function environment(extra)
-  local env = {}
-  for name, value in pairs(uv.os_environ()) do
-    if not (extra and extra[name]) then env[#env + 1] = name .. "=" .. value end
-  end
-  for name, value in pairs(extra or {}) do
-    env[#env + 1] = name .. "=" .. value
-  end
-  return env
-end
 
 -- Starts one, its output in a file of its own.
 local function start(job, path)
@@ -28,7 +17,7 @@ local function start(job, path)
   local file = assert(uv.fs_open(path, "w", 420))  -- rw-r--r--
   local self = { name = name, path = path, late = 0, code = nil }
   self.process, self.pid = uv.spawn(command[1], {
-    args = args, env = environment(env), stdio = { nil, file, file },
+    args = args, env = peer.environment(env), stdio = { nil, file, file },
     detached = true,  -- a group of its own, to end all of it
   }, function(code) self.code = code end)
   uv.fs_close(file)

@@ -14,7 +14,10 @@ local M = {}
 local Peer = {}
 Peer.__index = Peer
 
-local function environment(extra)
+--- The environment of this process, with more in it.
+---@param extra table<string, string>|nil
+---@return string[]  NAME=VALUE each
+function M.environment(extra)
   local env = {}
   for name, value in pairs(uv.os_environ()) do
     if not (extra and extra[name]) then env[#env + 1] = name .. "=" .. value end
@@ -72,7 +75,8 @@ function M.spawn(name, command, env, seconds)
   for i, arg in ipairs(args) do args[i] = tostring(arg) end
   local why
   self.process, why = uv.spawn(command[1], {
-    args = args, env = environment(env), stdio = { self.input, self.output, 2 },
+    args = args, env = M.environment(env),
+    stdio = { self.input, self.output, 2 },
     detached = seconds ~= nil,
   }, function() self.ended = true end)
   if not self.process then error(name .. ": " .. tostring(why), 0) end
