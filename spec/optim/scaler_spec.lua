@@ -181,4 +181,32 @@ describe("a loss scale", function()
            .. tostring(value), 1, true)
     end
   end)
+
+  it("is settled once by the steps of several sets", task(function()
+    local nn = moon.nn
+    local host, guest = nn.Linear{ 3, 2 }, nn.Linear{ 3, 2 }
+    guest.apart = function(fn, ...) return fn(...) end  -- as a seed has
+    local opt = optim.SGD{ nn.Sequential{ host, guest }, lr = 0.1,
+                           loss_scale = "dynamic" }
+    local function all_of(model)
+      local list = {}
+      for name, p in model:parameters() do list[name] = bits.of(p) end
+      return list
+    end
+    local function both(by)
+      local x = moon.full({ 4, 3 }, 1)
+      opt:zero_grad()
+      opt:scale(host(x):sum() + guest(x):sum() * by):backward()
+      opt:step()
+    end
+    both(1)
+    assert.same({ 65536, 1, 0 }, scale_of(opt))
+    local before, other = all_of(guest), all_of(host)
+    both(math.huge)
+    assert.same({ 32768, 0, 0 }, scale_of(opt))
+    assert.same(before, all_of(guest))
+    assert.are_not.same(other, all_of(host))
+    both(1)
+    assert.same({ 32768, 1, 0 }, scale_of(opt))
+  end))
 end)
