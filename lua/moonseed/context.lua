@@ -295,7 +295,32 @@ local function generator_for(notes, generator)
   return actual
 end
 
+-- Generators that recordings (moonseed.capture) move, by the core's number.
+local words_of = {}
+
+-- Tells the recording, if there is one, of an isolated part; what is computed
+-- again moves no generator.
+local function note_part(task, generator)
+  local repeats = state.isolations and state.isolations.noted
+  local id = tonumber(C.moon_record_task(live, task,
+                                         not repeats and generator or nil))
+  if id == 0 then return end
+  words_of[id] = words_of[id] or {}
+  table.insert(words_of[id], generator)
+end
+
+--- The generators that a recording moves; forgets them here.
+---@param id integer  the recording's number
+---@return table|nil
+function M.take_words(id)
+  local list = words_of[id]
+  words_of[id] = nil
+  return list
+end
+
 local function leave_isolation(outer, anchor, generator, ok, ...)
+  local repeats = state.isolations and state.isolations.noted
+  C.moon_record_leave(live, not repeats and generator or nil)
   C.moon_task_generator(live.task, generator, 0)
   C.moon_task_end(live.task)
   live.task, state.anchor = outer, anchor
@@ -317,6 +342,7 @@ function M.isolated(generator, fn, ...)
   M.load_generator(before)
   C.moon_task_isolate(task)
   C.moon_task_generator(task, generator, 1)
+  note_part(task, generator)
   live.task, state.anchor = task, task
   return leave_isolation(outer, anchor, generator,
                          xpcall(fn, M.note, ...))
