@@ -660,7 +660,8 @@ int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
 
 /* --- capture: what a function queues, recorded and queued anew ---------- */
 /* From here to moon_record_end all that ctx's task queues is also noted. A
- * recording belongs to the caller, who may release it at any time. */
+ * recording belongs to the caller, who may release it at any time: what goes
+ * on holds it. */
 int moon_record_begin(moon_ctx *ctx, moon_recording **out);
 /* The function's next argument: t itself if it requires its gradient, and then
  * replays must be given the same; else a stand-in, for t of each replay. */

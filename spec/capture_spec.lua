@@ -1,10 +1,14 @@
 -- moon.capture: a replay is the step, in every bit.
 
 local bits = require "support.bits"
+local core = require "moonseed.ffi"
 local moon = require "moonseed"
+local runtime = require "moonseed.runtime"
+local sim = require "moonseed.sim"
 local steps = require "support.steps"
 local task = require "support.task"
 local nn, optim = moon.nn, moon.optim
+local C = core.C
 
 local captures = {}  -- those that a program has made
 
@@ -43,4 +47,500 @@ describe("capture", function()
       assert.is_true(replays() >= 10)
     end))
   end
+
+  for _, kind in ipairs{ "add", "multiply", "gate" } do
+    it("has the bits of an eager step while a seed grows, " .. kind,
+       task(function()
+      local program = steps.growing(kind)
+      same(run(program, plain), run(program, captured))
+      assert.is_true(replays() >= 10)
+    end))
+  end
+
+  local on_bf16 = C.moon_has_bf16() == 1 and it or pending
+  on_bf16("has the bits of an eager step inside an autocast", task(function()
+    local program = steps.programs["a last batch that is smaller"]
+    local function cast(wrap)
+      return moon.autocast("bf16", function() return program(wrap) end)
+    end
+    same(run(cast, plain), run(cast, captured))
+    assert.is_true(replays() >= 10)
+  end))
+
+  it("has the bits of an eager step under random schedules", task(function()
+    local program = steps.programs["two streams"]
+    for rng_seed = 1, 6 do
+      local schedule = bits.simulated(rng_seed, 0.05)
+      local left = bits.run(schedule, function() return program(plain) end)
+      same(left, bits.run(schedule, function() return program(captured) end))
+      assert.equal(0, (sim.races()))
+    end
+  end))
+end)
+
+-- A model, an optimiser, a step and a batch.
+local function small(wrap)
+  moon.manual_seed(3)
+  local model = steps.mlp()
+  local opt = optim.SGD{ model, lr = 0.1, momentum = 0.9 }
+  local x, y = moon.randn(8, 1, 8, 8), moon.randint(0, 4, 8)
+  return wrap(steps.step(model, opt)), x, y, model, opt
+end
+
+-- Everything that a step leaves in a model.
+local function state_of(model, opt) return steps.left(model, opt, {}) end
+
+describe("a capture", function()
+  it("runs the function once", task(function()
+    local runs = 0
+    local step = moon.capture(function(x)
+      runs = runs + 1
+      return x * 2
+    end)
+    for i = 1, 5 do
+      assert.equal(2 * i, step(moon.full({ 1 }, i)):item())
+    end
+    assert.equal(1, runs)
+  end))
+
+  it("gives results that later calls leave alone", task(function()
+    local step = moon.capture(function(x) return x * 2 end)
+    local list = {}
+    for i = 1, 5 do list[i] = step(moon.full({ 3 }, i)) end
+    for i = 1, 5 do assert.same({ 2 * i, 2 * i, 2 * i }, list[i]:totable()) end
+  end))
+
+  it("gives several results, of any plain kind", task(function()
+    local step = moon.capture(function(x, n, name)
+      return x + n, n, nil, name, x
+    end)
+    for i = 1, 3 do
+      local x = moon.full({ 1 }, i)
+      local a, n, none, name, same_x = step(x, 5, "five")
+      assert.equal(i + 5, a:item())
+      assert.same({ 5, "five" }, { n, name })
+      assert.is_nil(none)
+      assert.is_true(same_x == x)
+    end
+  end))
+
+  it("tells an argument from the same tensor by another name", task(function()
+    local first = moon.full({ 1 }, 10)
+    local step = moon.capture(function(x) return x + first end)
+    assert.equal(20, step(first):item())
+    assert.equal(11, step(moon.full({ 1 }, 1)):item())
+  end))
+
+  it("takes views of a larger tensor", task(function()
+    local data = moon.arange(12):reshape(4, 3)
+    local step = moon.capture(function(x) return x:sum() + x[2] end)
+    for i = 1, 4 do
+      assert.equal(3 + 9 * (i - 1) + 3 * (i - 1) + 1, step(data[i]):item())
+    end
+    assert.equal(1, step:stats().recorded)
+  end))
+
+  it("records again for another shape, dtype, layout or value", task(function()
+    local step = moon.capture(function(x, k) return (x * k):sum() end)
+    local x = moon.ones(2, 3)
+    local calls = { { x, 1 }, { moon.ones(3, 3), 1 }, { x:to "f64", 1 },
+                    { moon.ones(3, 2):t(), 1 }, { x, 2 }, { x, nil } }
+    calls[6] = nil
+    for _ = 1, 2 do
+      for _, call in ipairs(calls) do
+        local expected = (call[1] * call[2]):sum():item()
+        assert.equal(expected, step(call[1], call[2]):item())
+      end
+    end
+    assert.same({ 5, 5 }, { step:stats().recorded, step:stats().replayed })
+  end))
+
+  it("records again inside no_grad, on another device or precision",
+     task(function()
+    local w = moon.ones(2):requires_grad()
+    local step = moon.capture(function(x) return (x * w):detach() end)
+    local x = moon.ones(2)
+    step(x)
+    moon.no_grad(function() step(x) end)
+    assert.equal(2, step:stats().recorded)
+    moon.set_precision(moon.precision() == "fast" and "strict" or "fast")
+    step(x)
+    moon.set_precision(moon.precision() == "fast" and "strict" or "fast")
+    assert.equal(3, step:stats().recorded)
+  end))
+
+  it("records again when a model's modes change", task(function()
+    local model = nn.Sequential{ nn.Dropout{ 0.5 } }
+    local step = moon.capture(function(x) return model(x) end)
+    local x = moon.ones(100)
+    step(x)
+    assert.is_true(step(x):eq(0):any():item())
+    model:eval()
+    assert.is_false(step(x):eq(0):any():item())
+    model:train()
+    assert.is_true(step(x):eq(0):any():item())
+  end))
+
+  it("follows parameters that are frozen and unfrozen", task(function()
+    local step, x, y, model = small(moon.capture)
+    step(x, y)
+    step(x, y)
+    model:freeze "2.weight"
+    local frozen, moves = bits.of(model[2].weight), bits.of(model[4].weight)
+    for _ = 1, 3 do step(x, y) end
+    assert.equal(frozen, bits.of(model[2].weight))
+    assert.not_equal(moves, bits.of(model[4].weight))
+    model:unfreeze()
+    step(x, y)
+    assert.not_equal(frozen, bits.of(model[2].weight))
+  end))
+
+  it("follows a model that gains a layer", task(function()
+    local model = nn.Sequential{ nn.Linear{ 4, 4 } }
+    local step = moon.capture(function(x) return model(x):detach() end)
+    local x = moon.ones(1, 4)
+    step(x)
+    model:add("2", nn.ReLU{})
+    moon.no_grad(function() model[1].bias:fill_(-100) end)
+    assert.same({ { 0, 0, 0, 0 } }, step(x):totable())
+  end))
+
+  it("inside another one is a part of it", task(function()
+    local inner = moon.capture(function(x) return x + 1 end)
+    local outer = moon.capture(function(x) return inner(x) * 2 end)
+    for i = 1, 3 do assert.equal(2 * i + 2, outer(moon.full({1}, i)):item()) end
+    assert.equal(0, inner:stats().recorded)
+    assert.equal(2, outer:stats().replayed)
+  end))
+
+  it("makes in-place changes that the graph notices", task(function()
+    local buffer, w = moon.ones(3), moon.ones(3):requires_grad()
+    local step = moon.capture(function() buffer:add_(1) end)
+    step()
+    local loss = (w * buffer):sum()
+    step()
+    local ok, e = pcall(loss.backward, loss)
+    assert.is_false(ok)
+    assert.matches("changed in place", e)
+    assert.same({ 3, 3, 3 }, buffer:totable())
+  end))
+
+  it("gives an argument its gradient", task(function()
+    local step = moon.capture(function(x)
+      x.grad = nil
+      local loss = (x * x):sum()
+      loss:backward()
+      return loss
+    end)
+    local a, b = moon.full({ 2 }, 3):requires_grad(),
+      moon.full({ 2 }, 5):requires_grad()
+    for _ = 1, 2 do
+      step(a)
+      step(b)
+      assert.same({ 6, 6 }, a.grad:totable())
+      assert.same({ 10, 10 }, b.grad:totable())
+    end
+  end))
+
+  it("notices gradients that were cleared, or set, outside", task(function()
+    local w = moon.full({ 1 }, 2):requires_grad()
+    local learn = moon.capture(function(x) (w * x):sum():backward() end)
+    local function grad(x)
+      learn(moon.full({ 1 }, x))
+      return w.grad:item()
+    end
+    assert.equal(3, grad(3))
+    assert.equal(8, grad(5))
+    assert.equal(9, grad(1))
+    w.grad = nil
+    assert.equal(4, grad(4))
+    w.grad = moon.full({ 1 }, 100)
+    assert.equal(104, grad(4))
+    assert.equal(108, grad(4))
+  end))
+
+  it("leaves a gradient that somebody holds alone", task(function()
+    local step, x, y, model = small(moon.capture)
+    step(x, y)
+    step(x, y)
+    local held = model[2].weight.grad
+    local before = bits.of(held)
+    step(x, y)
+    assert.equal(before, bits.of(held))
+    assert.not_equal(before, bits.of(model[2].weight.grad))
+  end))
+
+  it("runs in tasks side by side", task(function()
+    local step = moon.capture(function(x) return (x * 2):sum() end)
+    step(moon.ones(4))
+    local function work(k)
+      return function()
+        local sum = 0
+        for i = 1, 10 do
+          sum = sum + step(moon.full({ 4 }, i * k)):item()
+          moon.yield()
+        end
+        return sum
+      end
+    end
+    local a, b = moon.gather(work(1), work(10))
+    assert.same({ 440, 4400 }, { a, b })
+  end))
+end)
+
+describe("a capture's memory", function()
+  local function count()
+    collectgarbage()
+    collectgarbage()
+    moon.synchronize()
+    local stats = moon.stats()
+    return { bytes = stats.live_bytes, tensors = stats.live_tensors,
+             nodes = stats.live_nodes }
+  end
+
+  it("is the same after 2,000 replays", task(function()
+    local step, x, y = small(moon.capture)
+    for _ = 1, 50 do step(x, y) end
+    local before = count()
+    for _ = 1, 2000 do step(x, y) end
+    assert.same(before, count())
+  end))
+
+  -- The most bytes that exist right after an op of a step.
+  local function peak(wrap)
+    local model = steps.cnn()
+    local opt = optim.SGD{ model, lr = 0.1 }
+    local step = wrap(steps.step(model, opt))
+    local x, y = moon.randn(64, 1, 8, 8), moon.randint(0, 4, 64)
+    for _ = 1, 3 do step(x, y) end
+    local outside, most = count().bytes, 0
+    moon.debug{ sync = true }
+    for _ = 1, 3 do
+      collectgarbage()
+      local before = moon.stats()
+      step(x, y)
+      local after = moon.stats()
+      most = math.max(most, after.cached_bytes + after.live_bytes,
+                      before.live_bytes)
+    end
+    moon.debug{}
+    return most - outside
+  end
+
+  it("is at most an eager step's and a little", task(function()
+    moon.synchronize()
+    C.moon_memory_trim(runtime.handle)
+    local captured_peak = peak(moon.capture)
+    moon.synchronize()
+    C.moon_memory_trim(runtime.handle)
+    local eager_peak = peak(plain)
+    assert.is_true(captured_peak <= 1.1 * eager_peak + 2 ^ 16,
+                   captured_peak .. " bytes, eager " .. eager_peak)
+  end))
+
+  it("goes with it", task(function()
+    local before = count()
+    do
+      local step, x, y = small(moon.capture)
+      for _ = 1, 5 do step(x, y) end
+    end
+    jit.flush()
+    assert.same(before, count())
+  end))
+
+  it("goes when it forgets", task(function()
+    local before = count()
+    local step = moon.capture(function()
+      return moon.tensor({ 1, 2, 3 }) + 1
+    end)
+    step()
+    step()
+    step:forget()
+    assert.same(before, count())
+    assert.equal(0, step:stats().kept)
+  end))
+
+  it("may be short in a replay, which waits and goes on", task(function()
+    local program = steps.programs["a last batch that is smaller"]
+    local left = run(program, plain)
+    local limit = moon.stats().limit_bytes
+    moon.synchronize()
+    collectgarbage()
+    collectgarbage()
+    C.moon_memory_trim(runtime.handle)
+    moon.set_memory_limit(moon.stats().live_bytes + 2 ^ 20)
+    local ok, got = pcall(run, program, captured)
+    moon.set_memory_limit(limit)
+    if not ok then error(got, 0) end
+    same(left, got)
+  end))
+end)
+
+describe("an error in a capture", function()
+  -- Raises with `text` and this file's line, and the capture is good later.
+  local function refuses(text, fn)
+    local x, bad = moon.ones(2), true
+    local step = moon.capture(function(t)
+      if bad then fn(t * 1) end
+      return t + 1
+    end)
+    local ok, e = pcall(step, x)
+    assert.is_false(ok)
+    assert.matches(text, e, 1, true)
+    assert.matches("capture_spec.lua:%d+:", e)
+    bad = false
+    for _ = 1, 3 do assert.same({ 2, 2 }, step(x):totable()) end
+    assert.equal(1, step:stats().kept)
+  end
+
+  for name, fn in pairs{
+    item = function(t) return t:sum():item() end,
+    totable = function(t) return t:totable() end,
+    await = function(t) return t:await() end,
+    is_ready = function(t) return t:is_ready() end,
+    map = function(t) t:map(function() end) end,
+    spawn = function() moon.spawn(function() end) end,
+    gather = function() moon.gather(function() end) end,
+    sleep = function() moon.sleep(1) end,
+    timeout = function() moon.timeout(5, function() end) end,
+    synchronize = function() moon.synchronize() end,
+    save = function(t) moon.save("nowhere.npy", t) end,
+    load = function() moon.load("nowhere.npy") end,
+    lease = function() moon.streams():lease(function() end) end,
+    grad_scope = function() moon.grad_scope(function() end) end,
+    dispose = function(t) t:dispose() end,
+    tostring = function(t) return tostring(t) end,
+  } do
+    it("names " .. name .. " while it is recorded", task(function()
+      refuses(name .. ": not while moon.capture records", fn)
+    end))
+  end
+
+  it("names a batch while it is recorded", task(function()
+    local data = moon.data.tensors{ moon.ones(4, 2), moon.zeros(4) }
+    local batches = data:batches{ 2 }
+    refuses("batches: not while moon.capture records",
+            function() batches() end)
+  end))
+
+  it("is that of the function", task(function()
+    refuses("add: shapes 2 and 3", function(t) return t + moon.ones(3) end)
+  end))
+
+  it("says to call backward inside", task(function()
+    local w = moon.ones(2):requires_grad()
+    local step = moon.capture(function(x) return (w * x):sum() end)
+    local ok, e = pcall(step, moon.ones(2))
+    assert.is_false(ok)
+    assert.matches("call backward inside", e)
+  end))
+
+  it("says that a graph began outside", task(function()
+    local w = moon.ones(2):requires_grad()
+    local h = w * 2
+    local step = moon.capture(function() (h * 3):sum():backward() end)
+    local ok, e = pcall(step)
+    assert.is_false(ok)
+    assert.matches("before the captured function was called", e)
+    local other = moon.capture(function(x) return x end)
+    assert.has_error(function() other(h) end)
+  end))
+
+  it("refuses tables, as arguments and as results", task(function()
+    local step = moon.capture(function(t) return t end)
+    assert.has_error(function() step{} end)
+    assert.has_error(function() moon.capture(function() return {} end)() end)
+  end))
+
+  it("names options that there are not", task(function()
+    local ok, e = pcall(moon.capture, plain, { checks = 2 })
+    assert.is_false(ok)
+    assert.matches("no option 'checks' %(known: check%)", e)
+    assert.has_error(function() moon.capture(3) end)
+    assert.has_error(function() moon.capture(plain, { check = 0 }) end)
+  end))
+
+  it("in a replay's device changes no bit of the model", task(function()
+    local step, x, y, model, opt = small(moon.capture)
+    for _ = 1, 3 do step(x, y) end
+    local before = state_of(model, opt)
+    local wrong = moon.full({ 8 }, 9, { dtype = "i64" })
+    local ok, e = pcall(function()
+      step(x, wrong)
+      moon.synchronize()
+    end)
+    assert.is_false(ok)
+    assert.matches("label 9", e)
+    opt:zero_grad()
+    for name, value in pairs(state_of(model, opt)) do
+      if not name:find "^grad" then assert.equal(before[name], value) end
+    end
+    step(x, y)
+    moon.synchronize()
+  end))
+
+  it("in a disposed parameter is raised", task(function()
+    local w = moon.ones(2)
+    local step = moon.capture(function(x) return x * w end)
+    step(moon.ones(2))
+    step(moon.ones(2))
+    w:dispose()
+    local ok, e = pcall(step, moon.ones(2))
+    assert.is_false(ok)
+    assert.matches("disposed", e)
+  end))
+
+  it("that ends a task in a replay leaves the others", task(function()
+    local step, x, y, model, opt = small(moon.capture)
+    step(x, y)
+    local late = moon.spawn(function()
+      for _ = 1, 1e6 do step(x, y) end
+    end)
+    moon.sleep(5)
+    late:cancel()
+    assert.has_error(function() late:await() end)
+    assert.has_error(function()
+      moon.timeout(5, function() for _ = 1, 1e6 do step(x, y) end end)
+    end)
+    local before = bits.of(model[2].weight)
+    step(x, y)
+    assert.not_equal(before, bits.of(model[2].weight))
+    assert.not_nil(state_of(model, opt))
+  end))
+end)
+
+describe("check", function()
+  it("accepts a function that does the same", task(function()
+    local model = steps.cnn()
+    local opt = optim.SGD{ model, lr = 0.1, momentum = 0.9 }
+    local step = moon.capture(steps.step(model, opt), { check = 3 })
+    for _, batch in ipairs(steps.batches(12, 8)) do step(batch[1], batch[2]) end
+    assert.is_true(step:stats().recorded >= 4)
+  end))
+
+  it("names the first op that differs", task(function()
+    local factor = 2
+    local step = moon.capture(function(x) return (x + 1) * factor end,
+                              { check = 2 })
+    local x = moon.ones(2, 3)
+    step(x)
+    factor = 3
+    assert.same({ { 4, 4, 4 }, { 4, 4, 4 } }, step(x):totable())
+    local ok, e = pcall(step, x)
+    assert.is_false(ok)
+    assert.matches("op 2 is mul 2x3, where it was mul 2x3, with other", e, 1,
+                   true)
+    assert.same({ { 6, 6, 6 }, { 6, 6, 6 } }, step(x):totable())
+  end))
+
+  it("notices a tensor that Lua has replaced", task(function()
+    local total = moon.zeros(2)
+    local step = moon.capture(function(x)
+      total = total + x
+      return total
+    end, { check = 2 })
+    step(moon.ones(2))
+    step(moon.ones(2))
+    assert.has_error(function() step(moon.ones(2)) end)
+  end))
 end)

@@ -94,6 +94,7 @@ typedef struct moon__argument {
 typedef struct moon__source { moon_tensor *t; bool needs; } moon__source;
 
 struct moon_recording {
+  int refs;                   /* the caller's and replays' */
   moon_runtime *rt;
   int64_t id, first_tensor;   /* tensors after this one were made inside */
   moon_ctx ctx;               /* at the beginning; its task is part 0 */

@@ -7,6 +7,7 @@ int moon_record_begin(moon_ctx *ctx, moon_recording **out) {
     return moon__fail(MOON_E_BUSY, "capture: the task records already");
   }
   moon_recording *r = moon__calloc(1, sizeof *r);
+  r->refs = 1;
   r->rt = ctx->rt;
   r->id = ++ctx->rt->next_storage_id;
   r->first_tensor = ctx->rt->next_tensor_id;
@@ -129,7 +130,7 @@ static void free_lists(moon_recording *r) {
 }
 
 void moon_recording_release(moon_recording *r) {
-  if (!r) return;
+  if (!r || --r->refs > 0) return;
   if (r->open) {
     let_tasks_go(r);
     moon__table_free(&r->slots);

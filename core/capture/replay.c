@@ -265,6 +265,7 @@ int moon_replay_begin(moon_ctx *ctx, moon_recording *r, int n,
   if (!suits(ctx, r, n, arguments) || !is_unchanged(ctx, r)) return 0;
   moon_replay *p = moon__calloc(1, sizeof *p);
   *p = (moon_replay){.r = r, .ctx = *ctx};
+  r->refs++;
   p->task = moon__calloc((size_t)r->n_parts, sizeof *p->task);
   p->slot = moon__calloc((size_t)r->n_slots + 1, sizeof *p->slot);
   p->drawn = moon__calloc((size_t)r->n_drawn + 1, sizeof *p->drawn);
@@ -287,6 +288,7 @@ void moon_replay_end(moon_replay *p) {
     if (i > 0 && p->task[i]) moon_task_end(p->task[i]);
     moon_task_release(p->task[i]);
   }
+  moon_recording_release(p->r);
   free(p->task);
   free(p->slot);
   free(p->drawn);

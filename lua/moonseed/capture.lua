@@ -41,10 +41,8 @@ end
 -- --- recordings that are kept ----------------------------------------------
 
 local function release(recording)
-  if recording.replays == 0 and recording.core then
-    C.moon_recording_release(ffi.gc(recording.core, nil))
-    recording.core = nil
-  end
+  C.moon_recording_release(ffi.gc(recording.core, nil))
+  recording.core = nil
 end
 
 local function drop(self, recording)
@@ -54,7 +52,6 @@ local function drop(self, recording)
       break
     end
   end
-  recording.dropped = true
   release(recording)
 end
 
@@ -107,7 +104,7 @@ local function begin(self, args)
   for _, recording in ipairs(self.list) do
     if suits(recording, args) then
       if recording.backward then pace.backward() else pace.pause() end
-      if recording.dropped then return begin(self, args) end
+      if not recording.core then return begin(self, args) end
       local n = point(self, args)
       if C.moon_replay_begin(live, recording.core, n, self.pointers,
                              run_out) == 1 then
@@ -161,10 +158,8 @@ local function play(recording, run, args, status)
   return results_of(recording, run, args)
 end
 
-local function finish(recording, run, ok, ...)
+local function finish(run, ok, ...)
   C.moon_replay_end(ffi.gc(run, nil))
-  recording.replays = recording.replays - 1
-  if recording.dropped then release(recording) end
   if not ok then error((...), 0) end
   return ...
 end
@@ -172,11 +167,10 @@ end
 -- A task that is dropped in a host part leaves the rest to the finaliser.
 local function replay(self, recording, run, args)
   self.replayed = self.replayed + 1
-  recording.replays = recording.replays + 1
   if state.sites then tensor.trace_site() end
   ffi.gc(run, C.moon_replay_end)
-  return finish(recording, run, xpcall(play, context.note, recording, run,
-                                       args, C.moon_replay_step(run)))
+  return finish(run, xpcall(play, context.note, recording, run, args,
+                            C.moon_replay_step(run)))
 end
 
 -- --- recording -------------------------------------------------------------
@@ -268,7 +262,7 @@ local function new_recording()
   local p = ffi.gc(recording_out[0], C.moon_recording_release)
   return { core = p, id = tonumber(C.moon_recording_number(p)), hosts = {},
            guards = {}, backward = false, changes = recorded.changes,
-           replays = 0, n_made = 0 }
+           n_made = 0 }
 end
 
 -- Runs the function, recorded; what it returned, with the status first.
@@ -295,17 +289,14 @@ end
 -- Once more, to see whether the function still does the same.
 local function record_again(self, before, args)
   local recording, results = record(self, args)
-  before.replays = before.replays - 1
-  drop(self, before)
-  if recording.never then
+  if recording.never or not before.core then
     release(recording)
-  else
-    keep(self, recording)
-    local status = C.moon_recording_compare(recording.core, before.core)
-    if status < 0 then drop(self, recording) end
-    release(before)
-    check.status(status)
+    return shown(recording, args, results)
   end
+  local status = C.moon_recording_compare(recording.core, before.core)
+  drop(self, before)
+  if status < 0 then release(recording) else keep(self, recording) end
+  check.status(status)
   return shown(recording, args, results)
 end
 
@@ -323,7 +314,6 @@ Capture.__call = function(self, ...)
   self.calls = self.calls + 1
   if self.check and self.calls % self.check == 0 then
     C.moon_replay_end(run)
-    recording.replays = recording.replays + 1
     return record_again(self, recording, args)
   end
   return replay(self, recording, run, args)

@@ -247,6 +247,23 @@ programs["a user-defined op, constants and random numbers"] = function(wrap)
   return M.left(model, opt, take(step, M.batches(20, 8)))
 end
 
+programs["an isolated part with random numbers"] = function(wrap)
+  local model = M.cnn()
+  local opt = optim.SGD{ model, lr = 0.1 }
+  local words = context.generator_state(5)
+  local step = wrap(function(x, y)
+    local h = context.isolated(words, function() return model(x) end)
+    local loss = nn.cross_entropy(h + moon.rand(8, 4), y)
+    opt:zero_grad()
+    loss:backward()
+    opt:step()
+    return loss
+  end)
+  local left = M.left(model, opt, take(step, M.batches(20, 8)))
+  left.words = table.concat(context.generator_numbers(words), " ")
+  return left
+end
+
 -- --- that grow -----------------------------------------------------------------
 
 --- A slot that germinates, learns, blends and is pruned while it trains.
