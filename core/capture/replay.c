@@ -65,7 +65,7 @@ static void let_go(moon_replay *p, int k) {
   b->s = NULL;
 }
 
-/* --- entries --------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------------- */
 static moon_ctx where(const moon_replay *p, const moon__entry *e) {
   moon_ctx ctx = p->ctx;
   ctx.task = p->task[e->task];
@@ -221,7 +221,7 @@ int moon_replay_step(moon_replay *p) {
 
 int64_t moon_replay_at(const moon_replay *p) { return p->at; }
 
-/* --- begin and end --------------------------------------------------------- */
+/* --- begin and end ------------------------------------------------------- */
 static bool suits(const moon_ctx *ctx, const moon_recording *r, int n,
                   moon_tensor *const *arguments) {
   if (r->never || r->open || n != r->n_arguments || ctx->task->recording ||
@@ -295,7 +295,7 @@ void moon_replay_end(moon_replay *p) {
   free(p);
 }
 
-/* --- host parts and results ------------------------------------------------ */
+/* --- host parts and results ---------------------------------------------- */
 static moon__entry *current(const moon_replay *p) {
   return &p->r->entry[p->at];
 }

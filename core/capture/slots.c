@@ -1,7 +1,7 @@
-/* Where the memory of what is recorded comes from. Memory is told by its number,
- * which no other one gets; arguments, and views of them, by the number that
- * their stand-in has, because a function may also reach what it is given by
- * another name, and that is not to change with the argument. */
+/* Where the memory of what is recorded comes from. Memory is told by its
+ * number, which no other one gets; arguments, and views of them, by the number
+ * that their stand-in has, because a function may also reach what it is given
+ * by another name, and that is not to change with the argument. */
 #include <stdlib.h>
 #include <string.h>
 #include "capture.h"

@@ -56,7 +56,7 @@ struct moon_task {
   int64_t children;
   uint64_t rng_key, rng_draws, rng_children, rng_seed;
   bool ended, isolated;
-  struct moon_recording *recording;  /* what its ops are noted in, or NULL */
+  struct moon_recording *recording;  /* that its ops are noted in, or NULL */
   _Atomic int cancelled;
   moon__error *error;       /* L: first failed in-place op not raised yet */
 };
@@ -273,7 +273,8 @@ struct moon_runtime {
   struct moon__late *late, *late_last;  /* running statistics, running.c */
   int n_late;
   _Atomic int n_tasks;             /* that have not ended */
-  int64_t roots, next_tensor_id, next_storage_id, live_tensors, live_nodes, blocked_waits;
+  int64_t roots, next_tensor_id, next_storage_id, live_tensors, live_nodes,
+      blocked_waits;
   _Atomic(moon_tensor *) released;  /* finalisers push here */
   double *dead_users;
   int n_dead_users, cap_dead_users;

@@ -249,7 +249,7 @@ local function run_recorded(self, recording, args)
   if not results[1] then error(results[2], 0) end
   note_results(recording, given, results)
   local why = C.moon_record_end(live, recording.core)
-  recording.anchors = context.take_words(recording.id)
+  recording.moved = context.moved[recording.id]  -- the core names them
   if why ~= nil then recording.never = ffi.string(why) end
   if recording.changes ~= recorded.changes then
     recording.never = recording.never or "a model has changed meanwhile"
@@ -270,9 +270,9 @@ local function record(self, args)
   local recording = new_recording()
   self.recorded = self.recorded + 1
   local ok, results = xpcall(run_recorded, context.note, self, recording, args)
+  context.moved[recording.id] = nil
   if not ok then
     loop.running.recording = nil
-    context.take_words(recording.id)
     release(recording)
     error(results, 0)
   end
@@ -350,8 +350,8 @@ end
 --- Optimisers, schedules, averages, metrics and gardens do their part in Lua at
 --- every call, so a rate may be assigned as ever; so does the alpha of seeds.
 ---
---- It records again for arguments of another shape, dtype, layout or device, for
---- other values of those that are no tensors, inside another autocast or
+--- It records again for arguments of another shape, dtype, layout or device,
+--- for other values of those that are no tensors, inside another autocast or
 --- no_grad, when a model's modules, modes or seeds have changed, and where
 --- gradients begin otherwise than they did. Everything else that `fn` reads in
 --- Lua is as it was when it was recorded: numbers, tables, and tensors that the

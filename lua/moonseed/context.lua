@@ -295,32 +295,21 @@ local function generator_for(notes, generator)
   return actual
 end
 
--- Generators that recordings (moonseed.capture) move, by the core's number.
-local words_of = {}
+--- Generators that recordings (moonseed.capture) move, by the core's number.
+M.moved = {}
 
--- Tells the recording, if there is one, of an isolated part; what is computed
--- again moves no generator.
-local function note_part(task, generator)
-  local repeats = state.isolations and state.isolations.noted
-  local id = tonumber(C.moon_record_task(live, task,
-                                         not repeats and generator or nil))
-  if id == 0 then return end
-  words_of[id] = words_of[id] or {}
-  table.insert(words_of[id], generator)
+-- What a recording is to know of a generator: of what is computed again, none.
+local function words_of(generator)
+  return not (state.isolations and state.isolations.noted) and generator or nil
 end
 
---- The generators that a recording moves; forgets them here.
----@param id integer  the recording's number
----@return table|nil
-function M.take_words(id)
-  local list = words_of[id]
-  words_of[id] = nil
-  return list
+local function note_part(task, generator)
+  local id = tonumber(C.moon_record_task(live, task, words_of(generator)))
+  if id > 0 then M.moved[id] = { generator, M.moved[id] } end
 end
 
 local function leave_isolation(outer, anchor, generator, ok, ...)
-  local repeats = state.isolations and state.isolations.noted
-  C.moon_record_leave(live, not repeats and generator or nil)
+  C.moon_record_leave(live, words_of(generator))
   C.moon_task_generator(live.task, generator, 0)
   C.moon_task_end(live.task)
   live.task, state.anchor = outer, anchor

@@ -90,9 +90,9 @@ local function arguments_of(run, args)
   return list
 end
 
-local function leave(run, stream, device, mode, autocast, again, task, ok, ...)
-  live.stream, live.device, live.grad_mode = stream, device, mode
-  live.autocast, live.again, live.task = autocast, again, task
+local function leave(run, before, ok, ...)
+  live.task, live.stream, live.device = before.task, before[1], before[2]
+  live.grad_mode, live.autocast, live.again = before[3], before[4], before[5]
   if not ok then error((...), 0) end
   local k = 0
   for i = 1, select("#", ...) do
@@ -108,12 +108,11 @@ end
 ---@param run userdata  moon_replay *
 ---@param part table
 function M.serve(run, part)
-  local stream, device, mode = live.stream, live.device, live.grad_mode
-  local autocast, again, task = live.autocast, live.again, live.task
+  local before = { live.stream, live.device, live.grad_mode, live.autocast,
+                   live.again, task = live.task }
   C.moon_replay_enter(run, live)
   local args = arguments_of(run, part.args)
-  leave(run, stream, device, mode, autocast, again, task,
-        xpcall(part.fn, context.note, unpack(args, 1, args.n)))
+  leave(run, before, xpcall(part.fn, context.note, unpack(args, 1, args.n)))
 end
 
 return M

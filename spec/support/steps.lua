@@ -264,7 +264,7 @@ programs["an isolated part with random numbers"] = function(wrap)
   return left
 end
 
--- --- that grow -----------------------------------------------------------------
+-- --- that grow ---------------------------------------------------------------
 
 --- A slot that germinates, learns, blends and is pruned while it trains.
 ---@param kind string  of the blend
@@ -300,6 +300,21 @@ function M.growing(kind)
     garden:close()
     return left
   end
+end
+
+--- An MLP's step, a batch, the model and its optimiser.
+---@param wrap function
+---@return function step
+---@return userdata x
+---@return userdata y
+---@return table model
+---@return table opt
+function M.small(wrap)
+  moon.manual_seed(3)
+  local model = M.mlp()
+  local opt = optim.SGD{ model, lr = 0.1, momentum = 0.9 }
+  local x, y = moon.randn(8, 1, 8, 8), moon.randint(0, 4, 8)
+  return wrap(M.step(model, opt)), x, y, model, opt
 end
 
 return M
