@@ -688,6 +688,8 @@ const char *moon_record_end(moon_ctx *ctx, moon_recording *r);
 void moon_recording_release(moon_recording *r);
 int64_t moon_recording_size(const moon_recording *r);  /* ops */
 int64_t moon_recording_number(const moon_recording *r);
+/* 1: a device that had not seen such ops before may have better ones now. */
+int moon_recording_unsure(const moon_recording *r);
 /* An error that names the first difference. */
 int moon_recording_compare(const moon_recording *now,
                            const moon_recording *before);

@@ -100,7 +100,7 @@ struct moon_recording {
   moon_ctx ctx;               /* at the beginning; its task is part 0 */
   int strict;
   const char *never;          /* why it cannot be replayed, or NULL */
-  bool open;
+  bool open, unsure;
   int segment;                /* host parts so far */
   int64_t n_runs;
   moon__part paused;          /* the generator when a host part began */

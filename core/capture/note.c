@@ -11,6 +11,10 @@ void moon__note_never(const moon_ctx *ctx, const char *why) {
   if (ctx->task->recording) moon__never(ctx->task->recording, why);
 }
 
+void moon__note_unsure(const moon_ctx *ctx) {
+  if (ctx->task->recording) ctx->task->recording->unsure = true;
+}
+
 int64_t moon__recording_id(const moon_ctx *ctx) {
   return ctx->task->recording ? ctx->task->recording->id : 0;
 }

@@ -146,6 +146,8 @@ void moon_recording_release(moon_recording *r) {
   free_lists(r);
 }
 
+int moon_recording_unsure(const moon_recording *r) { return r->unsure; }
+
 int64_t moon_recording_number(const moon_recording *r) { return r->id; }
 
 int64_t moon_recording_size(const moon_recording *r) { return r->n_runs; }

@@ -150,8 +150,10 @@ void moon__note_look(const moon_ctx *ctx, moon_tensor *leaf);
 void moon__note_grad(const moon_ctx *ctx, moon_tensor *leaf,
                      moon_tensor *grad, bool owned);
 void moon__note_source(const moon_ctx *ctx, moon_tensor *x);
-/* What is going on cannot be replayed; why, in words that stay. */
+/* What is going on cannot be replayed; why, in words that stay. Next time it
+ * may be something faster. Both also where there is no recording. */
 void moon__note_never(const moon_ctx *ctx, const char *why);
+void moon__note_unsure(const moon_ctx *ctx);
 int64_t moon__recording_id(const moon_ctx *ctx);  /* 0: none */
 moon__node *moon__node_retain(moon__node *node);
 void moon__node_release(moon__node *node);

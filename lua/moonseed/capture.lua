@@ -13,6 +13,7 @@ local pace = require "moonseed.pace"
 local recorded = require "moonseed.recorded"
 local retry = require "moonseed.retry"
 local tensor = require "moonseed.tensor"
+local wait = require "moonseed.wait"
 local C, ffi = core.C, core.ffi
 
 local live, state = context.live, context.state
@@ -280,8 +281,11 @@ local function record(self, args)
   return recording, results
 end
 
-local function record_first(self, args)
+-- Once; twice where the device learns from the first time.
+local function record_new(self, args, is_second)
   local recording, results = record(self, args)
+  recording.unsure = not is_second
+    and C.moon_recording_unsure(recording.core) == 1
   if recording.never then release(recording) else keep(self, recording) end
   return shown(recording, args, results)
 end
@@ -310,7 +314,13 @@ Capture.__call = function(self, ...)
     self.changes = recorded.changes
   end
   local recording, run = begin(self, args)
-  if not recording then return record_first(self, args) end
+  if not recording then return record_new(self, args) end
+  if recording.unsure then
+    C.moon_replay_end(run)
+    drop(self, recording)
+    wait.settle()  -- by then the device knows
+    return record_new(self, args, true)
+  end
   self.calls = self.calls + 1
   if self.check and self.calls % self.check == 0 then
     C.moon_replay_end(run)
@@ -333,9 +343,10 @@ function Capture:stats()
 end
 
 --- A function that does what `fn` does, in every bit, and is quicker about it:
---- the first call runs `fn` and records the operations that it queues, backward
---- passes, changes of gradients and running statistics; later ones queue the
---- same list anew, without Lua and without a graph.
+--- the first call (or two, where a device learns what is fastest) runs `fn` and
+--- records the operations that it queues, backward passes, changes of gradients
+--- and running statistics; later ones queue the same list anew, without Lua and
+--- without a graph.
 ---
 ---   local step = moon.capture(function(x, y)
 ---     local loss = nn.cross_entropy(model(x), y)

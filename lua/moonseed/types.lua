@@ -189,9 +189,10 @@ function moon.recompute(fn, ...) end
 function moon.op(options) end
 
 --- A function that does what `fn` does, in every bit, and is quicker about it:
---- the first call runs `fn` and records the operations that it queues, backward
---- passes, changes of gradients and running statistics; later ones queue the
---- same list anew, without Lua and without a graph.
+--- the first call (or two, where a device learns what is fastest) runs `fn` and
+--- records the operations that it queues, backward passes, changes of gradients
+--- and running statistics; later ones queue the same list anew, without Lua and
+--- without a graph.
 ---
 ---   local step = moon.capture(function(x, y)
 ---     local loss = nn.cross_entropy(model(x), y)
