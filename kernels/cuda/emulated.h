@@ -1,8 +1,9 @@
 /* A GPU that runs on the CPU, for tests: the part of CUDA's dialect that our
  * kernels use. Queues are threads that run launches in order (emulated.cc);
  * the threads of a block run in turn, and where a kernel has barriers each has
- * a stack of its own (emulated_block.cc). Slow, and exact about what waits for what: with delays
- * in the queues a missing event shows, and a sanitizer sees every access.
+ * a stack of its own (emulated_block.cc). Slow, and exact about what waits for
+ * what: with delays in the queues a missing event shows, and a sanitizer sees
+ * every access.
  */
 #ifndef MOON_CUDA_EMULATED_H
 #define MOON_CUDA_EMULATED_H
