@@ -215,6 +215,7 @@ void moon__block_give(moon_runtime *rt, moon__block *b, int n,
 }
 
 void moon__blocks_trim(moon_runtime *rt, moon__memory *m) {
+  moon__block *idle = NULL;  /* freed without the lock: a GPU takes its time */
   pthread_mutex_lock(&m->lists);
   for (int c = 0; c < CLASSES; c++) {
     moon__block **link = &m->free[c];
@@ -226,10 +227,16 @@ void moon__blocks_trim(moon_runtime *rt, moon__memory *m) {
       }
       *link = b->next;
       m->cached -= b->nbytes;
-      block_free(b);
+      b->next = idle;
+      idle = b;
     }
   }
   pthread_mutex_unlock(&m->lists);
+  while (idle) {
+    moon__block *b = idle;
+    idle = b->next;
+    block_free(b);
+  }
 }
 
 moon__memory *moon__memory_of(moon_runtime *rt, int device) {

@@ -4,7 +4,9 @@
  * retires what they say is complete. What would keep the launching thread has
  * threads of its own: looks at indices, and large copies to pinned memory.
  *
- * L: guarded by the runtime's lock. The rest is the launching thread's.
+ * L: guarded by the runtime's lock. The rest is the launching thread's. The
+ * driver is never called with that lock: it blocks when its queues are full or
+ * it loads code, and the loop must not wait for that.
  */
 #ifndef MOON_DEVICE_GPU_H
 #define MOON_DEVICE_GPU_H
@@ -16,7 +18,7 @@ typedef struct moon__lane {
   void *queue;
   void *scratch;
   size_t nbytes;
-  int64_t launched, told;   /* L: the last sequence, the last with a notice */
+  int64_t launched, told;   /* the last sequence, the last with a notice */
 } moon__lane;
 
 /* "All of `stream` up to `sequence` is complete once `event` is there", or,
@@ -79,10 +81,11 @@ void moon__gpu_memory_free(moon__gpu *gpu, void *p);
 int moon__gpu_start(moon__gpu *gpu);
 void moon__gpus_close(moon_runtime *rt);
 
-/* gpu_wait.c. An event from the pool, or NULL; L. */
-void *moon__gpu_event(moon__gpu *gpu);
-void moon__gpu_event_give(moon__gpu *gpu, void *event);
-/* Launching thread, L: what the lane was given so far gets a notice. */
+/* gpu_wait.c. Launching thread, not L: an event behind what `queue` was given,
+ * from the pool; or NULL. */
+void *moon__gpu_event(moon__gpu *gpu, void *queue);
+void moon__gpu_event_give(moon__gpu *gpu, void *event);  /* L */
+/* Launching thread, not L: what the lane was given so far gets a notice. */
 void moon__gpu_tell(moon__gpu *gpu, int stream);
 void moon__gpu_tell_look(moon__gpu *gpu, moon__op *op);
 void *moon__gpu_wait_main(void *waits);
