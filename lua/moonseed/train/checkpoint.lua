@@ -108,7 +108,7 @@ end
 local function answer(request, path, e)
   if not request then return end
   request.path, request.error = path, e
-  loop.wake(request.waiter)
+  if request.waiter.object == request then loop.wake(request.waiter) end
 end
 
 -- Spawning must not move the run's random numbers.
@@ -144,6 +144,12 @@ function M.serve(run)
   local due = run.out and every and run.metrics.step % every == 0
   local request = table.remove(run.requests, 1)
   if request or due then start(run, false, request) end
+end
+
+--- During a pause: what was asked for.
+---@param run table
+function M.serve_asked(run)
+  while #run.requests > 0 do start(run, false, table.remove(run.requests, 1)) end
 end
 
 --- At the end of an epoch.

@@ -115,6 +115,7 @@ end
 
 -- In the task of the run.
 local function body(run)
+  run.begun = true
   if run.continued then
     context.load_generator(run.continued.generator)
   elseif run.options.rng_seed then
