@@ -134,8 +134,8 @@ void moon_memory_press(moon_runtime *rt, int on) { rt->memory.pressed = on; }
 
 static int out_of_memory(const moon__memory *m, size_t nbytes) {
   return moon__fail(MOON_E_MEMORY,
-                    "memory%s: %zu bytes asked for, %zu live, %zu cached, "
-                    "limit %zu", m->gpu ? " of the GPU" : "", nbytes, m->live,
+                    "memory: %zu bytes asked for%s, %zu live, %zu cached, "
+                    "limit %zu", nbytes, m->gpu ? " on the GPU" : "", m->live,
                     m->cached, m->limit);
 }
 

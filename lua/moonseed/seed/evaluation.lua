@@ -167,11 +167,13 @@ end
 ---                                         batch, too
 ---@return table  loss, accuracy
 function M.accuracy(model, data, metrics)
-  local sums = features.unseen(model, function()
-    return add_up(model, data, metrics or {})
+  -- Read inside: errors of in-place ops stay in there, and a sum that a batch
+  -- could not be added to does not tell by itself.
+  return features.unseen(model, function()
+    local sums = add_up(model, data, metrics or {})
+    return { loss = sums.loss:item() / #data,
+             accuracy = sums.right:item() / #data }
   end)
-  return { loss = sums.loss:item() / #data,
-           accuracy = sums.right:item() / #data }
 end
 
 return M
