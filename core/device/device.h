@@ -124,8 +124,7 @@ typedef struct moon__op {
   char failure[MOON_FAIL_TEXT];
   void *scratch;
   /* On a GPU: it is in its queue; its error was handed on; its values were
-   * looked at (of a copy: its bytes are pinned); what it waits for there; the
-   * event behind it, or NULL. */
+   * looked at; what it waits for there; the event behind it, or NULL. */
   bool launched, settled, looked;
   moon__after *after, *look;  /* `look`: the makers of its indices */
   void *event;

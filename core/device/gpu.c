@@ -101,7 +101,7 @@ static int wait_there(moon__gpu *gpu, void *queue, const moon__after *list,
 static int64_t *notice_take(moon__gpu *gpu) {
   enum { PAGE = 4096, PIECE = 2 * sizeof(int64_t) };
   if (!gpu->notice_page) {
-    if (gpu->driver->pinned_new(PAGE, &gpu->notice_page) < 0) return NULL;
+    if (moon__gpu_pinned_new(gpu, PAGE, &gpu->notice_page) < 0) return NULL;
     for (int at = 0; at < PAGE; at += PIECE) {
       moon__spare *s = moon__malloc(sizeof *s);
       *s = (moon__spare){gpu->notices, (char *)gpu->notice_page + at, PIECE};
@@ -162,7 +162,7 @@ static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
 }
 
 /* What can fail before the launch; true: the op goes on when its values were
- * looked at, or its bytes are in pinned memory. */
+ * looked at. */
 static bool prepare(moon__gpu *gpu, moon__op *op) {
   moon_fail fail = {""};
   int status = open_lane(gpu, op->stream, &fail);
@@ -178,7 +178,7 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
     return false;
   }
   if (moon__op_blocked(gpu->rt, op)) return false;
-  if (op->transfer) return moon__gpu_stage(gpu, op);
+  if (op->transfer) return false;
   status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   bool looks = status == MOON_OK && op->plan.phases > 1;
   if (looks) status = look(gpu, op, &fail);
@@ -188,6 +188,15 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
   moon__gpu_tell_look(gpu, op);
   moon__unlock(gpu->rt);
   return true;
+}
+
+void moon__gpu_launched(moon__gpu *gpu, moon__op *op, int status,
+                        const moon_fail *fail) {
+  bool failed = op->status < 0 || op->error;
+  if (status < 0 && !failed) moon__op_fail(op, status, 0, fail->text);
+  moon__op_settle(gpu->rt, op);
+  gpu->lane[op->stream].launched = op->sequence;
+  moon__op_launched(gpu->rt, op);
 }
 
 /* Not L. */
@@ -200,9 +209,9 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
    * that what came before is complete. */
   int status = lane->queue ? wait_there(gpu, lane->queue, op->after, &fail)
                            : MOON_OK;
-  if (op->status == MOON_OK && !op->error) {
-    if (status == MOON_OK) status = launch(gpu, op, &fail);
-    if (status < 0) moon__op_fail(op, status, 0, fail.text);
+  if (op->status == MOON_OK && !op->error && status == MOON_OK) {
+    if (moon__gpu_carry(gpu, op)) return;
+    status = launch(gpu, op, &fail);
     if (status == MOON_OK && rt->debug & MOON_DEBUG_NAN) {
       moon__gpu_check_finite(gpu, op, lane->queue);
     }
@@ -210,9 +219,7 @@ static void work_on(moon__gpu *gpu, moon__op *op) {
   if (op->notice) notice_give(gpu, op->notice);
   op->notice = NULL;
   moon__lock(rt);
-  moon__op_settle(rt, op);
-  lane->launched = op->sequence;
-  moon__op_launched(rt, op);
+  moon__gpu_launched(gpu, op, status, &fail);
   if (lane->launched - lane->told >= TELL_EVERY) {
     moon__gpu_tell(gpu, op->stream);
   }
