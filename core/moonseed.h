@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 23, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 24, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -80,6 +80,7 @@ typedef struct moon_stats {
   int64_t live_bytes;      /* bytes of storages that exist */
   int64_t cached_bytes;    /* bytes kept for reuse */
   int64_t limit_bytes;
+  int64_t pinned_bytes;    /* the host's, for copies to and from GPUs */
   int64_t allocated_bytes; /* ever handed out, to pace the collector */
   int64_t system_allocs;   /* times memory was taken from the system */
   int64_t ops;             /* ops submitted */

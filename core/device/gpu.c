@@ -113,7 +113,7 @@ static int wait_for(moon__gpu *gpu, void *queue, const moon__after *list,
 static int64_t *notice_take(moon__gpu *gpu) {
   enum { PAGE = 4096, PIECE = 2 * sizeof(int64_t) };
   if (!gpu->notice_page) {
-    if (gpu->driver->pinned_new(PAGE, &gpu->notice_page) < 0) return NULL;
+    if (moon__gpu_pinned_new(gpu, PAGE, &gpu->notice_page) < 0) return NULL;
     for (int at = 0; at < PAGE; at += PIECE) {
       moon__spare *s = moon__malloc(sizeof *s);
       *s = (moon__spare){gpu->notices, (char *)gpu->notice_page + at, PIECE};
@@ -174,7 +174,7 @@ static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
 }
 
 /* What can fail before the launch; true: the op goes on when its values were
- * looked at, or its bytes are in pinned memory. */
+ * looked at. */
 static bool prepare(moon__gpu *gpu, moon__op *op) {
   moon_fail fail = {""};
   int status = open_lane(gpu, op->stream, &fail);
@@ -190,7 +190,7 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
     return false;
   }
   if (moon__op_blocked(gpu->rt, op)) return false;
-  if (op->transfer) return moon__gpu_stage(gpu, op);
+  if (op->transfer) return false;
   status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   bool looks = status == MOON_OK && op->plan.phases > 1;
   if (looks) status = look(gpu, op, &fail);
@@ -200,29 +200,35 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
   return true;
 }
 
-/* Not L. */
-static void work_on(moon__gpu *gpu, moon__op *op) {
-  moon_runtime *rt = gpu->rt;
+/* Puts the op's work into its queue; true: it comes back carried. An op that
+ * will not run waits too: what comes after it takes for granted that what came
+ * before is complete. */
+static bool work_on(moon__gpu *gpu, moon__op *op) {
   moon__lane *lane = &gpu->lane[op->stream];
   moon_fail fail = {""};
-  if (prepare(gpu, op)) return;
-  /* An op that will not run waits too: what comes after it takes for granted
-   * that what came before is complete. */
   int status = lane->queue ? wait_for(gpu, lane->queue, op->after, &fail)
                            : MOON_OK;
-  if (op->status == MOON_OK && !op->error) {
-    if (status == MOON_OK) status = launch(gpu, op, &fail);
-    if (status < 0) moon__op_fail(op, status, 0, fail.text);
-    if (status == MOON_OK && rt->debug & MOON_DEBUG_NAN) {
-      moon__gpu_check_finite(gpu, op, lane->queue);
-    }
+  if (op->status < 0 || op->error) return false;
+  if (status == MOON_OK && moon__gpu_carry(gpu, op)) return true;
+  if (status == MOON_OK) status = launch(gpu, op, &fail);
+  if (status < 0) moon__op_fail(op, status, 0, fail.text);
+  if (status == MOON_OK && gpu->rt->debug & MOON_DEBUG_NAN) {
+    moon__gpu_check_finite(gpu, op, lane->queue);
   }
+  return false;
+}
+
+/* Not L. */
+static void work_through(moon__gpu *gpu, moon__op *op) {
+  moon_runtime *rt = gpu->rt;
+  int stream = op->stream;
+  moon__lane *lane = &gpu->lane[stream];
+  if (!op->carried && (prepare(gpu, op) || work_on(gpu, op))) return;
   if (op->notice) notice_give(gpu, op->notice);
   op->notice = NULL;
   moon__lock(rt);
   moon__op_settle(rt, op);
   lane->launched = op->sequence;
-  int stream = op->stream;
   moon__op_launched(rt, op);
   moon__unlock(rt);
   if (lane->launched - lane->told >= TELL_EVERY) moon__gpu_tell(gpu, stream);
@@ -273,7 +279,7 @@ void *moon__gpu_launch_main(void *of) {
       gpu->first = op->ready_next;
       if (!gpu->first) gpu->last = NULL;
       moon__unlock(rt);
-      work_on(gpu, op);
+      work_through(gpu, op);
       moon__lock(rt);
       continue;
     }

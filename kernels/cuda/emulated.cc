@@ -3,7 +3,7 @@
  * been given when it was recorded. MOONSEED_EMULATED_DELAY microseconds, at
  * random, before each launch bring other orders about; MOONSEED_EMULATED_DEPTH
  * is how much a queue takes before it keeps its giver waiting (a real one some
- * thousand launches).
+ * thousand launches). There are two such GPUs, or MOONSEED_EMULATED_COUNT.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -262,10 +262,12 @@ int moon_device_zero(void *to, size_t nbytes, void *where, moon_fail *) {
 
 extern "C" __attribute__((visibility("default")))
 const moon_gpu_driver *moon_gpu_open(char *, size_t) {
-  static const moon_gpu_driver driver = {
+  static moon_gpu_driver driver = {
       "emulated", &moon_cuda_table, 2, info, error_text, use, queue_new,
       queue_free, event_new, event_free, event_record, queue_wait, event_done,
       event_wait, host_call, memory_new, free, memory_new, free, copy,
       copy_peer};
+  const char *count = getenv("MOONSEED_EMULATED_COUNT");
+  if (count) driver.count = atoi(count);
   return &driver;
 }

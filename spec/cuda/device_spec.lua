@@ -110,6 +110,35 @@ gpu.describe("a GPU", function()
     end
   end)
 
+  it("holds little of the host's memory for large copies", function()
+    local n = 12e6  -- 48 MB
+    for i = 1, 3 do
+      local host = moon.full({ n }, i, { device = "cpu" })
+      host:narrow(1, n / 2, 1):fill_(-i)
+      local there = host:to("cuda:0")
+      host:fill_(0)
+      local back = (there * 2):to("cpu")
+      assert.equal(-2 * i, back[n / 2]:item())
+      assert.equal(4 * i, (back - 2 * i):abs():sum():item())
+    end
+    local pinned = moon.stats().pinned_bytes
+    assert.is_true(pinned <= 2 ^ 26 + 2 ^ 23, pinned)
+  end)
+
+  it("has more large copies under way than fit there", function()
+    local streams, n, all = moon.streams(), 1.5e6, {}  -- 6 MB
+    for i = 1, 24 do
+      all[i] = moon.on(streams:next(), function()
+        local host = moon.full({ n }, i, { device = "cpu" })
+        return (host:to("cuda:0") + 1):to("cpu"):to("cuda:0") * 2
+      end)
+    end
+    for i = 1, 24 do
+      assert.equal(2 * (i + 1), all[i][1]:item())
+      assert.equal(2 * (i + 1), all[i][n]:item())
+    end
+  end)
+
   it("orders what comes after an op that fails", function()
     local streams = moon.streams()
     for i = 1, 20 do
