@@ -19,6 +19,17 @@ local prepare = {}
 
 local kinds = { add = true, multiply = true, gate = true }
 
+--- The way in which seeds are blended; raises unless there is such a one.
+---@param who string  who asks
+---@param kind any
+---@return string
+function M.kind(who, kind)
+  if not kinds[kind] then
+    check.fail(who, "no blending '%s' (add, gate, multiply)", tostring(kind))
+  end
+  return kind
+end
+
 -- --- germinate -------------------------------------------------------------
 
 -- At birth half of alpha, whatever the image.
@@ -44,10 +55,7 @@ end
 
 function prepare.germinate(seed, action)
   local garden, who = seed.garden, "germinate " .. tostring(seed)
-  local kind = action.kind or garden.blending.kind
-  if not kinds[kind] then
-    check.fail(who, "no blending '%s' (add, gate, multiply)", tostring(kind))
-  end
+  local kind = M.kind(who, action.kind or garden.blending.kind)
   local curve = Schedule.options(who, {
     curve = action.curve or garden.blending.curve,
     steps = action.steps or garden.blending.steps,
