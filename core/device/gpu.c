@@ -25,6 +25,16 @@ static int driver_failed(moon__gpu *gpu, int status, moon_fail *fail) {
   return status;
 }
 
+/* What the driver says does not name its device. */
+static void fail_op(const moon__gpu *gpu, moon__op *op, int status,
+                    const moon_fail *fail) {
+  moon_fail named;
+  bool is_driver = status == MOON_E_BACKEND && !gpu->lost;
+  snprintf(named.text, sizeof named.text, "%s%s%.170s",
+           is_driver ? gpu->name : "", is_driver ? ": " : "", fail->text);
+  moon__op_fail(op, status, 0, named.text);
+}
+
 static int open_lane(moon__gpu *gpu, int stream, moon_fail *fail) {
   moon__lane *lane = &gpu->lane[stream];
   if (lane->queue) return MOON_OK;
@@ -174,7 +184,7 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
     snprintf(fail.text, sizeof fail.text, "%s", gpu->why);
   }
   if (status < 0) {
-    moon__op_fail(op, status, 0, fail.text);
+    fail_op(gpu, op, status, &fail);
     return false;
   }
   if (moon__op_blocked(gpu->rt, op)) return false;
@@ -182,7 +192,7 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
   status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   bool looks = status == MOON_OK && op->plan.phases > 1;
   if (looks) status = look(gpu, op, &fail);
-  if (status < 0) moon__op_fail(op, status, 0, fail.text);
+  if (status < 0) fail_op(gpu, op, status, &fail);
   if (!looks || status < 0) return false;
   moon__lock(gpu->rt);
   moon__gpu_tell_look(gpu, op);
@@ -193,7 +203,7 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
 void moon__gpu_launched(moon__gpu *gpu, moon__op *op, int status,
                         const moon_fail *fail) {
   bool failed = op->status < 0 || op->error;
-  if (status < 0 && !failed) moon__op_fail(op, status, 0, fail->text);
+  if (status < 0 && !failed) fail_op(gpu, op, status, fail);
   moon__op_settle(gpu->rt, op);
   gpu->lane[op->stream].launched = op->sequence;
   moon__op_launched(gpu->rt, op);
