@@ -199,6 +199,7 @@ end
 ---@return string
 function M.text(t)
   recorded.refuse_read "tostring"
+  tensor.alive("tostring", t)
   if methods.ndim(t) == 0 then
     local view = make_view(methods.view(t, 1))
     return view.write(view.data[0]) .. "  " .. describe(t)

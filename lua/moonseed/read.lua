@@ -29,6 +29,7 @@ end
 function methods.await(t)
   pointer("await", "t", t)
   recorded.refuse_read "await"
+  tensor.alive("await", t)
   wait.tensor(t)
   return t
 end
@@ -55,6 +56,7 @@ end
 function methods.item(t)
   local p = pointer("item", "t", t)
   recorded.refuse_read "item"
+  tensor.alive("item", t)
   if C.moon_tensor_numel(p) ~= 1 then
     check.fail("item", "the tensor is %s; it takes one element",
                tensor.shape_text(t))
@@ -101,6 +103,7 @@ end
 function methods.totable(t)
   pointer("totable", "t", t)
   recorded.refuse_read "totable"
+  tensor.alive("totable", t)
   local shape = methods.shape(t)
   if #shape == 0 then return methods.item(t) end
   local data = M.values(t)
