@@ -133,6 +133,13 @@ function make.autocast(at)
     named("moonseed, f32", ours("autocast.lua", at.threads, "f32")) } }
 end
 
+-- Eager and captured in turn.
+function make.capture(at)
+  return { rounds = 5, higher = "steps_per_s$", peers = {
+    ours("capture.lua", at.threads, "captured"),
+    named("moonseed, eager", ours("capture.lua", at.threads, "eager")) } }
+end
+
 function make.startup(at)
   local function command(name, ...)
     return { name, { "luajit", here .. "startup.lua", ... } }
@@ -170,8 +177,8 @@ end
 
 --- The names of all benchmarks, in the order in which they run.
 local names = { "step", "resnet9", "resnet18", "conv", "ops", "heads",
-                "branches", "dispatch", "startup", "slots", "autocast", "live",
-                "loop", "fashion" }
+                "branches", "dispatch", "startup", "slots", "autocast",
+                "capture", "live", "loop", "fashion" }
 
 --- All benchmarks: name, rounds, peers, `higher`, a pattern of the metrics
 --- where more is better, and `cold`: there is no round to warm up.
