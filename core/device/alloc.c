@@ -133,6 +133,9 @@ static void block_free(moon__block *b) {
 void moon_memory_press(moon_runtime *rt, int on) { rt->memory.pressed = on; }
 
 static int out_of_memory(const moon__memory *m, size_t nbytes) {
+  if (m->gpu && m->gpu->lost) {
+    return moon__fail(MOON_E_BACKEND, "memory: %s", m->gpu->why);
+  }
   return moon__fail(MOON_E_MEMORY,
                     "memory: %zu bytes asked for%s, %zu live, %zu cached, "
                     "limit %zu", nbytes, m->gpu ? " on the GPU" : "", m->live,

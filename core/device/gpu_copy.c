@@ -101,25 +101,41 @@ static size_t reach(const moon_operand *o) {
   return (size_t)last + 1;
 }
 
+/* The host's copy of an output; NULL: it has no elements, or `*status`. */
+static void *fetch(moon__gpu *gpu, const moon_operand *o, void *queue,
+                   int *status) {
+  size_t nbytes = o->data ? reach(o) * moon_dtype_size(o->dtype) : 0;
+  if (nbytes == 0) return NULL;
+  void *copy = moon__malloc(nbytes);
+  int copied =
+      gpu->driver->copy(copy, o->data, nbytes, MOON_GPU_TO_HOST, queue);
+  if (copied < 0) *status = copied;
+  return copy;
+}
+
 void moon__gpu_check_finite(moon__gpu *gpu, moon__op *op, void *queue) {
   const moon_gpu_driver *driver = gpu->driver;
-  void *data[MOON_OP_ARGS], *copy[MOON_OP_ARGS], *event = NULL;
-  if (op->transfer || op->call.n > MOON_OP_ARGS) return;
-  if (driver->event_new(&event) < 0) return;
-  for (int i = 0; i < op->call.n; i++) {
-    moon_operand *o = &op->call.arg[i];
-    size_t nbytes = o->data ? reach(o) * moon_dtype_size(o->dtype) : 0;
-    data[i] = o->data;
-    copy[i] = nbytes ? moon__malloc(nbytes) : NULL;
-    if (nbytes) driver->copy(copy[i], o->data, nbytes, MOON_GPU_TO_HOST, queue);
-    if (nbytes) o->data = copy[i];
+  void *event = NULL;
+  if (op->transfer || driver->event_new(&event) < 0) return;
+  int n = op->call.n, status = MOON_OK;
+  moon_operand *arg = op->call.arg;
+  void **far = moon__calloc((size_t)n, sizeof *far);
+  void **near = moon__calloc((size_t)n, sizeof *near);
+  for (int i = 0; i < op->n_touches; i++) {
+    int k = op->touch[i].arg;
+    if (op->touch[i].mode < MOON__WRITE || near[k]) continue;
+    far[k] = arg[k].data;
+    near[k] = fetch(gpu, &arg[k], queue, &status);
+    if (near[k]) arg[k].data = near[k];
   }
-  driver->event_record(event, queue);
-  driver->event_wait(event);
-  moon__op_check_finite(op);
-  for (int i = 0; i < op->call.n; i++) {
-    op->call.arg[i].data = data[i];
-    free(copy[i]);
+  if (status == MOON_OK) status = driver->event_record(event, queue);
+  if (status == MOON_OK) status = driver->event_wait(event);
+  if (status == MOON_OK) moon__op_check_finite(op);
+  for (int k = 0; k < n; k++) {
+    if (near[k]) arg[k].data = far[k];
+    free(near[k]);
   }
+  free(far);
+  free(near);
   driver->event_free(event);
 }

@@ -3,8 +3,11 @@
  * been given when it was recorded. MOONSEED_EMULATED_DELAY microseconds, at
  * random, before each launch bring other orders about; MOONSEED_EMULATED_DEPTH
  * is how much a queue takes before it keeps its giver waiting (a real one some
- * thousand launches). There are two such GPUs, or MOONSEED_EMULATED_COUNT.
+ * thousand launches). There are two such GPUs, or MOONSEED_EMULATED_COUNT. The
+ * launch that is the MOONSEED_EMULATED_FAIL-th fails when a queue comes to it,
+ * and from then on all that is asked.
  */
+#include <atomic>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -102,7 +105,22 @@ static void push(void *where, task given) {
   pthread_mutex_unlock(&q->lock);
 }
 
+static std::atomic<int> launched;
+static std::atomic<bool> broken;
+
+static int status(void) { return broken ? MOON_E_BACKEND : MOON_OK; }
+
+static bool breaks(void) {
+  static const char *nth = getenv("MOONSEED_EMULATED_FAIL");
+  if (nth && ++launched == atoi(nth)) broken = true;
+  return broken;
+}
+
 static void run_launch(task *t) {
+  if (breaks()) {
+    t->release(t->arguments);
+    return;
+  }
   gridDim = t->grid;
   blockDim = t->block;
   for (unsigned z = 0; z < t->grid.z; z++) {
@@ -150,7 +168,7 @@ static int info(int, moon_gpu_info *out) {
 
 static const char *error_text(void) { return "the emulated GPU failed"; }
 
-static int use(int) { return MOON_OK; }
+static int use(int) { return status(); }
 
 static int queue_new(int, void **out) {
   queue *q = (queue *)calloc(1, sizeof *q);
@@ -158,7 +176,7 @@ static int queue_new(int, void **out) {
   pthread_cond_init(&q->change, NULL);
   if (pthread_create(&q->thread, NULL, queue_main, q)) return MOON_E_BACKEND;
   *out = q;
-  return MOON_OK;
+  return status();
 }
 
 static void queue_free(void *where) {
@@ -175,7 +193,7 @@ static void queue_free(void *where) {
 
 static int event_new(void **out) {
   *out = calloc(1, sizeof(event));
-  return MOON_OK;
+  return status();
 }
 
 static void event_free(void *e) { free(e); }
@@ -186,7 +204,7 @@ static int event_record(void *e, void *where) {
   await_room(q);
   *(event *)e = event{q, q->given};
   pthread_mutex_unlock(&q->lock);
-  return MOON_OK;
+  return status();
 }
 
 static void run_wait(task *t) { await(t->awaited, t->count); }
@@ -199,11 +217,12 @@ static int queue_wait(void *where, void *of) {
   t.awaited = e->of;
   t.count = e->count;
   push(where, t);
-  return MOON_OK;
+  return status();
 }
 
 static int event_done(void *of) {
   event *e = (event *)of;
+  if (broken) return MOON_E_BACKEND;
   if (!e->of) return 1;
   pthread_mutex_lock(&e->of->lock);
   int done = e->of->done >= e->count;
@@ -214,7 +233,7 @@ static int event_done(void *of) {
 static int event_wait(void *of) {
   event *e = (event *)of;
   if (e->of) await(e->of, e->count);
-  return MOON_OK;
+  return status();
 }
 
 static int host_call(void *where, void (*fn)(void *), void *argument) {
@@ -224,7 +243,7 @@ static int host_call(void *where, void (*fn)(void *), void *argument) {
 
 static int memory_new(size_t nbytes, void **out) {
   *out = aligned_alloc(256, (nbytes + 255) / 256 * 256);
-  return *out ? MOON_OK : MOON_E_MEMORY;
+  return *out ? status() : MOON_E_MEMORY;
 }
 
 static void run_copy(task *t) { memcpy(t->to, t->from, t->nbytes); }
@@ -236,7 +255,7 @@ static int copy(void *to, const void *from, size_t nbytes, int, void *where) {
   t.from = from;
   t.nbytes = nbytes;
   push(where, t);
-  return MOON_OK;
+  return status();
 }
 
 static int copy_peer(void *to, int, const void *from, int, size_t nbytes,

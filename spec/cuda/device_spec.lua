@@ -220,6 +220,40 @@ gpu.describe("a GPU", function()
     assert.is_true(moon.stats().live_tensors <= x)
   end)
 
+  it("finds what is not finite, in debug", function()
+    moon.debug{ nan = true }
+    local function finds(name, element, fn)
+      local ok, why = pcall(function() fn():await() end)
+      assert.is_false(ok, name)
+      assert.matches(name .. ": gave %-?[%a]+ at element " .. element, why)
+    end
+    local ok, why = pcall(function()
+      local x = moon.ones(3, 4)
+      finds("fill_", 0, function()    -- a view's first
+        x:narrow(2, 3, 2):fill_(1 / 0)
+        moon.synchronize()
+        return x
+      end)
+      local bits = moon.tensor{ { 1, 2 }, { 3, -4 }, { 5, 6 } }
+      finds("log", 4, function() return bits:t():log() end)
+      for _, dtype in ipairs{ "bf16", "f16" } do
+        finds("log", 3, function() return bits:to(dtype):log() end)
+      end
+      local net = nn.Sequential{ nn.Linear{ 2, 2 }, nn.Linear{ 2, 2 },
+                                 nn.Linear{ 2, 2 } }
+      for _, p in net:parameters() do
+        p.grad = moon.full(p:shape(), 3e38)
+      end
+      finds("sgd", 0, function()      -- one op with many operands
+        moon.optim.SGD{ net, lr = 1e5 }:step()
+        moon.synchronize()
+      end)
+      assert.equal(6, (bits + 1)[3][1]:item())
+    end)
+    moon.debug{ nan = false }
+    if not ok then error(why, 0) end
+  end)
+
   it("saves and loads", function()
     local path = os.tmpname() .. ".safetensors"
     moon.save(path, { w = moon.tensor{ 1, 2, 3 } })
