@@ -362,7 +362,8 @@ int moon_arg_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int dim,
 int moon_cumsum(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
 
 /* --- neural ----------------------------------------------------------- */
-enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU };
+/* The last, a ReLU and max_pool2d of 2x2, is batch_norm's alone. */
+enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU, MOON_EPILOGUE_RELU_POOL };
 typedef struct moon_conv2d_params {
   int64_t stride[2], padding[2], dilation[2];
   int64_t groups;

@@ -71,6 +71,26 @@ describe("reading", function()
   end))
 end)
 
+describe("what is mistaken", function()
+  it("is named after what was called, not after what it is made of", function()
+    local a = moon.zeros(2, 3)
+    fails(": allclose: shapes 2x3 and 4 do not broadcast", moon.allclose, a,
+          moon.zeros(4))
+    fails(": to: 'f33' is no dtype %(f32, .*f16%) and no device %(cpu,", a.to,
+          a, "f33")
+  end)
+
+  it("is an option among the tensors, or tensors among the values", function()
+    local a = moon.zeros(2)
+    fails("cat: 'dim' among the tensors", moon.cat, { a, a, dim = 1 })
+    fails("stack: 'dim' among the tensors", moon.stack, { a, a, dim = 1 })
+    fails("tensor: a value is a tensor %(moon.stack joins", moon.tensor,
+          { a, a })
+    fails("requires_grad: its argument is true or false, not string",
+          a.requires_grad, a, "no")
+  end)
+end)
+
 describe("facts", function()
   it("are shape, size, ndim, numel, dtype, device", function()
     local t = moon.zeros(2, 3)

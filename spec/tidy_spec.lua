@@ -157,6 +157,18 @@ describe("dispose", function()
     t:dispose()
   end))
 
+  it("is named by everything that reads", task(function()
+    local t = moon.ones(1)
+    t:dispose()
+    for _, name in ipairs{ "await", "item", "totable" } do
+      fails(name .. ": tensor " .. t:id() .. " %(f32 1%) was disposed",
+            t[name], t)
+    end
+    fails("tostring: tensor %d+ %(f32 1%) was disposed", tostring, t)
+    fails("save: tensor %d+ %(f32 1%) was disposed", moon.save,
+          "/tmp/never.safetensors", { t = t })
+  end))
+
   it("while ops are in flight changes nothing for them", task(function()
     local x, w = moon.randn(8, 16, 32, 32), moon.randn(16, 16, 3, 3)
     local expected = moon.conv2d(x, w):await()

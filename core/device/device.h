@@ -124,8 +124,9 @@ typedef struct moon__op {
   char failure[MOON_FAIL_TEXT];
   void *scratch;
   /* On a GPU: it is in its queue; its error was handed on; its values were
-   * looked at; what it waits for there; the event behind it, or NULL. */
-  bool launched, settled, looked;
+   * looked at; a large copy's pieces are in the queue; what it waits for there;
+   * the event behind it, or NULL. */
+  bool launched, settled, looked, carried;
   moon__after *after, *look;  /* `look`: the makers of its indices */
   void *event;
   int64_t *notice;

@@ -4,7 +4,9 @@
  * retires what they say is complete. What would keep the launching thread has
  * threads of its own: looks at indices, and large copies.
  *
- * L: guarded by the runtime's lock. The rest is the launching thread's.
+ * L: guarded by the runtime's lock. The rest is the launching thread's. The
+ * driver is never called with that lock: it blocks when its queues are full or
+ * it loads code, and the loop must not wait for that.
  */
 #ifndef MOON_DEVICE_GPU_H
 #define MOON_DEVICE_GPU_H
@@ -16,7 +18,7 @@ typedef struct moon__lane {
   void *queue;
   void *scratch;
   size_t nbytes;
-  int64_t launched, told;   /* L: the last sequence, the last with a notice */
+  int64_t launched, told;   /* the last sequence, the last with a notice */
 } moon__lane;
 
 /* "All of `stream` up to `sequence` is complete once `event` is there", or,
@@ -90,9 +92,9 @@ typedef struct moon__gpu {
 /* gpu.c. L: nothing is left that the op waits for. */
 void moon__gpu_push(moon__gpu *gpu, moon__op *op);
 void *moon__gpu_launch_main(void *gpu);
-/* L: all of the op is in its queue, or `status` says why not. */
-void moon__gpu_launched(moon__gpu *gpu, moon__op *op, int status,
-                        const moon_fail *fail);
+/* As moon__op_fail, with the device's name where the driver has no other. */
+void moon__gpu_fail(const moon__gpu *gpu, moon__op *op, int status,
+                    const moon_fail *fail);
 
 /* gpu_open.c. Memory: any thread; NULL where there is none left. */
 void *moon__gpu_memory_new(moon__gpu *gpu, size_t nbytes);
@@ -100,10 +102,11 @@ void moon__gpu_memory_free(moon__gpu *gpu, void *p);
 int moon__gpu_start(moon__gpu *gpu);
 void moon__gpus_close(moon_runtime *rt);
 
-/* gpu_wait.c. An event from the pool, or NULL; L. */
-void *moon__gpu_event(moon__gpu *gpu);
-void moon__gpu_event_give(moon__gpu *gpu, void *event);
-/* L: what the lane was given so far gets a notice. */
+/* gpu_wait.c. Launching thread, not L: an event behind what `queue` was given,
+ * from the pool; or NULL. */
+void *moon__gpu_event(moon__gpu *gpu, void *queue);
+void moon__gpu_event_give(moon__gpu *gpu, void *event);  /* L */
+/* Launching thread, not L: what the lane was given so far gets a notice. */
 void moon__gpu_tell(moon__gpu *gpu, int stream);
 void moon__gpu_tell_look(moon__gpu *gpu, moon__op *op);
 void *moon__gpu_wait_main(void *waits);
@@ -126,7 +129,8 @@ int moon__gpu_transfer(moon__gpu *gpu, moon__op *op, void *queue,
 /* The device's part is done: the rest, and the memory back; not L. */
 void moon__gpu_transfer_end(moon__gpu *gpu, moon__op *op);
 
-/* gpu_carry.c. Launching thread; true: a carrier has taken the op over. */
+/* gpu_carry.c. Launching thread; true: a carrier has taken the op over, and
+ * pushes it when all of it is in its queue. */
 bool moon__gpu_carry(moon__gpu *gpu, moon__op *op);
 void *moon__gpu_carry_main(void *carrier);
 /* The device's part of a copy is done, the host's is if it went well. */

@@ -35,6 +35,7 @@ moon_tensor *moon_tensor_grad(moon_tensor *t) {
 
 int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad) {
   int status = grad ? moon__check_live("grad", grad) : MOON_OK;
+  if (status >= 0 && grad) status = moon__check_same_device("grad", t, grad);
   if (status < 0) return status;
   if (grad && (grad->dtype != t->dtype ||
                !moon__shape_equal(moon__shape_of(t), moon__shape_of(grad)))) {

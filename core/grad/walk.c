@@ -249,6 +249,8 @@ static int check_start(const moon_tensor *y, const moon_tensor *dy) {
                       "%s %s", moon__dtype_name(dy->dtype), moon__text(dy),
                       moon__dtype_name(y->dtype), moon__text(y));
   }
+  if (dy) status = moon__check_same_device("backward", y, dy);
+  if (status < 0) return status;
   if (dy && moon_tensor_needs_grad(dy)) {
     return moon__fail(MOON_E_GRAD, "backward: second derivatives are not "
                       "supported; detach the given gradient");

@@ -36,11 +36,13 @@ static int stack_backward(moon__back *b) {
 static const moon__rule cat_rule = {"cat", cat_backward};
 static const moon__rule stack_rule = {"stack", stack_backward};
 
-/* The inputs agree in dtype and, but for dimension `dim`, in shape. */
+/* The inputs agree in device (a copy alone may cross from one to another), in
+ * dtype and, but for dimension `dim`, in shape. */
 static int check_alike(const char *op, int n, moon_tensor *const *x,
                        int dim) {
   for (int i = 1; i < n; i++) {
-    int status = moon__check_same_dtype(op, x[0], x[i]);
+    int status = moon__check_same_device(op, x[0], x[i]);
+    if (status >= 0) status = moon__check_same_dtype(op, x[0], x[i]);
     if (status < 0) return status;
     bool fits = x[i]->ndim == x[0]->ndim;
     for (int d = 0; fits && d < x[0]->ndim; d++) {

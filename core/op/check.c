@@ -14,6 +14,15 @@ int moon__check_same_dtype(const char *op, const moon_tensor *a,
                     moon__dtype_name(a->dtype), moon__dtype_name(b->dtype));
 }
 
+int moon__check_same_device(const char *op, const moon_tensor *a,
+                            const moon_tensor *b) {
+  int first = a->storage->device, second = b->storage->device;
+  if (first == second) return MOON_OK;
+  return moon__fail(MOON_E_DEVICE, "%s: tensors on %s and %s", op,
+                    moon_device_name(a->rt, first),
+                    moon_device_name(b->rt, second));
+}
+
 int moon__check_ndim(const char *op, const char *arg, const moon_tensor *t,
                      int ndim) {
   if (t->ndim == ndim) return MOON_OK;

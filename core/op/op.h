@@ -118,6 +118,8 @@ int moon__sum_to_shape(moon_ctx *ctx, moon_tensor *g, moon__shape s,
 int moon__check_float(const char *op, const moon_tensor *t);  /* f32, f64 */
 int moon__check_same_dtype(const char *op, const moon_tensor *a,
                            const moon_tensor *b);
+int moon__check_same_device(const char *op, const moon_tensor *a,
+                            const moon_tensor *b);
 int moon__check_ndim(const char *op, const char *arg, const moon_tensor *t,
                      int ndim);
 /* 0-based, negative not allowed; the message counts from 1 as users do. */

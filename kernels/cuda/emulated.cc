@@ -1,9 +1,11 @@
 /* The GPU of emulated.h: gpu.h's functions by way of threads. A queue is a
  * thread with a list of launches; an event is a count of what its queue had
  * been given when it was recorded. MOONSEED_EMULATED_DELAY microseconds, at
- * random, before each launch bring other orders about. There are two such GPUs,
- * or MOONSEED_EMULATED_COUNT. The launch that is the MOONSEED_EMULATED_FAIL-th
- * fails when a queue comes to it, and from then on all that is asked.
+ * random, before each launch bring other orders about; MOONSEED_EMULATED_DEPTH
+ * is how much a queue takes before it keeps its giver waiting (a real one some
+ * thousand launches). There are two such GPUs, or MOONSEED_EMULATED_COUNT. The
+ * launch that is the MOONSEED_EMULATED_FAIL-th fails when a queue comes to it,
+ * and from then on all that is asked.
  */
 #include <atomic>
 #include <pthread.h>
@@ -81,12 +83,21 @@ static void *queue_main(void *self) {
   return NULL;
 }
 
+/* With the queue's lock: waits until it takes more. */
+static void await_room(queue *q) {
+  static const char *depth = getenv("MOONSEED_EMULATED_DEPTH");
+  while (depth && q->given - q->done >= atoi(depth)) {
+    pthread_cond_wait(&q->change, &q->lock);
+  }
+}
+
 static void push(void *where, task given) {
   queue *q = (queue *)where;
   task *t = (task *)malloc(sizeof *t);
   *t = given;
   t->next = NULL;
   pthread_mutex_lock(&q->lock);
+  await_room(q);
   (q->last ? q->last->next : q->first) = t;
   q->last = t;
   q->given++;
@@ -190,6 +201,7 @@ static void event_free(void *e) { free(e); }
 static int event_record(void *e, void *where) {
   queue *q = (queue *)where;
   pthread_mutex_lock(&q->lock);
+  await_room(q);
   *(event *)e = event{q, q->given};
   pthread_mutex_unlock(&q->lock);
   return status();

@@ -210,7 +210,9 @@ local function refuse_value(value, dtype)
   if type(value) == "table" then
     check.fail("tensor", "ragged: a table where others have a value")
   elseif type(value) ~= "number" then
-    check.fail("tensor", "a value is a %s, not a number", type(value))
+    check.fail("tensor", "a value is %s, not a number", tensor.is(value)
+               and "a tensor (moon.stack joins tensors)"
+               or "a " .. type(value))
   end
   check.fail("tensor", "%.14g is no %s", value, dtype)
 end
@@ -305,6 +307,12 @@ end
 
 local function join(op, fn, list, dim, extra)
   check.table(op, "its first argument", list)
+  for key in pairs(list) do
+    if type(key) ~= "number" then
+      check.fail(op, "'%s' among the tensors; the dimension comes after them",
+                 tostring(key))
+    end
+  end
   if #list == 0 then check.fail(op, "no tensors") end
   local pointers = core.array("moon_tensor *[?]", #list)
   for i, t in ipairs(list) do

@@ -80,6 +80,7 @@ function M.save(path, tensors, options)
   for i, key in ipairs(names) do
     c_names[i - 1] = key
     pointers[i - 1] = tensor.pointer("save", "'" .. key .. "'", by_name[key])
+    tensor.alive("save", by_name[key])
   end
   local written = tensor.call(C.moon_file_save, path, name, n, c_names,
                               pointers, out)

@@ -56,12 +56,13 @@ local function hurry()
   idle:start(nothing)
 end
 
---- Wakes a task (or the main chunk) that is parked or has not run yet.
+--- Wakes a task (or the main chunk) that is parked or has not run yet; nothing
+--- of one that has ended, which may have been late for what it waited for.
 ---@param task table
 function M.wake(task)
   if task == root then
     task.woken = true
-  elseif not task.queued then
+  elseif not task.queued and not task.done then
     task.queued = true
     tail = tail + 1
     queue[tail] = task

@@ -197,6 +197,7 @@ end
 ---@param t userdata  a tensor; waits for it
 ---@return string
 function M.text(t)
+  tensor.alive("tostring", t)
   if methods.ndim(t) == 0 then
     local view = make_view(methods.view(t, 1))
     return view.write(view.data[0]) .. "  " .. describe(t)

@@ -27,6 +27,7 @@ end
 ---@return userdata  the tensor
 function methods.await(t)
   pointer("await", "t", t)
+  tensor.alive("await", t)
   wait.tensor(t)
   return t
 end
@@ -52,6 +53,7 @@ end
 ---@return number|boolean
 function methods.item(t)
   local p = pointer("item", "t", t)
+  tensor.alive("item", t)
   if C.moon_tensor_numel(p) ~= 1 then
     check.fail("item", "the tensor is %s; it takes one element",
                tensor.shape_text(t))
@@ -97,6 +99,7 @@ end
 ---@return table|number|boolean
 function methods.totable(t)
   pointer("totable", "t", t)
+  tensor.alive("totable", t)
   local shape = methods.shape(t)
   if #shape == 0 then return methods.item(t) end
   local data = M.values(t)

@@ -160,6 +160,7 @@ end
 ---@return userdata  the tensor
 function methods.requires_grad(t, on)
   local p = pointer("requires_grad", "t", t)
+  if on ~= nil then check.boolean("requires_grad", "its argument", on) end
   check.status(C.moon_tensor_set_requires_grad(p, on == false and 0 or 1))
   if state.tidy then state.tidy:keep(t) end
   return t
@@ -191,6 +192,15 @@ end
 function M.shape_text(t)
   local shape = methods.shape(t)
   return #shape == 0 and "scalar" or table.concat(shape, "x")
+end
+
+--- Raises where a tensor was disposed: for what reads it without an op.
+---@param op string   what the user called
+---@param t userdata  a tensor
+function M.alive(op, t)
+  if C.moon_tensor_disposed(t.p) == 0 then return end
+  check.fail(op, "tensor %d (%s %s) was disposed", methods.id(t),
+             methods.dtype(t), M.shape_text(t))
 end
 
 return M

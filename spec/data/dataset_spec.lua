@@ -263,3 +263,28 @@ describe("batches", function()
     fails("batches: epoch means nothing without rng_seed", { 2, epoch = 3 })
   end))
 end)
+
+describe("data on a device that is not the current one", function()
+  it("stay there, in every part and every batch", task(function()
+    local data = images(12)
+    local a, b = data:split{ 4, rng_seed = 1 }
+    moon.set_device "ref"
+    local parts = { data, a, a:concat(b), data:narrow(2, 5), b:subset{ 1, 3 },
+                    data:cache(), data:split{ 5 },
+                    data:map(function(x, y) return x * 2, y end) }
+    for i, part in ipairs(parts) do
+      local n = 0
+      for x, y in part:batches{ 4, shuffle = true, flip = true, crop = 1 } do
+        assert.equal("cpu", x:device(), i)
+        assert.equal("cpu", y:device(), i)
+        n = n + x:await():size(1)
+      end
+      assert.equal(#part, n)
+    end
+    local model = moon.nn.Sequential{ moon.nn.Flatten{},
+                                      moon.nn.Linear{ 24, 12 } }
+    local found = moon.seed.evaluate.accuracy(model:to "cpu", data)
+    moon.set_device "cpu"
+    assert.is_true(found.loss > 0)
+  end))
+end)

@@ -33,6 +33,10 @@ describe("joining", function()
 
   op.refuses("other shapes", "cat: tensor 2 is 2x2, the first is 2x3",
              function() moon.cat{ moon.zeros(2, 3), moon.zeros(2, 2) } end)
+  op.refuses("other devices", "cat: tensors on cpu and ref", function()
+    local on = { device = "cpu" }
+    moon.cat({ moon.zeros(2, 3, on), moon.zeros(2, 3, { device = "ref" }) }, 2)
+  end)
   op.refuses("other dtypes", "stack: f32 and i64; cast one", function()
     moon.stack{ moon.zeros(2), moon.zeros(2, { dtype = "i64" }) }
   end)

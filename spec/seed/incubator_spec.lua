@@ -92,11 +92,7 @@ describe("incubation", function()
 
   it("refuses options that fit no optimiser", task(function()
     local function refuses(text, options)
-      local run = gardens.run{ incubation = options }
-      run.steps(1)
-      run.slot:germinate "conv_light"
-      fails(text, run.slot.advance, run.slot)
-      run.garden:close()
+      fails(text, gardens.run, { incubation = options })
     end
     refuses("rebuild: there is no optimiser 'SDG'", { optim = { "SDG" } })
     refuses("AdamW: no option 'momentum'", { optim = { "AdamW",

@@ -180,7 +180,8 @@ function Dataset:cache()
     local function into(all, chunk)
       local shape = chunk:shape()
       shape[1] = self.n
-      all = all or moon.zeros(shape, { dtype = chunk:dtype() })
+      all = all or moon.zeros(shape, { dtype = chunk:dtype(),
+                                       device = chunk:device() })
       all:narrow(1, start + 1, n):copy_(chunk)
       return all
     end

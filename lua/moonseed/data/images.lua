@@ -53,7 +53,8 @@ function M.finish(x, vary)
   local moves = params and (params.flip ~= 0 or params.crop > 0)
   if moves then M.check(x, params) end
   if not M.are(x) or (x:dtype() == "f32" and not moves) then return x end
-  return M.pick(x, moon.arange(0, x:size(1), { dtype = "i64" }), vary)
+  return M.pick(x, moon.arange(0, x:size(1), { dtype = "i64",
+                                             device = x:device() }), vary)
 end
 
 return M

@@ -28,6 +28,12 @@ function M.tensor(pick)
   return pick.tensor
 end
 
+--- The same where t is: data stay on their device, whatever the current one.
+---@param pick table
+---@param t userdata
+---@return userdata i64 [B]
+function M.beside(pick, t) return M.tensor(pick):to(t:device()) end
+
 --- Waits where the pick is a tensor alone.
 ---@param pick table
 ---@return integer[]
@@ -66,7 +72,7 @@ function M.of(self, pick)
   local index = self.index
   if not index then return pick end
   if not self.source.on_host then
-    return { tensor = index:index_select(1, M.tensor(pick)) }
+    return { tensor = index:index_select(1, M.beside(pick, index)) }
   end
   self.kept.list = self.kept.list or index:totable()
   local list = {}

@@ -81,6 +81,37 @@ function M.load_state(self, given)
   return self
 end
 
+-- By moved tensor: the ids it had before, the last one first.
+local formers = setmetatable({}, { __mode = "k" })
+
+--- What is kept for a tensor by its id: for the one it is, or, of a parameter or
+--- buffer that was moved, for the one it was, where it is now.
+---@param kept table  by id: a tensor, or a table of tensors by name
+---@param t userdata
+---@return any|nil
+function M.follow(kept, t)
+  local own = kept[t:id()]
+  if own ~= nil then return own end
+  for _, id in ipairs(formers[t] or {}) do
+    if kept[id] ~= nil then return M.beside(kept[id], t) end
+  end
+end
+
+--- The same values on t's device, in its dtype; a scalar, which counts, in its
+--- own.
+---@param value any  a tensor, or a table of tensors
+---@param t userdata
+---@return any
+function M.beside(value, t)
+  if not moon.is_tensor(value) then
+    local all = {}
+    for name, entry in pairs(value) do all[name] = M.beside(entry, t) end
+    return all
+  end
+  local there = value:detach():to(t:device())
+  return (value:ndim() > 0 and there:to(t:dtype()) or there):keep()
+end
+
 -- `target` is a device, or a dtype for what is floating.
 local function move(t, target)
   local is_dtype = check.floating[target] ~= nil
@@ -89,6 +120,7 @@ local function move(t, target)
     return t
   end
   local moved = t:detach():to(target)
+  formers[moved] = { t:id(), unpack(formers[t] or {}) }
   return t.needs_grad and moved:requires_grad() or moved
 end
 
@@ -103,7 +135,7 @@ end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
 --- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
---- without gradients: make the optimiser afterwards.
+--- without gradients; what optimisers and averages keep for them follows.
 ---@param self table a module
 ---@param target string
 ---@return table self
@@ -118,6 +150,7 @@ function M.to(self, target)
         replace(module, name, value, moved[id])
       end
     end
+    if module.moved then module:moved(target) end
   end
   each(self)
   for _, child in self:modules() do each(child) end

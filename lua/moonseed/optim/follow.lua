@@ -4,6 +4,7 @@ local groups = require "moonseed.optim.groups"
 local Module = require "moonseed.nn.module"
 local option = require "moonseed.optim.options"
 local parameters = require "moonseed.optim.parameters"
+local state = require "moonseed.nn.state"
 
 local M = {}
 
@@ -35,7 +36,7 @@ local function follow(self)
   local kept, ids = {}, {}
   for i, p in ipairs(tensors) do
     ids[i] = p:id()
-    kept[ids[i]] = self.state_of[ids[i]] or {}
+    kept[ids[i]] = state.follow(self.state_of, p) or {}
   end
   self.names, self.tensors, self.ids, self.state_of = names, tensors, ids, kept
   local profiles

@@ -38,6 +38,7 @@ local function build(self, options)
   self.module = context.isolated(self.generator, blueprint.build,
                                  self.blueprint, h)
   self.cost = cost.of(self.module, h:shape())
+  self.place = { h:device(), h:dtype() }
   local own = self.generator
   self.generator = context.generator_state(options.rng_seed)
   self.incubator = Incubator.new(self, h:shape(), options.incubation)

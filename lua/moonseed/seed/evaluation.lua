@@ -146,17 +146,19 @@ end
 -- What one batch adds to the sums and metrics.
 local function add_batch(sums, logits, y, metrics)
   local n = y:size(1)
-  sums.loss:add_(nn.cross_entropy(logits, y) * n)
+  sums.loss:add_((nn.cross_entropy(logits, y) * n):to "f32")
   sums.right:add_(logits:argmax(2):eq(y):to("f32"):sum())
   for _, metric in pairs(metrics) do metric:update(logits, y) end
 end
 
 local function add_up(model, data, metrics)
-  local sums = { loss = moon.zeros(1), right = moon.zeros(1) }
+  local sums
   for x, y in data:batches{ BATCH } do
+    sums = sums or { loss = moon.zeros(1, { device = x:device() }),
+                     right = moon.zeros(1, { device = x:device() }) }
     moon.tidy(function() add_batch(sums, model(x), y, metrics) end)
   end
-  return sums
+  return sums or { loss = moon.zeros(1), right = moon.zeros(1) }
 end
 
 --- The loss and accuracy of a model on a data set, in evaluation; modes and
@@ -167,11 +169,13 @@ end
 ---                                         batch, too
 ---@return table  loss, accuracy
 function M.accuracy(model, data, metrics)
-  local sums = features.unseen(model, function()
-    return add_up(model, data, metrics or {})
+  -- Read inside: errors of in-place ops stay in there, and a sum that a batch
+  -- could not be added to does not tell by itself.
+  return features.unseen(model, function()
+    local sums = add_up(model, data, metrics or {})
+    return { loss = sums.loss:item() / #data,
+             accuracy = sums.right:item() / #data }
   end)
-  return { loss = sums.loss:item() / #data,
-           accuracy = sums.right:item() / #data }
 end
 
 return M

@@ -20,8 +20,10 @@ local nn = require "moonseed.nn"
 local Decisions = require "moonseed.seed.decisions"
 local evaluation = require "moonseed.seed.evaluation"
 local gates = require "moonseed.seed.gate"
+local frozen = require "moonseed.seed.frozen"
 local guard = require "moonseed.seed.guard"
 local Incubator = require "moonseed.seed.incubator"
+local life = require "moonseed.seed.life"
 local Measures = require "moonseed.seed.measures"
 local plan = require "moonseed.seed.plan"
 local Schedule = require "moonseed.seed.schedule"
@@ -62,18 +64,37 @@ end
 
 local function blending_of(given)
   local o = {}
-  for name, value in pairs(given or {}) do o[name] = value end
-  local kind = o.kind or "add"
+  for name, value in pairs(given and check.table("Garden", "blending", given)
+                           or {}) do
+    o[name] = value
+  end
+  local kind = life.kind("Garden: blending", o.kind or "add")
   o.kind = nil
   o = Schedule.options("Garden: blending", o)
   o.kind = kind
   return o
 end
 
+-- Given now and needed later, when a seed is planted or an epoch ends.
+local function check_later(o)
+  for _, name in ipairs{ "train", "valid" } do
+    if o[name] then frozen.check("Garden: " .. name, o[name]) end
+  end
+  if o.optim ~= nil then
+    check.table("Garden", "optim", o.optim)
+    check.callable("Garden", "optim.step", o.optim.step)
+  end
+  for i, name in ipairs(check.table("Garden", "blueprints",
+                                    o.blueprints or {})) do
+    check.text("Garden", ("blueprints[%d]"):format(i), name)
+  end
+end
+
 local function check_options(o)
   if not nn.Module.is(o.model) then
     check.fail("Garden", "expects a model, not a %s", type(o.model))
   end
+  check_later(o)
   check.count("Garden", "rng_seed", o.rng_seed)
   check.count("Garden", "cooldown", o.cooldown)
   check.boolean("Garden", "free", o.free)
@@ -82,6 +103,17 @@ local function check_options(o)
   if o.on_event ~= nil then
     check.callable("Garden", "on_event", o.on_event)
   end
+end
+
+-- Classes that are not known yet are asked for when a seed incubates.
+local function incubation_of(given, classes)
+  local o = {}
+  for name, value in pairs(given and check.table("Garden", "incubation", given)
+                           or {}) do
+    o[name] = value
+  end
+  o.classes = o.classes or classes
+  return Incubator.options(o)
 end
 
 -- As given, or as the data say, or the last layer.
@@ -139,6 +171,7 @@ function Garden.new(_, options)
     incubation = o.incubation, classes = classes_of(o), cooldown = o.cooldown,
     on_event = o.on_event, blueprints = o.blueprints,
   }, Garden)
+  incubation_of(o.incubation, self.classes or 2)  -- raises what is wrong
   seat(self)
   self.guard = guard.new(self, o.governor)
   self.decisions = Decisions.new(self, o)
@@ -172,10 +205,7 @@ function Garden:seeds() return self.all end
 --- What a seed's incubator is given.
 ---@return table
 function Garden:incubation_of()
-  local o = {}
-  for name, value in pairs(self.incubation or {}) do o[name] = value end
-  o.classes = o.classes or self.classes
-  return Incubator.options(o)
+  return incubation_of(self.incubation, self.classes)
 end
 
 local plain = { "policy", "config", "governor", "classes", "rng_seed", "gates",

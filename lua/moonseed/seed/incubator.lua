@@ -92,10 +92,15 @@ end
 
 -- The heads and optimisers; inside the seed's generator.
 local function build(self, shape, o)
+  local function head()
+    local module = new_head(shape, o.classes)
+    for _, place in ipairs(self.seed.place or {}) do module:to(place) end
+    return module
+  end
   if not o.tail and not o.through then
-    self.head = new_head(shape, o.classes)
+    self.head = head()
     if not o.alone then
-      self.base_head = new_head(shape, o.classes)
+      self.base_head = head()
       self.base_head:load_state(self.head:state())
       self.base_optimiser = optimiser(list(self.base_head), o)
     end
@@ -123,6 +128,19 @@ function Incubator.new(seed, shape, options)
   self.generator = context.copy_generator(seed.generator)
   context.isolated(self.generator, build, self, shape, options)
   return self
+end
+
+--- After the seed was moved: so are heads and optimisers.
+---@param target string  a device or a dtype
+function Incubator:moved(target)
+  for _, head in ipairs{ self.head, self.base_head } do head:to(target) end
+  local function follow(optimiser, ...)
+    if not optimiser then return end
+    rawset(optimiser, "source", list(...))
+    rawset(optimiser, "generation", nil)
+  end
+  follow(self.optimiser, self.seed.module, self.head)
+  follow(self.base_optimiser, self.base_head)
 end
 
 -- --- by shadow loss --------------------------------------------------------

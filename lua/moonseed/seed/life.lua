@@ -19,6 +19,17 @@ local prepare = {}
 
 local kinds = { add = true, multiply = true, gate = true }
 
+--- The way in which seeds are blended; raises unless there is such a one.
+---@param who string  who asks
+---@param kind any
+---@return string
+function M.kind(who, kind)
+  if not kinds[kind] then
+    check.fail(who, "no blending '%s' (add, gate, multiply)", tostring(kind))
+  end
+  return kind
+end
+
 -- --- germinate -------------------------------------------------------------
 
 -- At birth half of alpha, whatever the image.
@@ -30,9 +41,15 @@ local function new_gate(kind, shape)
   return linear
 end
 
-local function build(name, kind, shape)
-  local module = blueprint.build(name, shape)
-  return module, moon.no_grad(function() return new_gate(kind, shape) end)
+-- Where the features are, whatever the current device; f64 where they are.
+local function build(name, kind, h)
+  local module = blueprint.build(name, h:shape())
+  local gate = moon.no_grad(function() return new_gate(kind, h:shape()) end)
+  for _, part in ipairs{ module, gate } do
+    part:to(h:device())
+    if h:dtype() == "f64" then part:to "f64" end
+  end
+  return module, gate
 end
 
 -- Its numbers are a function of the garden's seed, the place and the time.
@@ -44,10 +61,7 @@ end
 
 function prepare.germinate(seed, action)
   local garden, who = seed.garden, "germinate " .. tostring(seed)
-  local kind = action.kind or garden.blending.kind
-  if not kinds[kind] then
-    check.fail(who, "no blending '%s' (add, gate, multiply)", tostring(kind))
-  end
+  local kind = M.kind(who, action.kind or garden.blending.kind)
   local curve = Schedule.options(who, {
     curve = action.curve or garden.blending.curve,
     steps = action.steps or garden.blending.steps,
@@ -55,7 +69,7 @@ function prepare.germinate(seed, action)
   local h, real = features.of(garden, seed.slot)
   local generator = generator_for(seed)
   local module, gate = context.isolated(generator, build, action.blueprint,
-                                        kind, h:shape())
+                                        kind, h)
   local deviation = context.isolated(generator, blueprint.deviation, module, h)
   deviation = deviation:item()
   local limit = garden.gates.deviation
@@ -65,7 +79,9 @@ function prepare.germinate(seed, action)
   end
   local plant = { module = module, gate = gate, kind = kind, curve = curve,
                   blueprint = action.blueprint, generator = generator,
-                  shape = h:shape(), unchecked = not real }
+                  shape = h:shape(), unchecked = not real,
+                  place = { h:device(), h:dtype() == "f64" and "f64" or "f32" }
+                }
   return "GERMINATED", function()
     seed:plant(plant)
     seed.deviation = real and deviation or nil

@@ -156,8 +156,9 @@ function Seed:plant(plant)
     plant.kind
   self.gate, self.generator = plant.gate, plant.generator
   self.curve, self.unchecked = plant.curve, plant.unchecked
+  self.place = plant.place
   self.planted = { step = self.garden.steps, epoch = self.garden.epochs }
-  self:take_stream()
+  self:take_stream(self.place[1])
   self:forget()
 end
 
@@ -172,9 +173,10 @@ end
 
 --- A stream for its ops, unless the slot has them in the host's: round robin,
 --- but not the host's, nor that of another seed here, where there are enough.
-function Seed:take_stream()
+---@param device string|nil  the current one unless given
+function Seed:take_stream(device)
   if not self.slot.concurrent then return end
-  local streams = moon.streams()
+  local streams = moon.streams(device)
   local taken = { [context.live.stream] = true,
                   [streams:default().number] = true }
   for _, seed in ipairs(self.slot.list) do
@@ -187,6 +189,26 @@ function Seed:take_stream()
     if stream.number == first.number then break end
   end
   self.stream = stream
+end
+
+--- After the model was moved: so is what does not belong to it yet.
+---@param target string  a device or a dtype
+function Seed:moved(target)
+  if not self.module then return end
+  self.alpha_tensor = nil
+  if not stage.is_blended(self:stage()) then
+    self.module:to(target)
+    if self.gate then self.gate:to(target) end
+    if self.incubator then self.incubator:moved(target) end
+  end
+  local device, dtype = unpack(self.place or {})
+  if check.dtypes[target] then
+    dtype = target
+  else
+    device = target
+    self:take_stream(target)
+  end
+  self.place = { device or moon.device(), dtype or "f32" }
 end
 
 --- Makes the module (and gate) a child of the slot.
@@ -243,7 +265,7 @@ end
 ---@return userdata
 function Seed:alpha_on_device(x)
   local t = self.alpha_tensor
-  if not t or t:dtype() ~= x:dtype() then
+  if not t or t:dtype() ~= x:dtype() or t:device() ~= x:device() then
     t = moon.full({ 1 }, self:alpha(), { dtype = x:dtype(),
                                          device = x:device() }):keep()
     self.alpha_tensor = t

@@ -157,6 +157,13 @@ function Slot:forward(x)
   return blend(self, x, h)
 end
 
+--- After the model was moved, see nn/state.lua.
+---@param target string  a device or a dtype
+function Slot:moved(target)
+  rawset(self, "now", {})
+  for _, seed in ipairs(self.list) do seed:moved(target) end
+end
+
 --- After nn.copy: what takes part in the forward does so in the copy too, with
 --- alphas where they were; what incubates, or has failed, stays behind.
 ---@param original table

@@ -43,14 +43,19 @@ function M.list(folder)
   return paths
 end
 
--- Makes the folder, and those above it.
-local function make_folder(path)
+--- Makes the folder, and those above it.
+---@param path string
+function M.make_folder(path)
   local so_far = path:sub(1, 1) == "/" and "/" or ""
   for part in path:gmatch "[^/]+" do
     so_far = so_far .. part
     local ok, why, name = uv.fs_mkdir(so_far, 493)  -- 0755
     if not ok and name ~= "EEXIST" then
       check.fail("fit", "cannot make the folder %s: %s", so_far, why)
+    end
+    local there = uv.fs_stat(so_far)
+    if there and there.type ~= "directory" then
+      check.fail("fit", "cannot make the folder %s: there is a file", so_far)
     end
     so_far = so_far .. "/"
   end
@@ -65,11 +70,10 @@ local function remove_leftovers(folder)
   end
 end
 
---- Makes the run's folder, or takes it over from a run that was killed.
+--- Takes the folder over from a run that was killed; not from one that was not.
 ---@param run table
 function M.open(run)
   if not run.out then return end
-  make_folder(run.out)
   remove_leftovers(run.out)
   if not run.continued and #M.list(run.out) > 0 then
     check.fail("fit", "%s has the checkpoints of another run; resume it, or "
@@ -96,19 +100,19 @@ end
 -- --- writing ---------------------------------------------------------------
 
 -- The record first: a run that goes on from the file has all that came before.
-local function write(run, archive, path, step, is_best)
+-- Returns the file's bytes.
+local function write(run, archive, path, is_best)
   if run.record then run.record:sync() end
   local bytes = archive:save(path)
   if is_best then keep_best(run, archive, path) end
   remove_old(run)
-  run:tell("checkpoint", { step = step, path = path,
-                           bytes = bytes, best = is_best or nil })
+  return bytes
 end
 
 local function answer(request, path, e)
   if not request then return end
   request.path, request.error = path, e
-  loop.wake(request.waiter)
+  if request.waiter.object == request then loop.wake(request.waiter) end
 end
 
 -- Spawning must not move the run's random numbers.
@@ -125,10 +129,15 @@ local function start(run, is_best, request)
   local path = run.out .. "/" .. FORM:format(step)
   local archive = state.collect(run)
   beside(run, function()
-    local ok, e = pcall(write, run, archive, path, step, is_best)
+    local ok, e = pcall(write, run, archive, path, is_best)
     archive:dispose()
     answer(request, ok and path, not ok and tostring(e) or nil)
-    if ok or run.task.cancelled then return end
+    if ok then
+      return run:tell("checkpoint", { step = step, path = path, bytes = e,
+                                      best = is_best or nil })
+    elseif run.task.cancelled then
+      return
+    end
     run:tell("checkpoint_failed", { path = path, why = tostring(e) })
     if not request then
       io.stderr:write("moonseed: ", run.name, ": no checkpoint: ",
@@ -144,6 +153,12 @@ function M.serve(run)
   local due = run.out and every and run.metrics.step % every == 0
   local request = table.remove(run.requests, 1)
   if request or due then start(run, false, request) end
+end
+
+--- During a pause: what was asked for.
+---@param run table
+function M.serve_asked(run)
+  while #run.requests > 0 do start(run, false, table.remove(run.requests, 1)) end
 end
 
 --- At the end of an epoch.

@@ -7,16 +7,20 @@
 local autocast = require "moonseed.autocast"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local core = require "moonseed.ffi"
 local moon = require "moonseed"
 local metrics = require "moonseed.metrics"
 local nn = require "moonseed.nn"
 local optim = require "moonseed.optim"
+local seed = require "moonseed.seed"
 local checkpoint = require "moonseed.train.checkpoint"
 local Metrics = require "moonseed.train.metrics"
 local recording = require "moonseed.train.recording"
 local Run = require "moonseed.train.run"
 local runs = require "moonseed.train.runs"
 local training = require "moonseed.train.training"
+
+local uv = core.uv
 
 local known = {
   optim = check.required, train = check.required, valid = check.optional,
@@ -28,29 +32,55 @@ local known = {
   metrics = check.optional, autocast = check.optional,
 }
 
-local function check_options(o)
-  if not nn.Module.is(o.model) then
-    check.fail("fit", "expects a model, not a %s", type(o.model))
+local function check_numbers(o)
+  for _, name in ipairs{ "epochs", "batch", "keep", "accumulate" } do
+    check.count("fit", name, o[name], 1)
   end
-  check.count("fit", "epochs", o.epochs, 1)
-  check.count("fit", "batch", o.batch, 1)
-  check.count("fit", "keep", o.keep, 1)
-  check.count("fit", "accumulate", o.accumulate, 1)
-  check.boolean("fit", "quiet", o.quiet)
-  if o.every ~= nil then check.count("fit", "every", o.every, 1) end
-  if o.patience ~= nil then check.count("fit", "patience", o.patience, 1) end
-  if o.out ~= nil then check.text("fit", "out", o.out) end
-  if o.autocast ~= nil then autocast.code("fit: autocast", o.autocast) end
+  for _, name in ipairs{ "every", "patience" } do
+    if o[name] ~= nil then check.count("fit", name, o[name], 1) end
+  end
   if o.rng_seed ~= nil then check.count("fit", "rng_seed", o.rng_seed) end
-  for _, name in ipairs{ "patience", "metrics" } do
-    if o[name] and not o.valid then
-      check.fail("fit", "%s means nothing without valid", name)
-    end
+  check.boolean("fit", "quiet", o.quiet)
+end
+
+-- One with a number of examples; its targets are what the loss is told, and
+-- what validation compares with.
+local function check_data(name, data, needs_targets)
+  if type(data) ~= "userdata" or not data.batches then
+    check.fail("fit", "%s is a data set, not a %s", name, type(data))
+  elseif #data == 0 then
+    check.fail("fit", "%s has no examples", name)
+  elseif needs_targets and not data.labelled then
+    check.fail("fit", "%s has no targets%s", name, name == "train"
+               and "; give loss = function(model, x, y)" or "")
   end
-  for _, name in ipairs{ "loss", "on_event" } do
-    if o[name] ~= nil then check.callable("fit", name, o[name]) end
+end
+
+-- A list of parameters may be one's own, but some are the model's.
+local function check_optim(optimiser, model)
+  if type(optimiser) ~= "table" then
+    check.fail("fit", "optim is an optimiser, not a %s", type(optimiser))
   end
-  if o.garden and o.garden.model ~= o.model then
+  for _, method in ipairs{ "step", "zero_grad" } do
+    check.callable("fit", "optim." .. method, optimiser[method])
+  end
+  local ids = rawget(optimiser, "ids")
+  if not ids or #ids == 0 then return end
+  local own = {}
+  for _, p in model:parameters() do own[p:id()] = true end
+  for _, id in ipairs(ids) do
+    if own[id] then return end
+  end
+  check.fail("fit", "none of the optimiser's %d parameters is the model's",
+             #ids)
+end
+
+-- What is of a model: of this one?
+local function check_belongings(o)
+  check_optim(o.optim, o.model)
+  if o.garden and getmetatable(o.garden) ~= seed.Garden then
+    check.fail("fit", "garden is a seed.Garden, not a %s", type(o.garden))
+  elseif o.garden and o.garden.model ~= o.model then
     check.fail("fit", "the garden is of another model")
   end
   if o.ema ~= nil and not optim.EMA.is(o.ema) then
@@ -59,6 +89,29 @@ local function check_options(o)
   elseif o.ema and o.ema.source ~= o.model then
     check.fail("fit", "the averages are of another model")
   end
+end
+
+local function check_options(o)
+  if not nn.Module.is(o.model) then
+    check.fail("fit", "expects a model, not a %s", type(o.model))
+  end
+  check_numbers(o)
+  if o.out ~= nil and check.text("fit", "out", o.out) == "" then
+    check.fail("fit", "out is the path of a folder, not an empty string")
+  end
+  if o.augment ~= nil then check.table("fit", "augment", o.augment) end
+  if o.autocast ~= nil then autocast.code("fit: autocast", o.autocast) end
+  for _, name in ipairs{ "patience", "metrics" } do
+    if o[name] and not o.valid then
+      check.fail("fit", "%s means nothing without valid", name)
+    end
+  end
+  for _, name in ipairs{ "loss", "on_event" } do
+    if o[name] ~= nil then check.callable("fit", name, o[name]) end
+  end
+  check_data("train", o.train, not o.loss)
+  if o.valid then check_data("valid", o.valid, true) end
+  check_belongings(o)
 end
 
 -- Metrics by name, made from descriptions where such are given.
@@ -115,6 +168,7 @@ end
 
 -- In the task of the run.
 local function body(run)
+  run.begun = true
   if run.continued then
     context.load_generator(run.continued.generator)
   elseif run.options.rng_seed then
@@ -132,14 +186,34 @@ local function body(run)
   else
     run.state = run.task.cancelled and "cancelled" or "failed"
   end
-  recording.close(run, run.state, not ok and tostring(e) or nil)
+  local raised = recording.close(run, run.state, not ok and tostring(e) or nil)
   if not ok then error(e, 0) end
+  if raised then
+    run.state = "failed"
+    error(raised, 0)
+  end
+end
+
+-- Two runs that write to a folder would take each other's checkpoints away.
+local function check_folder(run)
+  local place = run.out and uv.fs_realpath(run.out)
+  for _, other in ipairs(place and runs() or {}) do
+    if not other.task.done and other.out
+       and uv.fs_realpath(other.out) == place then
+      check.fail("fit", "%s goes on in %s; await or cancel it first",
+                 tostring(other), run.out)
+    end
+  end
 end
 
 --- Starts a run that was prepared.
 ---@param run table
 ---@return table run
 local function start(run)
+  if run.out then
+    checkpoint.make_folder(run.out)
+    check_folder(run)
+  end
   runs.add(run)
   run.task = moon.spawn(function() body(run) end,
                         { name = "run " .. run.name, of_program = true,

@@ -96,14 +96,18 @@ function M.epoch(run)
   if run.garden then run.record:garden(run.garden) end
 end
 
---- Says how the run ended, and closes the record.
+--- Says how the run ended, and closes the record, also when whoever is told
+--- raises.
 ---@param run table
 ---@param state string
 ---@param why string|nil
+---@return any|nil  what they raised
 function M.close(run, state, why)
-  run:tell("run_end", { state = state, why = why, step = run.metrics.step })
+  local ok, e = pcall(run.tell, run, "run_end", {
+    state = state, why = why, step = run.metrics.step })
   for _, stop in ipairs(run.deafen or {}) do stop() end
   if run.record then run.record:close() end
+  return not ok and e or nil
 end
 
 return M

@@ -3,7 +3,7 @@
 ---
 ---   run:await()       to the end; raises what ended it
 ---   run:pause()       at the next step boundary;  run:resume()
----   run:checkpoint()  suspends until the file is there
+---   run:checkpoint()  suspends until the file is there; during a pause, too
 ---   run:cancel()
 ---   run.metrics       numbers, readable at any time: step, epoch, loss, ...
 ---   run.series        curves by name: { steps = {}, values = {} }
@@ -30,16 +30,21 @@ end
 --- Pauses before the next step.
 ---@return table self
 function Run:pause()
-  if self.state == "running" then self.wants_pause = true end
+  if not self.task.done then self.wants_pause = true end
   return self
+end
+
+-- What it rests for may have changed. It may be busy with a checkpoint instead.
+local function rouse(self)
+  local waiting = self.resting
+  if waiting and waiting.object == self then loop.wake(waiting) end
 end
 
 --- Goes on after a pause.
 ---@return table self
 function Run:resume()
   self.wants_pause = false
-  local waiting = self.resting
-  if waiting then loop.wake(waiting) end
+  rouse(self)
   return self
 end
 
@@ -47,6 +52,7 @@ end
 ---@return table self
 function Run:cancel()
   self.task:cancel()
+  if not self.begun then self.state = "cancelled" end
   return self
 end
 
@@ -59,22 +65,27 @@ function Run:checkpoint()
   end
   local request = { waiter = loop.running }
   table.insert(self.requests, request)
+  rouse(self)
   while not (request.path or request.error or self.task.done) do
     loop.wait("a checkpoint", request)
   end
   if request.error then error(request.error, 0) end
   if not request.path then
-    check.fail("checkpoint", "%s ended before it", tostring(self))
+    check.fail("checkpoint", "%s: it ended before", tostring(self))
   end
   return request.path
 end
 
 --- Holds the run while a pause is wanted. For the training task.
-function Run:rest()
+---@param serve fun(run: table)  writes what checkpoints are asked for meanwhile
+function Run:rest(serve)
   if not self.wants_pause then return end
   self.state, self.resting = "paused", loop.running
   self:tell("paused", { step = self.metrics.step })
-  while self.wants_pause do loop.wait("run:resume()", self) end
+  while self.wants_pause do
+    serve(self)
+    if self.wants_pause then loop.wait("run:resume()", self) end
+  end
   self.state, self.resting = "running", nil
   self.clock:start()
   self:tell("resumed", { step = self.metrics.step })

@@ -1,5 +1,6 @@
 --- A step of a run: the batches it takes, forward, backward, the optimiser.
 
+local check = require "moonseed.check"
 local moon = require "moonseed"
 local nn = require "moonseed.nn"
 local recording = require "moonseed.train.recording"
@@ -25,10 +26,19 @@ function M.groups(next_batch, n)
   end
 end
 
+local function loss_by(fn, model, x, y)
+  local loss = fn(model, x, y)
+  if not moon.is_tensor(loss) then
+    check.fail("fit", "loss returns a tensor, not %s",
+               loss == nil and "nothing" or "a " .. type(loss))
+  end
+  return loss
+end
+
 -- The loss, and now and then how many answers are right.
 local function forward(run, x, y)
-  local loss_of = run.options.loss
-  if loss_of then return loss_of(run.model, x, y) end
+  local given = run.options.loss
+  if given then return loss_by(given, run.model, x, y) end
   local logits = run.model(x)
   local right
   if run.metrics.step % ACCURACY_EVERY == 0 then
@@ -60,7 +70,7 @@ local function gradients(run, group, rows)
   local total, hits
   for _, batch in ipairs(group) do
     local loss, right = forward(run, batch.x, batch.y)
-    loss = loss * (batch.y:size(1) / rows)
+    loss = loss * (batch.x:size(1) / rows)
     backward(run, loss)
     total, hits = sum(total, loss:detach()), sum(hits, right)
   end

@@ -9,13 +9,15 @@ local reload = require "moonseed.reload"
 local seed = require "moonseed.seed"
 local step = require "moonseed.train.step"
 
--- Between two steps: who wants what? After the last of an epoch, checkpoints
--- wait for the epoch's end, which still looks at that step's gradients.
+-- Between two steps: who wants what? After the last of an epoch, pauses and
+-- checkpoints wait for the epoch's end, which still looks at that step's
+-- gradients.
 local function boundary(run)
-  run:rest()
-  reload.boundary()
   local seen = run.position.batch * run.options.batch
-  if seen < #run.options.train then checkpoint.serve(run) end
+  local within = seen < #run.options.train
+  if within then run:rest(checkpoint.serve_asked) end
+  reload.boundary()
+  if within then checkpoint.serve(run) end
   pace.pause()
 end
 
@@ -99,6 +101,7 @@ local function end_epoch(run, say)
 end
 
 local function epoch(run)
+  run:rest(checkpoint.serve_asked)
   run.metrics.epoch = run.position.epoch
   local next_batch = batches(run)
   for group in step.groups(next_batch, run.options.accumulate) do

@@ -54,7 +54,7 @@ function Joined:raw(pick)
   end
   if #xs == 0 then return rows.read(self.parts[1], pick) end
   if #xs == 1 then return xs[1], self.labelled and ys[1] or nil end
-  local order = moon.tensor(place, { dtype = "i64" })
+  local order = moon.tensor(place, { dtype = "i64", device = xs[1]:device() })
   return moon.cat(xs, 1):index_select(1, order),
     self.labelled and moon.cat(ys, 1):index_select(1, order) or nil
 end

@@ -21,7 +21,7 @@ end
 ---@return userdata x
 ---@return userdata? y
 function Tensors:raw(pick)
-  return self.x:index_select(1, rows.tensor(pick)), self:targets(pick)
+  return self.x:index_select(1, rows.beside(pick, self.x)), self:targets(pick)
 end
 
 --- The same, images in f32, varied while they are picked.
@@ -30,14 +30,15 @@ end
 ---@return userdata x
 ---@return userdata? y
 function Tensors:read(pick, vary)
-  return images.pick(self.x, rows.tensor(pick), vary), self:targets(pick)
+  return images.pick(self.x, rows.beside(pick, self.x), vary),
+    self:targets(pick)
 end
 
 --- Their targets alone.
 ---@param pick table
 ---@return userdata?
 function Tensors:targets(pick)
-  return self.y and self.y:index_select(1, rows.tensor(pick))
+  return self.y and self.y:index_select(1, rows.beside(pick, self.y))
 end
 
 --- Raises unless x are images, where images are to be varied.
