@@ -26,9 +26,8 @@ static int driver_failed(moon__gpu *gpu, int status, moon_fail *fail) {
   return status;
 }
 
-/* What the driver says does not name its device. */
-void moon__gpu_fail(const moon__gpu *gpu, moon__op *op, int status,
-                    const moon_fail *fail) {
+void moon__gpu_fail_op(const moon__gpu *gpu, moon__op *op, int status,
+                       const moon_fail *fail) {
   moon_fail named;
   bool names = status != MOON_E_BACKEND ||
                !strncmp(fail->text, gpu->name, strlen(gpu->name));
@@ -210,7 +209,7 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
     snprintf(fail.text, sizeof fail.text, "%s", gpu->why);
   }
   if (status < 0) {
-    moon__gpu_fail(gpu, op, status, &fail);
+    moon__gpu_fail_op(gpu, op, status, &fail);
     return false;
   }
   if (moon__op_blocked(gpu->rt, op)) return false;
@@ -218,7 +217,7 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
   status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   bool looks = status == MOON_OK && op->plan.phases > 1;
   if (looks) status = look(gpu, op, &fail);
-  if (status < 0) moon__gpu_fail(gpu, op, status, &fail);
+  if (status < 0) moon__gpu_fail_op(gpu, op, status, &fail);
   if (!looks || status < 0) return false;
   moon__gpu_tell_look(gpu, op);
   return true;
@@ -227,7 +226,7 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
 /* Puts the op's work into its queue; true: it comes back carried. An op that
  * will not run waits too: what comes after it takes for granted that what came
  * before is complete. */
-static bool work_on(moon__gpu *gpu, moon__op *op) {
+static bool enqueue(moon__gpu *gpu, moon__op *op) {
   moon__lane *lane = &gpu->lane[op->stream];
   moon_fail fail = {""};
   int status = lane->queue ? wait_for(gpu, lane->queue, op->after, &fail)
@@ -235,7 +234,7 @@ static bool work_on(moon__gpu *gpu, moon__op *op) {
   if (op->status < 0 || op->error) return false;
   if (status == MOON_OK && moon__gpu_carry(gpu, op)) return true;
   if (status == MOON_OK) status = launch(gpu, op, &fail);
-  if (status < 0) moon__gpu_fail(gpu, op, status, &fail);
+  if (status < 0) moon__gpu_fail_op(gpu, op, status, &fail);
   if (status == MOON_OK && gpu->rt->debug & MOON_DEBUG_NAN) {
     moon__gpu_check_finite(gpu, op, lane->queue);
   }
@@ -243,11 +242,11 @@ static bool work_on(moon__gpu *gpu, moon__op *op) {
 }
 
 /* Not L. */
-static void work_through(moon__gpu *gpu, moon__op *op) {
+static void work_on(moon__gpu *gpu, moon__op *op) {
   moon_runtime *rt = gpu->rt;
   int stream = op->stream;
   moon__lane *lane = &gpu->lane[stream];
-  if (!op->carried && (prepare(gpu, op) || work_on(gpu, op))) return;
+  if (!op->carried && (prepare(gpu, op) || enqueue(gpu, op))) return;
   if (op->notice) notice_give(gpu, op->notice);
   op->notice = NULL;
   moon__lock(rt);
@@ -305,7 +304,7 @@ void *moon__gpu_launch_main(void *of) {
       gpu->first = op->ready_next;
       if (!gpu->first) gpu->last = NULL;
       moon__unlock(rt);
-      work_through(gpu, op);
+      work_on(gpu, op);
       moon__lock(rt);
       continue;
     }

@@ -92,9 +92,9 @@ typedef struct moon__gpu {
 /* gpu.c. L: nothing is left that the op waits for. */
 void moon__gpu_push(moon__gpu *gpu, moon__op *op);
 void *moon__gpu_launch_main(void *gpu);
-/* As moon__op_fail, with the device's name where the driver has no other. */
-void moon__gpu_fail(const moon__gpu *gpu, moon__op *op, int status,
-                    const moon_fail *fail);
+/* Names the device, which what the driver says does not. */
+void moon__gpu_fail_op(const moon__gpu *gpu, moon__op *op, int status,
+                       const moon_fail *fail);
 
 /* gpu_open.c. Memory: any thread; NULL where there is none left. */
 void *moon__gpu_memory_new(moon__gpu *gpu, size_t nbytes);

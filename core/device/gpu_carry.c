@@ -171,7 +171,7 @@ void *moon__gpu_carry_main(void *of) {
     moon__unlock(rt);
     moon_fail fail = {""};
     int status = carry(c, op, &fail);
-    if (status < 0) moon__gpu_fail(gpu, op, status, &fail);
+    if (status < 0) moon__gpu_fail_op(gpu, op, status, &fail);
     op->carried = true;
     moon__lock(rt);
     moon__gpu_push(gpu, op);
