@@ -283,8 +283,9 @@ extern "C" __attribute__((visibility("default")))
 const moon_gpu_driver *moon_gpu_open(char *, size_t) {
   static moon_gpu_driver driver = {
       "emulated", &moon_cuda_table, 2, info, error_text, use,
-      moon_cuda_borrow, queue_new, queue_free, event_new, event_free, event_record, queue_wait, event_done,
-      event_wait, host_call, memory_new, free, memory_new, free, copy,
+      moon_cuda_borrow, queue_new, queue_free, event_new, event_free,
+      event_record, queue_wait, event_done, event_wait, host_call,
+      memory_new, free, memory_new, free, copy,
       copy_peer};
   const char *count = getenv("MOONSEED_EMULATED_COUNT");
   if (count) driver.count = atoi(count);

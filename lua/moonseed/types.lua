@@ -1556,7 +1556,7 @@ function Module:load_state(given) end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
 --- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
---- without gradients: make the optimiser afterwards.
+--- without gradients; what optimisers and averages keep for them follows.
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end
@@ -2854,6 +2854,10 @@ function Slot:seeds() end
 ---@return Seed
 function Slot:seed(index) end
 
+--- After the model was moved, see nn/state.lua.
+---@param target string  a device or a dtype
+function Slot:moved(target) end
+
 --- The stage of a seed, the first unless given.
 ---@param index integer|nil
 ---@return string
@@ -3650,7 +3654,12 @@ function Seed:forget() end
 
 --- A stream for its ops, unless the slot has them in the host's: round robin,
 --- but not the host's, nor that of another seed here, where there are enough.
-function Seed:take_stream() end
+---@param device string|nil  the current one unless given
+function Seed:take_stream(device) end
+
+--- After the model was moved: so is what does not belong to it yet.
+---@param target string  a device or a dtype
+function Seed:moved(target) end
 
 --- Calls fn(...), in which an error is the seed's: it fails, and the program
 --- goes on. Not so Ctrl-C and what stops the task.
@@ -3664,7 +3673,7 @@ function Seed:try(fn, ...) end
 ---
 ---   run:await()       to the end; raises what ended it
 ---   run:pause()       at the next step boundary;  run:resume()
----   run:checkpoint()  suspends until the file is there
+---   run:checkpoint()  suspends until the file is there; during a pause, too
 ---   run:cancel()
 ---   run.metrics       numbers, readable at any time: step, epoch, loss, ...
 ---   run.series        curves by name: { steps = {}, values = {} }
