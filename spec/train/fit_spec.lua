@@ -287,6 +287,16 @@ describe("moon.train.fit", function()
             { ema = optim.EMA{ nn.Linear{ 1, 1 } } })
   end))
 
+  it("lets a garden that was given no data have the run's", task(function()
+    local o = setup{ epochs = 1 }
+    o.garden = moon.seed.Garden{ o[1], classes = 4 }
+    moon.train.fit(o):await()
+    local rows = moon.seed.tournament{ o.garden:slot "early",
+                                       { "norm", "conv_small" }, batches = 2 }
+    assert.equal(2, #rows)
+    o.garden:close()
+  end))
+
   it("lists the runs of the process", task(function()
     local before = #moon.train.runs()
     local run = fit{ epochs = 1 }
