@@ -141,7 +141,8 @@ end
 --- seed.Garden{ model, policy = path, governor = true, valid = data, ... }
 ---   policy      a file, see scripts/policies; config: a table for its init
 ---   governor    true, or its options: rolls back when the loss goes wrong
----   optim       the host's optimiser, for the governor
+---   optim       the host's optimiser, for the governor; that of the run unless
+---               given, and so are train and valid
 ---   train       what candidates of a tournament learn from
 ---   valid       the data set that growth looks at (never the test split)
 ---   classes     of the labels, where valid does not say
@@ -201,6 +202,20 @@ end
 --- All seeds, in the order of the model.
 ---@return table[]
 function Garden:seeds() return self.all end
+
+--- Takes what it was not given from a run. With an optimiser to bring back, too,
+--- the governor begins anew: the states that it kept are without.
+---@param run table  train, valid, optim
+function Garden:adopt(run)
+  self.train, self.valid = self.train or run.train, self.valid or run.valid
+  local opt = run.optim
+  if self.optim or not (opt.state and opt.load_state and opt.names) then
+    return
+  end
+  self.optim = opt
+  self.guard:close()
+  self.guard = guard.new(self, self.options.governor)
+end
 
 --- What a seed's incubator is given.
 ---@return table
