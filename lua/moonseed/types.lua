@@ -1547,7 +1547,7 @@ function Module:load_state(given) end
 
 --- Moves parameters and buffers to a device ("cpu", "cuda:0") or to a
 --- floating dtype ("f32", "f64", "bf16", "f16"). They become new tensors
---- without gradients: make the optimiser afterwards.
+--- without gradients; what optimisers and averages keep for them follows.
 ---@param target string
 ---@return Module  # self
 function Module:to(target) end
@@ -2071,6 +2071,11 @@ function Optimiser:load_state(given) end
 ---@param def table
 ---@return table  # class
 function Optimiser.class(def) end
+
+--- The optimiser of a model that was made last, if it is still held.
+---@param model Module
+---@return Optimiser|nil
+function Optimiser.of(model) end
 
 --- An optimiser of a class: options as { model, lr = ..., ... }, where model is
 --- a module or a list of tensors.
@@ -2662,7 +2667,8 @@ function seed.tournament(options) end
 --- seed.Garden{ model, policy = path, governor = true, valid = data, ... }
 ---   policy      a file, see scripts/policies; config: a table for its init
 ---   governor    true, or its options: rolls back when the loss goes wrong
----   optim       the host's optimiser, for the governor
+---   optim       the host's optimiser, for the governor: the model's newest, or
+---               that of the run, unless given; train and valid are the run's
 ---   train       what candidates of a tournament learn from
 ---   valid       the data set that growth looks at (never the test split)
 ---   classes     of the labels, where valid does not say
@@ -2693,6 +2699,11 @@ function Garden:slot(name) end
 --- All seeds, in the order of the model.
 ---@return Seed[]
 function Garden:seeds() end
+
+--- Takes what it was not given from a run. With an optimiser to bring back,
+--- too, the governor begins anew: the states that it kept are without.
+---@param run table  train, valid, optim
+function Garden:adopt(run) end
 
 --- The options it was made with that are plain values.
 ---@return table
@@ -2843,6 +2854,10 @@ function Slot:seeds() end
 ---@param index integer|nil
 ---@return Seed
 function Slot:seed(index) end
+
+--- After the model was moved, see nn/state.lua.
+---@param target string  a device or a dtype
+function Slot:moved(target) end
 
 --- The stage of a seed, the first unless given.
 ---@param index integer|nil
@@ -3640,7 +3655,12 @@ function Seed:forget() end
 
 --- A stream for its ops, unless the slot has them in the host's: round robin,
 --- but not the host's, nor that of another seed here, where there are enough.
-function Seed:take_stream() end
+---@param device string|nil  the current one unless given
+function Seed:take_stream(device) end
+
+--- After the model was moved: so is what does not belong to it yet.
+---@param target string  a device or a dtype
+function Seed:moved(target) end
 
 --- Calls fn(...), in which an error is the seed's: it fails, and the program
 --- goes on. Not so Ctrl-C and what stops the task.
@@ -3654,7 +3674,7 @@ function Seed:try(fn, ...) end
 ---
 ---   run:await()       to the end; raises what ended it
 ---   run:pause()       at the next step boundary;  run:resume()
----   run:checkpoint()  suspends until the file is there
+---   run:checkpoint()  suspends until the file is there; during a pause, too
 ---   run:cancel()
 ---   run.metrics       numbers, readable at any time: step, epoch, loss, ...
 ---   run.series        curves by name: { steps = {}, values = {} }

@@ -205,8 +205,8 @@ end
 ---@return table[]
 function Garden:seeds() return self.all end
 
---- Takes what it was not given from a run. With an optimiser to bring back, too,
---- the governor begins anew: the states that it kept are without.
+--- Takes what it was not given from a run. With an optimiser to bring back,
+--- too, the governor begins anew: the states that it kept are without.
 ---@param run table  train, valid, optim
 function Garden:adopt(run)
   self.train, self.valid = self.train or run.train, self.valid or run.valid
