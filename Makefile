@@ -180,15 +180,16 @@ $(BUILD)/fuzz/%: spec/fuzz/%.c spec/fuzz/fuzz.c $(READERS) $(HEADERS)
 	clang $(FUZZ_FLAGS) -DFUZZ -fsanitize=fuzzer,address,undefined \
 	  $(filter %.c,$^) $(READER_LIBS) -o $@
 
-# scripts/suites runs `name: command` in turn and adds up what they report.
+# scripts/suites runs `name: command` and adds up what they report.
 test: setup
 	+@$(ALL) $(STRESS) $(FUZZ:%=$(BUILD)/corpus/%)
 	+@$(ALL) asan tsan
 	@scripts/suites $(BUILD)/test \
 	  $(foreach f,$(FUZZ),'corpus of $(f): $(BUILD)/corpus/$(f) \
 	    spec/fuzz/corpus/$(f)/*') \
-	  'specs: luajit /usr/bin/busted' \
-	  'specs, addresses: scripts/checks/sanitized $(BUILD)/asan' \
+	  'specs: luajit /usr/bin/busted' -- \
+	  $(foreach i,1 2 3 4,'specs, addresses $(i): SHARD=$(i)/4 \
+	    scripts/checks/sanitized $(BUILD)/asan') \
 	  'specs, GPU: scripts/checks/gpu' \
 	  'stress: $(STRESS) 10' \
 	  'stress, addresses: $(BUILD)/asan/stress 20' \

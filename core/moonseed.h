@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 23, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 24, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -80,6 +80,7 @@ typedef struct moon_stats {
   int64_t live_bytes;      /* bytes of storages that exist */
   int64_t cached_bytes;    /* bytes kept for reuse */
   int64_t limit_bytes;
+  int64_t pinned_bytes;    /* the host's, for copies to and from GPUs */
   int64_t allocated_bytes; /* ever handed out, to pace the collector */
   int64_t system_allocs;   /* times memory was taken from the system */
   int64_t ops;             /* ops submitted */
@@ -361,7 +362,8 @@ int moon_arg_reduce(moon_ctx *ctx, int kind, moon_tensor *x, int dim,
 int moon_cumsum(moon_ctx *ctx, moon_tensor *x, int dim, moon_tensor **out);
 
 /* --- neural ----------------------------------------------------------- */
-enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU };
+/* The last, a ReLU and max_pool2d of 2x2, is batch_norm's alone. */
+enum { MOON_EPILOGUE_NONE, MOON_EPILOGUE_RELU, MOON_EPILOGUE_RELU_POOL };
 typedef struct moon_conv2d_params {
   int64_t stride[2], padding[2], dilation[2];
   int64_t groups;

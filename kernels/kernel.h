@@ -66,16 +66,19 @@ typedef struct moon_operand {
  * max_pool2d_grad dy, i, dx        params.pool
  * avg_pool2d    x, y               params.avg_pool; kernel 0: adaptive
  * avg_pool2d_grad dy, dx           params.avg_pool
- * batch_norm    x, [w], [b], m, v, y, r, [k]   params.norm; m, v and r are
- *                                  the batch's mean, its unbiased variance and
- *                                  1/sqrt(biased variance + eps), [C]; k [2,C]
- *                                  for the gradient of a ReLU: y > 0 where
- *                                  k0 x > k1
+ * batch_norm    x, [w], [b], m, v, y, r, [k], [i]   params.norm; m, v and r
+ *                                  are the batch's mean, its unbiased variance
+ *                                  and 1/sqrt(biased variance + eps), [C]; k
+ *                                  [2,C] for the gradient of a ReLU: y > 0 where
+ *                                  k0 x > k1; with i u8, y is the largest of
+ *                                  each 2x2 (H and W are even) and i says which
+ *                                  of the four, see pools_batch_norm
  * running       m, v, mean+, var+  params.norm; mean = (1 - momentum) mean +
  *                                  momentum m, var likewise
  * batch_norm_eval x, [w], [b], mean, var, y         params.norm
- * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db], [k]  params.norm; with a
- *                                  ReLU dy counts where y > 0, told by k
+ * batch_norm_grad dy, x, [w], m, r, dx, [dw], [db], [k], [i]  params.norm; with
+ *                                  a ReLU dy counts where y > 0, told by k, and
+ *                                  with i where the maximum was
  * group_norm    x, [w], [b], y, m, r      params.group; m and r [N,groups] are
  *                                  each group's mean and 1/sqrt(variance + eps)
  * group_norm_grad dy, x, [w], m, r, dx, [dw], [db]  params.group
@@ -263,6 +266,7 @@ typedef struct moon_kernel_table {
   int64_t (*mask_bytes)(const moon_call *call, const int wants[3]);
   int computes_halves;  /* 1: its kernels take bf16 and f16 */
   int adds_to_conv2d;   /* 1: its kernel takes z */
+  int pools_batch_norm; /* 1: its kernels take i, channels-last */
 } moon_kernel_table;
 
 extern const moon_kernel_table moon_ref_table;  /* kernels/ref/table.c */

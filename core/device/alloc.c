@@ -133,6 +133,9 @@ static void block_free(moon__block *b) {
 void moon_memory_press(moon_runtime *rt, int on) { rt->memory.pressed = on; }
 
 static int out_of_memory(const moon__memory *m, size_t nbytes) {
+  if (m->gpu && m->gpu->lost) {
+    return moon__fail(MOON_E_BACKEND, "memory: %s", m->gpu->why);
+  }
   return moon__fail(MOON_E_MEMORY,
                     "memory: %zu bytes asked for%s, %zu live, %zu cached, "
                     "limit %zu", nbytes, m->gpu ? " on the GPU" : "", m->live,
@@ -215,6 +218,7 @@ void moon__block_give(moon_runtime *rt, moon__block *b, int n,
 }
 
 void moon__blocks_trim(moon_runtime *rt, moon__memory *m) {
+  moon__block *idle = NULL;  /* freed without the lock: a GPU takes its time */
   pthread_mutex_lock(&m->lists);
   for (int c = 0; c < CLASSES; c++) {
     moon__block **link = &m->free[c];
@@ -226,10 +230,16 @@ void moon__blocks_trim(moon_runtime *rt, moon__memory *m) {
       }
       *link = b->next;
       m->cached -= b->nbytes;
-      block_free(b);
+      b->next = idle;
+      idle = b;
     }
   }
   pthread_mutex_unlock(&m->lists);
+  while (idle) {
+    moon__block *b = idle;
+    idle = b->next;
+    block_free(b);
+  }
 }
 
 moon__memory *moon__memory_of(moon_runtime *rt, int device) {

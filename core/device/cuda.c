@@ -53,6 +53,13 @@ static const moon_gpu_driver *open_driver(void) {
   return fn(absent, sizeof absent);
 }
 
+/* Round robin's streams of each of n GPUs, unless configured. */
+static int share_of_streams(int n) {
+  int share = MOON_GPUS_STREAMS / n;
+  if (share > MOON_DEFAULT_STREAMS) return MOON_DEFAULT_STREAMS;
+  return share > 1 ? share : 1;
+}
+
 static void add_gpu(moon_runtime *rt, const moon_gpu_driver *driver, int n) {
   moon__gpu *gpu = moon__calloc(1, sizeof *gpu);
   gpu->rt = rt;
@@ -76,7 +83,7 @@ static void add_gpu(moon_runtime *rt, const moon_gpu_driver *driver, int n) {
   moon__lock(rt);
   rt->device[rt->n_devices] = (moon__device){
       .name = gpu->name, .table = driver->table, .gpu = gpu,
-      .wanted = MOON_DEFAULT_STREAMS};
+      .wanted = share_of_streams(driver->count)};
   rt->n_devices++;
   moon__unlock(rt);
 }

@@ -20,11 +20,12 @@
 #include "memory.h"
 
 enum {
-  MOON_MAX_DEVICES = 8,
+  MOON_MAX_DEVICES = 16,    /* cpu, ref, sim and GPUs */
   MOON__HOST = 0,           /* "cpu", where the host can read and write */
   MOON_MAX_WORKERS = 64,
   MOON_RECENT = 256,        /* ops a stream remembers; a power of two */
-  MOON_DEFAULT_STREAMS = 8,
+  MOON_DEFAULT_STREAMS = 8, /* round robin, unless configured; of all GPUs */
+  MOON_GPUS_STREAMS = 32,   /* together at most so many, shared alike */
   MOON_MAX_COMPUTE = 32     /* round robin at most; the rest is for leases */
 };
 
@@ -123,9 +124,9 @@ typedef struct moon__op {
   char failure[MOON_FAIL_TEXT];
   void *scratch;
   /* On a GPU: it is in its queue; its error was handed on; its values were
-   * looked at (of a copy: its bytes are pinned); what it waits for there; the
-   * event behind it, or NULL. */
-  bool launched, settled, looked;
+   * looked at; a large copy's pieces are in the queue; what it waits for there;
+   * the event behind it, or NULL. */
+  bool launched, settled, looked, carried;
   moon__after *after, *look;  /* `look`: the makers of its indices */
   void *event;
   int64_t *notice;

@@ -25,6 +25,15 @@ static int driver_failed(moon__gpu *gpu, int status, moon_fail *fail) {
   return status;
 }
 
+void moon__gpu_fail_op(const moon__gpu *gpu, moon__op *op, int status,
+                       const moon_fail *fail) {
+  moon_fail named;
+  bool is_driver = status == MOON_E_BACKEND && !gpu->lost;
+  snprintf(named.text, sizeof named.text, "%s%s%.170s",
+           is_driver ? gpu->name : "", is_driver ? ": " : "", fail->text);
+  moon__op_fail(op, status, 0, named.text);
+}
+
 static int open_lane(moon__gpu *gpu, int stream, moon_fail *fail) {
   moon__lane *lane = &gpu->lane[stream];
   if (lane->queue) return MOON_OK;
@@ -70,29 +79,41 @@ static int grow_scratch(moon__gpu *gpu, moon__lane *lane, size_t nbytes,
   return MOON_OK;
 }
 
-/* `queue` waits on the device for ops of other queues. All were launched, or
- * nobody would ask; an event that comes late covers more than it must. */
-static int wait_there(moon__gpu *gpu, void *queue, const moon__after *list,
-                      moon_fail *fail) {
+/* `queue` waits on the device for an op of another queue. It was launched, or
+ * nobody would ask; an event that comes late covers more than it must. The
+ * driver may block, so it is called without the lock; meanwhile the op may
+ * retire, but only this thread takes events from the pool. */
+static int wait_there(moon__gpu *gpu, void *queue, moon__use use) {
   moon_runtime *rt = gpu->rt;
-  int status = MOON_OK;
   moon__lock(rt);
-  for (; list && status == MOON_OK; list = list->next) {
-    moon__op *before = moon__op_in_flight(rt, list->use);
-    void *theirs = before ? gpu->lane[before->stream].queue : NULL;
-    if (!theirs) continue;  /* complete, or it failed before its launch */
-    if (!before->event) {
-      before->event = moon__gpu_event(gpu);
-      if (!before->event) status = MOON_E_BACKEND;
-      if (status == MOON_OK) {
-        status = gpu->driver->event_record(before->event, theirs);
-      }
-    }
-    if (status == MOON_OK) {
-      status = gpu->driver->queue_wait(queue, before->event);
-    }
+  moon__op *before = moon__op_in_flight(rt, use);
+  void *theirs = before ? gpu->lane[before->stream].queue : NULL;
+  void *event = theirs ? before->event : NULL, *own = NULL;
+  moon__unlock(rt);
+  if (!theirs) return MOON_OK;  /* complete, or it failed before its launch */
+  if (!event) {
+    event = own = moon__gpu_event(gpu, theirs);
+    if (!event) return MOON_E_BACKEND;
+  }
+  int status = gpu->driver->queue_wait(queue, event);
+  if (!own) return status;
+  moon__lock(rt);
+  before = moon__op_in_flight(rt, use);
+  if (before && !before->event) {
+    before->event = own;
+  } else {
+    moon__gpu_event_give(gpu, own);
   }
   moon__unlock(rt);
+  return status;
+}
+
+static int wait_for(moon__gpu *gpu, void *queue, const moon__after *list,
+                    moon_fail *fail) {
+  int status = MOON_OK;
+  for (; list && status == MOON_OK; list = list->next) {
+    status = wait_there(gpu, queue, list->use);
+  }
   return driver_failed(gpu, status, fail);
 }
 
@@ -101,7 +122,7 @@ static int wait_there(moon__gpu *gpu, void *queue, const moon__after *list,
 static int64_t *notice_take(moon__gpu *gpu) {
   enum { PAGE = 4096, PIECE = 2 * sizeof(int64_t) };
   if (!gpu->notice_page) {
-    if (gpu->driver->pinned_new(PAGE, &gpu->notice_page) < 0) return NULL;
+    if (moon__gpu_pinned_new(gpu, PAGE, &gpu->notice_page) < 0) return NULL;
     for (int at = 0; at < PAGE; at += PIECE) {
       moon__spare *s = moon__malloc(sizeof *s);
       *s = (moon__spare){gpu->notices, (char *)gpu->notice_page + at, PIECE};
@@ -139,7 +160,7 @@ static int look(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
   op->notice[0] = 0;
   op->call.notice = op->notice;
   op->call.queue = gpu->urgent;
-  status = wait_there(gpu, gpu->urgent, op->look, fail);
+  status = wait_for(gpu, gpu->urgent, op->look, fail);
   if (status < 0) return status;
   return op->kernel->run(&op->call, &op->plan, NULL, 0, 0, fail);
 }
@@ -162,7 +183,7 @@ static int launch(moon__gpu *gpu, moon__op *op, moon_fail *fail) {
 }
 
 /* What can fail before the launch; true: the op goes on when its values were
- * looked at, or its bytes are in pinned memory. */
+ * looked at. */
 static bool prepare(moon__gpu *gpu, moon__op *op) {
   moon_fail fail = {""};
   int status = open_lane(gpu, op->stream, &fail);
@@ -174,56 +195,72 @@ static bool prepare(moon__gpu *gpu, moon__op *op) {
     snprintf(fail.text, sizeof fail.text, "%s", gpu->why);
   }
   if (status < 0) {
-    moon__op_fail(op, status, 0, fail.text);
+    moon__gpu_fail_op(gpu, op, status, &fail);
     return false;
   }
   if (moon__op_blocked(gpu->rt, op)) return false;
-  if (op->transfer) return moon__gpu_stage(gpu, op);
+  if (op->transfer) return false;
   status = op->kernel->plan(&op->call, &op->plan, 1, &fail);
   bool looks = status == MOON_OK && op->plan.phases > 1;
   if (looks) status = look(gpu, op, &fail);
-  if (status < 0) moon__op_fail(op, status, 0, fail.text);
+  if (status < 0) moon__gpu_fail_op(gpu, op, status, &fail);
   if (!looks || status < 0) return false;
-  moon__lock(gpu->rt);
   moon__gpu_tell_look(gpu, op);
-  moon__unlock(gpu->rt);
   return true;
+}
+
+/* Puts the op's work into its queue; true: it comes back carried. An op that
+ * will not run waits too: what comes after it takes for granted that what came
+ * before is complete. */
+static bool enqueue(moon__gpu *gpu, moon__op *op) {
+  moon__lane *lane = &gpu->lane[op->stream];
+  moon_fail fail = {""};
+  int status = lane->queue ? wait_for(gpu, lane->queue, op->after, &fail)
+                           : MOON_OK;
+  if (op->status < 0 || op->error) return false;
+  if (status == MOON_OK && moon__gpu_carry(gpu, op)) return true;
+  if (status == MOON_OK) status = launch(gpu, op, &fail);
+  if (status < 0) moon__gpu_fail_op(gpu, op, status, &fail);
+  if (status == MOON_OK && gpu->rt->debug & MOON_DEBUG_NAN) {
+    moon__gpu_check_finite(gpu, op, lane->queue);
+  }
+  return false;
 }
 
 /* Not L. */
 static void work_on(moon__gpu *gpu, moon__op *op) {
   moon_runtime *rt = gpu->rt;
-  moon__lane *lane = &gpu->lane[op->stream];
-  moon_fail fail = {""};
-  if (prepare(gpu, op)) return;
-  /* An op that will not run waits too: what comes after it takes for granted
-   * that what came before is complete. */
-  int status = lane->queue ? wait_there(gpu, lane->queue, op->after, &fail)
-                           : MOON_OK;
-  if (op->status == MOON_OK && !op->error) {
-    if (status == MOON_OK) status = launch(gpu, op, &fail);
-    if (status < 0) moon__op_fail(op, status, 0, fail.text);
-    if (status == MOON_OK && rt->debug & MOON_DEBUG_NAN) {
-      moon__gpu_check_finite(gpu, op, lane->queue);
-    }
-  }
+  int stream = op->stream;
+  moon__lane *lane = &gpu->lane[stream];
+  if (!op->carried && (prepare(gpu, op) || enqueue(gpu, op))) return;
   if (op->notice) notice_give(gpu, op->notice);
   op->notice = NULL;
   moon__lock(rt);
   moon__op_settle(rt, op);
   lane->launched = op->sequence;
   moon__op_launched(rt, op);
-  if (lane->launched - lane->told >= TELL_EVERY) {
-    moon__gpu_tell(gpu, op->stream);
-  }
   moon__unlock(rt);
+  if (lane->launched - lane->told >= TELL_EVERY) moon__gpu_tell(gpu, stream);
 }
 
-/* L: nothing to launch: what was launched gets its notices. */
+/* Nothing to launch: what was launched gets its notices. */
 static void tell_all(moon__gpu *gpu) {
-  for (int s = 0; s < gpu->rt->n_streams; s++) {
+  for (int s = 0; s < MOON_MAX_STREAMS; s++) {
     if (gpu->lane[s].launched > gpu->lane[s].told) moon__gpu_tell(gpu, s);
   }
+}
+
+/* L, given up meanwhile: whether there was something to tell. */
+static bool tells(moon__gpu *gpu) {
+  bool has = false;
+  for (int s = 0; s < MOON_MAX_STREAMS && !has; s++) {
+    has = gpu->lane[s].launched > gpu->lane[s].told;
+  }
+  if (!has) return false;
+  moon__unlock(gpu->rt);
+  tell_all(gpu);
+  moon__lock(gpu->rt);
+  return true;
 }
 
 /* Whether an op comes during the next microseconds. */
@@ -255,8 +292,7 @@ void *moon__gpu_launch_main(void *of) {
       moon__lock(rt);
       continue;
     }
-    tell_all(gpu);
-    if (comes_soon(gpu)) continue;
+    if (tells(gpu) || comes_soon(gpu)) continue;
     gpu->asleep = true;
     moon__lock_wait(rt, &gpu->work);
     gpu->asleep = false;

@@ -18,12 +18,19 @@ static int start_waits(moon__gpu *gpu, moon__waits *w) {
   return pthread_create(&w->thread, NULL, moon__gpu_wait_main, w);
 }
 
+static int start_carrier(moon__gpu *gpu, moon__carrier *c) {
+  c->gpu = gpu;
+  pthread_cond_init(&c->work, NULL);
+  pthread_cond_init(&c->back, NULL);
+  return pthread_create(&c->thread, NULL, moon__gpu_carry_main, c);
+}
+
 int moon__gpu_start(moon__gpu *gpu) {
   pthread_cond_init(&gpu->work, NULL);
   pthread_mutex_init(&gpu->retiring, NULL);
-  pthread_cond_init(&gpu->stage_work, NULL);
   if (start_waits(gpu, &gpu->ends) || start_waits(gpu, &gpu->looks) ||
-      pthread_create(&gpu->stager, NULL, moon__gpu_stage_main, gpu) ||
+      start_carrier(gpu, &gpu->to_device) ||
+      start_carrier(gpu, &gpu->to_host) ||
       pthread_create(&gpu->launcher, NULL, moon__gpu_launch_main, gpu)) {
     return moon__fail(MOON_E_BACKEND, "%s: the system gave no thread",
                       gpu->name);
@@ -56,15 +63,20 @@ static void gpu_close(moon_runtime *rt, moon__gpu *gpu) {
   pthread_cond_signal(&gpu->work);
   pthread_cond_signal(&gpu->ends.more);
   pthread_cond_signal(&gpu->looks.more);
-  pthread_cond_signal(&gpu->stage_work);
+  pthread_cond_signal(&gpu->to_device.work);
+  pthread_cond_signal(&gpu->to_host.work);
   moon__unlock(rt);
   pthread_join(gpu->launcher, NULL);
   pthread_join(gpu->ends.thread, NULL);
   pthread_join(gpu->looks.thread, NULL);
-  pthread_join(gpu->stager, NULL);
+  pthread_join(gpu->to_device.thread, NULL);
+  pthread_join(gpu->to_host.thread, NULL);
   free_lanes(gpu);
   free_spares(gpu->events, gpu->driver->event_free);
-  free_spares(gpu->pinned, gpu->driver->pinned_free);
+  free_spares(gpu->small, NULL);
+  if (gpu->small_page) gpu->driver->pinned_free(gpu->small_page);
+  moon__gpu_pieces_free(&gpu->to_device);
+  moon__gpu_pieces_free(&gpu->to_host);
   free_spares(gpu->notices, NULL);
   if (gpu->notice_page) gpu->driver->pinned_free(gpu->notice_page);
   moon__memory_close(&gpu->memory);

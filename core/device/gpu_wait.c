@@ -6,14 +6,17 @@
 #include <string.h>
 #include "gpu.h"
 
-void *moon__gpu_event(moon__gpu *gpu) {
+void *moon__gpu_event(moon__gpu *gpu, void *queue) {
+  moon__lock(gpu->rt);
   moon__spare *s = gpu->events;
-  void *event = NULL;
-  if (!s) return gpu->driver->event_new(&event) == MOON_OK ? event : NULL;
-  gpu->events = s->next;
-  event = s->p;
+  if (s) gpu->events = s->next;
+  moon__unlock(gpu->rt);
+  void *event = s ? s->p : NULL;
   free(s);
-  return event;
+  if (!event && gpu->driver->event_new(&event) < 0) return NULL;
+  if (gpu->driver->event_record(event, queue) == MOON_OK) return event;
+  gpu->driver->event_free(event);
+  return NULL;
 }
 
 void moon__gpu_event_give(moon__gpu *gpu, void *event) {
@@ -35,7 +38,7 @@ static void on_host_call(void *notice) {
   pthread_mutex_unlock(&gpu->retiring);
 }
 
-/* L: an event behind what `queue` was given, and its notice. */
+/* An event behind what `queue` was given, and its notice. */
 static void add_notice(moon__gpu *gpu, moon__waits *w, void *queue,
                        moon__notice given) {
   moon__notice *n = moon__malloc(sizeof *n);
@@ -45,10 +48,9 @@ static void add_notice(moon__gpu *gpu, moon__waits *w, void *queue,
       gpu->driver->host_call(queue, on_host_call, n) == MOON_OK) {
     return;
   }
-  n->event = moon__gpu_event(gpu);
-  if (!n->event || gpu->driver->event_record(n->event, queue) < 0) {
-    moon__gpu_lose(gpu, gpu->driver->error());
-  }
+  n->event = moon__gpu_event(gpu, queue);
+  moon__lock(gpu->rt);
+  if (!n->event) moon__gpu_lose(gpu, gpu->driver->error());
   if (w->last) {
     w->last->next = n;
   } else {
@@ -56,6 +58,7 @@ static void add_notice(moon__gpu *gpu, moon__waits *w, void *queue,
   }
   w->last = n;
   pthread_cond_signal(&w->more);
+  moon__unlock(gpu->rt);
 }
 
 void moon__gpu_tell(moon__gpu *gpu, int stream) {
@@ -140,37 +143,70 @@ static void act_on(moon__gpu *gpu, moon__notice *n) {
   free(n);
 }
 
-/* L: takes out the first notice whose event is there. */
-static moon__notice *next_done(moon__gpu *gpu, moon__waits *w) {
-  moon__notice *before = NULL;
-  for (moon__notice *n = w->first; n; before = n, n = n->next) {
+/* L: what came is added to the thread's own list. */
+static void take_notices(moon__waits *w, moon__notice **own) {
+  while (*own) own = &(*own)->next;
+  *own = w->first;
+  w->first = w->last = NULL;
+}
+
+/* Takes out those whose event is there, in order. */
+static moon__notice *take_done(moon__gpu *gpu, moon__notice **own) {
+  moon__notice *first = NULL, **last = &first;
+  while (*own) {
+    moon__notice *n = *own;
     int done = n->event && !gpu->lost ? gpu->driver->event_done(n->event) : 1;
-    if (done < 0) moon__gpu_lose(gpu, gpu->driver->error());
-    if (done == 0) continue;
-    *(before ? &before->next : &w->first) = n->next;
-    if (w->last == n) w->last = before;
-    return n;
+    if (done < 0) {
+      moon__lock(gpu->rt);
+      moon__gpu_lose(gpu, gpu->driver->error());
+      moon__unlock(gpu->rt);
+    }
+    if (done == 0) {
+      own = &n->next;
+      continue;
+    }
+    *own = n->next;
+    n->next = NULL;
+    *last = n;
+    last = &n->next;
   }
-  return NULL;
+  return first;
+}
+
+/* L at the beginning and the end. */
+static void wait_and_act(moon__waits *w, moon__notice **own) {
+  moon__gpu *gpu = w->gpu;
+  moon_runtime *rt = gpu->rt;
+  void *event = gpu->lost ? NULL : (*own)->event;
+  moon__unlock(rt);
+  int status = event ? gpu->driver->event_wait(event) : MOON_OK;
+  moon__lock(rt);
+  if (status < 0) moon__gpu_lose(gpu, gpu->driver->error());
+  take_notices(w, own);  /* what came meanwhile may be there as well */
+  moon__unlock(rt);
+  moon__notice *n = take_done(gpu, own);
+  pthread_mutex_lock(&gpu->retiring);
+  moon__lock(rt);
+  while (n) {
+    moon__notice *next = n->next;
+    act_on(gpu, n);
+    n = next;
+  }
+  pthread_mutex_unlock(&gpu->retiring);
 }
 
 void *moon__gpu_wait_main(void *of) {
   moon__waits *w = of;
   moon__gpu *gpu = w->gpu;
   moon_runtime *rt = gpu->rt;
+  moon__notice *own = NULL;
   gpu->driver->use(gpu->number);
   moon__lock(rt);
   for (;;) {
-    while (!w->first && !rt->closing) moon__lock_wait(rt, &w->more);
-    if (!w->first) break;
-    void *event = gpu->lost ? NULL : w->first->event;
-    moon__unlock(rt);
-    int status = event ? gpu->driver->event_wait(event) : MOON_OK;
-    pthread_mutex_lock(&gpu->retiring);
-    moon__lock(rt);
-    if (status < 0) moon__gpu_lose(gpu, gpu->driver->error());
-    for (moon__notice *n; (n = next_done(gpu, w));) act_on(gpu, n);
-    pthread_mutex_unlock(&gpu->retiring);
+    while (!own && !w->first && !rt->closing) moon__lock_wait(rt, &w->more);
+    take_notices(w, &own);
+    if (!own) break;
+    wait_and_act(w, &own);
   }
   moon__unlock(rt);
   return NULL;

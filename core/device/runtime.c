@@ -187,16 +187,20 @@ void moon_runtime_close_wait(moon_runtime *rt) {
 void moon_stats_read(moon_runtime *rt, moon_stats *out) {
   moon__release_list_drain(rt);
   moon__memory *m = &rt->memory;
-  size_t live = m->live, cached = m->cached;
+  size_t live = m->live, cached = m->cached, pinned = 0;
   for (int i = 0; i < rt->n_devices; i++) {
     const moon__gpu *gpu = rt->device[i].gpu;
-    if (gpu) live += gpu->memory.live, cached += gpu->memory.cached;
+    if (!gpu) continue;
+    live += gpu->memory.live;
+    cached += gpu->memory.cached;
+    pinned += gpu->pinned_bytes;
   }
   moon__lock(rt);
   *out = (moon_stats){
       .blocked_waits = rt->blocked_waits, .live_tensors = rt->live_tensors,
       .live_nodes = rt->live_nodes, .live_bytes = (int64_t)live,
       .cached_bytes = (int64_t)cached, .limit_bytes = (int64_t)m->limit,
+      .pinned_bytes = (int64_t)pinned,
       .allocated_bytes = (int64_t)moon_allocated(rt),
       .system_allocs = m->system_allocs,
       .ops = rt->ops, .inline_ops = rt->inline_ops,

@@ -1,5 +1,10 @@
 /* The stream manager: streams are made when first asked for, handed out round
- * robin or leased, and live as long as the runtime. */
+ * robin or leased, and live as long as the runtime.
+ *
+ * All devices share MOON_MAX_STREAMS: every op carries a clock of that length,
+ * so more would cost each op. Each device is sure of a default stream and one
+ * for files; one whose round robin is in use, of its streams there. The rest is
+ * for whoever asks first. */
 #include <stdlib.h>
 #include "device.h"
 
@@ -39,12 +44,29 @@ int moon_stream_default(moon_runtime *rt, int device) {
   return d->compute[0];
 }
 
+/* What a device may still make for round robin and for files: of one whose
+ * round robin is not in use the default stream alone. */
+static int promised(const moon__device *d) {
+  int compute = d->configured ? d->wanted : 1;
+  if (compute < d->n_compute) compute = d->n_compute;
+  return compute - d->n_compute + (d->io_stream == 0);
+}
+
+/* Streams that nobody was promised. */
+static int unpromised(const moon_runtime *rt) {
+  int n = MOON_MAX_STREAMS - rt->n_streams;
+  for (int i = 0; i < rt->n_devices; i++) n -= promised(&rt->device[i]);
+  return n > 0 ? n : 0;
+}
+
 int moon_stream_next(moon_runtime *rt, int device) {
   int first = moon_stream_default(rt, device);
   if (first < 0) return first;
   moon__device *d = &rt->device[device];
-  int place = d->turn++ % d->wanted;
+  int most = 1 + unpromised(rt);
+  if (!d->configured && d->wanted > most) d->wanted = most;
   d->configured = true;
+  int place = d->turn++ % d->wanted;
   if (place == d->n_compute) {
     int s = stream_new(rt, device, true);
     if (s < 0) return s;
@@ -63,6 +85,11 @@ int moon_stream_configure(moon_runtime *rt, int device, int count) {
   if (d->configured && count != d->wanted) {
     return moon__fail(MOON_E_VALUE, "streams: %s already uses %d streams, "
                       "cannot change to %d", d->name, d->wanted, count);
+  }
+  int most = 1 + unpromised(rt);
+  if (!d->configured && count > most) {
+    return moon__fail(MOON_E_VALUE, "streams: %d for %s, and %d are left of "
+                      "%d", count, d->name, most, MOON_MAX_STREAMS);
   }
   d->wanted = count;
   d->configured = true;
@@ -83,16 +110,6 @@ int moon__stream_for(moon_ctx *ctx, int device) {
     return s;
   }
   return moon_stream_default(ctx->rt, device);
-}
-
-/* Streams that devices may still make for round robin and for files. */
-static int promised(const moon_runtime *rt) {
-  int n = 0;
-  for (int i = 0; i < rt->n_devices; i++) {
-    const moon__device *d = &rt->device[i];
-    n += d->wanted - d->n_compute + (d->io_stream == 0);
-  }
-  return n;
 }
 
 static int leased(const moon_runtime *rt) {
@@ -120,7 +137,7 @@ int moon_stream_lease(moon_runtime *rt, int device) {
     s->leased = true;
     return i;
   }
-  if (rt->n_streams + promised(rt) >= MOON_MAX_STREAMS) {
+  if (unpromised(rt) == 0) {
     return moon__fail(MOON_E_VALUE, "lease: %d streams are leased, and the "
                       "others of %d are for round robin and files",
                       leased(rt), MOON_MAX_STREAMS);

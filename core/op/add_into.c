@@ -34,8 +34,7 @@ static int check(moon_ctx *ctx, moon_tensor *y, moon_tensor *x,
                     moon__text(x), moon__text(y));
 }
 
-int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x,
-                  double alpha) {
+static int add(moon_ctx *ctx, moon_tensor *y, moon_tensor *x, double alpha) {
   moon__shape s = moon__shape_of(y);
   int status = check(ctx, y, x, alpha);
   if (status < 0) return status;
@@ -48,5 +47,12 @@ int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x,
   moon__node *node =
       moon__inplace_record(ctx, &rule, true, c.status, y, x);
   if (node) node->params = params;
+  return moon__calc_end(&c);
+}
+
+int moon_add_into(moon_ctx *ctx, moon_tensor *y, moon_tensor *x,
+                  double alpha) {
+  moon__calc c = {.ctx = ctx};
+  if (moon__c_meet(&c, &x, y) >= 0) c.status = add(ctx, y, x, alpha);
   return moon__calc_end(&c);
 }

@@ -10,9 +10,14 @@
  *              cumsum, softmax and its logarithm, losses, exp, log, pow
  *   meetings   of a half and an f32 tensor cast the half up: binary, where,
  *              blend
+ *   in place   a target keeps its dtype, and what it takes is cast to it: add_
+ *              (copy_ and fill_ cast anywhere)
  *
  * A weight stays f32, and so does its gradient: the gradient of a cast is cast
- * back. A weight is cast anew at each use.
+ * back. A weight is cast anew at each use, where torch.amp keeps the cast until
+ * the region ends: in a step in which each weight is used once both cast it
+ * once, as the graph keeps the half for the backward
+ * (spec/cuda/mixed_spec.lua counts them), and there is nothing to go stale.
  *
  * Elsewhere tensors stay f32; products round their factors in the kernel
  * (params.conv, params.matmul), and f16 means nothing. */
@@ -63,6 +68,11 @@ int moon__c_lower(moon__calc *c, moon_tensor **t, int n) {
 int moon__c_lift(moon__calc *c, moon_tensor **t, int n) {
   if (!c->ctx->autocast || (n > 1 && !has(t, n, MOON_F32))) return c->status;
   return cast_all(c, t, n, MOON_F32);
+}
+
+int moon__c_meet(moon__calc *c, moon_tensor **x, const moon_tensor *y) {
+  if (!c->ctx->autocast || !can_cast(c->ctx, y)) return c->status;
+  return cast_all(c, x, 1, y->dtype);
 }
 
 /* x and w are cast into the memory in which GPUs read them, or they would be

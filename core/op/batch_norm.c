@@ -13,14 +13,16 @@
  *   else:      dx = w r dy
  *
  * With ReLU as the epilogue y = max(0, w h + b), and dy counts where y > 0: in
- * training the forward keeps what tells that from x.
+ * training the forward keeps what tells that from x. A max_pool2d of 2x2 after
+ * that is done in the same kernel where the device has one for it, so that what
+ * it is of is never in memory, nor its gradient.
  *
  * Memory is channels-last: another x is copied first. */
 #include <math.h>
 #include "shared.h"
 
 enum { X, W };                    /* saved */
-enum { M = 2, R, K };             /* in training */
+enum { M = 2, R, K, I, KEPT = 4 };  /* in training */
 enum { MEAN = 2, VAR, Y };        /* else */
 enum { NHW = 1 | 4 | 8 };         /* all dimensions but C */
 
@@ -46,9 +48,10 @@ static int training_backward(moon__back *b) {
                       {dx, MOON__WRITE, NULL},
                       {dw, MOON__WRITE, NULL},
                       {db, MOON__WRITE, NULL},
-                      {moon__saved_at(b, K), MOON__READ, NULL}};
+                      {moon__saved_at(b, K), MOON__READ, NULL},
+                      {moon__saved_at(b, I), MOON__READ, NULL}};
   moon__c_run(&c, "batch_norm backward", MOON_K_batch_norm_grad,
-              &b->node->params, args, 9);
+              &b->node->params, args, 10);
   if (moon__wants(b, 0)) moon__calc_give(&c, b, 0, dx);
   if (dw) moon__calc_give(&c, b, 1, dw);
   if (db) moon__calc_give(&c, b, 2, db);
@@ -147,7 +150,8 @@ static int check(moon_ctx *ctx, const moon_tensor *x,
     return moon__fail(MOON_E_VALUE, "%s: momentum %g is outside [0, 1]", op,
                       p->momentum);
   }
-  status = moon__check_epilogue(op, p->epilogue);
+  bool pools = p->epilogue == MOON_EPILOGUE_RELU_POOL;
+  status = pools ? MOON_OK : moon__check_epilogue(op, p->epilogue);
   if (status < 0) return status;
   int64_t n = x->shape[1] ? x->numel / x->shape[1] : 2;
   if (n > 1 || !p->training) return MOON_OK;
@@ -156,10 +160,14 @@ static int check(moon_ctx *ctx, const moon_tensor *x,
                     moon__text(x));
 }
 
-/* The training kernel; kept: m, r and k. */
+static bool is_pooled(const moon_tensor *x, const moon_tensor *y) {
+  return x->shape[2] != y->shape[2];
+}
+
+/* The training kernel; kept: m, r, k and i. */
 static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
                          const moon_batch_norm_state *s,
-                         const moon_params *params, moon_tensor *kept[3]) {
+                         const moon_params *params, moon_tensor *kept[KEPT]) {
   moon__shape channels = {1, {x->shape[1]}}, rows = {2, {2, x->shape[1]}};
   bool relu = params->norm.epilogue == MOON_EPILOGUE_RELU;
   int dtype = moon__wide(x->dtype);
@@ -167,6 +175,10 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
   kept[1] = moon__c_new(c, x, dtype, channels, MOON__ROWS);
   kept[2] = relu ? moon__c_new(c, x, dtype, rows, MOON__ROWS) : NULL;
   moon_tensor *v = moon__c_new(c, x, dtype, channels, MOON__ROWS);
+  if (c->status >= 0 && is_pooled(x, y)) {
+    kept[3] = moon__c_new(c, x, MOON_U8, moon__shape_of(y),
+                          MOON__CHANNELS_LAST);
+  }
   moon__arg args[] = {{x, MOON__READ, NULL},
                       {s->weight, MOON__READ, NULL},
                       {s->bias, MOON__READ, NULL},
@@ -174,8 +186,9 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
                       {v, MOON__WRITE, NULL},
                       {y, MOON__WRITE, NULL},
                       {kept[1], MOON__WRITE, NULL},
-                      {kept[2], MOON__WRITE, NULL}};
-  moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 8);
+                      {kept[2], MOON__WRITE, NULL},
+                      {kept[3], MOON__WRITE, NULL}};
+  moon__c_run(c, "batch_norm", MOON_K_batch_norm, params, args, 9);
   if (c->status >= 0 && !c->ctx->again) {
     moon__late_add(c->ctx, s, kept[0], v, params->norm.momentum);
   }
@@ -183,7 +196,7 @@ static void run_training(moon__calc *c, moon_tensor *x, moon_tensor *y,
 
 static void run_eval(moon__calc *c, moon_tensor *x, moon_tensor *y,
                      const moon_batch_norm_state *s,
-                     const moon_params *params, moon_tensor *kept[3]) {
+                     const moon_params *params, moon_tensor *kept[KEPT]) {
   kept[0] = s->mean;
   kept[1] = s->var;
   kept[2] = params->norm.epilogue == MOON_EPILOGUE_RELU ? y : NULL;
@@ -196,17 +209,25 @@ static void run_eval(moon__calc *c, moon_tensor *x, moon_tensor *y,
   moon__c_run(c, "batch_norm", MOON_K_batch_norm_eval, params, args, 6);
 }
 
-int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
-                    const moon_batch_norm_state *s,
-                    const moon_batch_norm_params *p, moon_tensor **out) {
-  int status = check(ctx, x, s, p);
-  if (status < 0) return status;
+static bool pools_in_kernel(const moon_ctx *ctx, const moon_tensor *x,
+                            const moon_batch_norm_params *p) {
+  bool is_even = x->shape[2] % 2 == 0 && x->shape[3] % 2 == 0;
+  return p->training && is_even && x->numel > 0 &&
+         ctx->rt->device[x->storage->device].table->pools_batch_norm;
+}
+
+static int normalise(moon_ctx *ctx, moon_tensor *x,
+                     const moon_batch_norm_state *s,
+                     const moon_batch_norm_params *p, moon_tensor **out) {
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
+  bool pools = p->epilogue == MOON_EPILOGUE_RELU_POOL;
   moon_params params = {.norm = {p->eps, p->momentum, p->epilogue}};
-  moon_tensor *inputs[] = {x, s->weight, s->bias}, *kept[3] = {NULL};
-  moon_tensor *y =
-      moon__c_new(&c, x, x->dtype, moon__shape_of(x), MOON__CHANNELS_LAST);
+  if (pools) params.norm.epilogue = MOON_EPILOGUE_RELU;
+  moon_tensor *inputs[] = {x, s->weight, s->bias}, *kept[KEPT] = {NULL};
+  moon__shape shape = moon__shape_of(x);
+  for (int d = 2; d < 4 && pools; d++) shape.dim[d] /= 2;
+  moon_tensor *y = moon__c_new(&c, x, x->dtype, shape, MOON__CHANNELS_LAST);
   x = moon__c_channels_last(&c, x);
   if (c.status >= 0) {
     (p->training ? run_training : run_eval)(&c, x, y, s, &params, kept);
@@ -218,7 +239,28 @@ int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
     node->params = params;
     moon__save(node, x);
     moon__save(node, s->weight);
-    for (int i = 0; i < 3; i++) moon__save(node, kept[i]);
+    for (int i = 0; i < KEPT; i++) moon__save(node, kept[i]);
   }
   return moon__calc_finish(&c, y, out);
+}
+
+int moon_batch_norm(moon_ctx *ctx, moon_tensor *x,
+                    const moon_batch_norm_state *s,
+                    const moon_batch_norm_params *p, moon_tensor **out) {
+  int status = check(ctx, x, s, p);
+  if (status < 0) return status;
+  bool pools = p->epilogue == MOON_EPILOGUE_RELU_POOL;
+  if (!pools || pools_in_kernel(ctx, x, p)) {
+    return normalise(ctx, x, s, p, out);
+  }
+  static const moon_pool2d_params two = {.kernel = {2, 2}, .stride = {2, 2}};
+  moon_batch_norm_params plain = *p;
+  plain.epilogue = MOON_EPILOGUE_RELU;
+  moon__calc c = {.ctx = ctx};
+  moon_tensor *y = NULL, *pooled = NULL;
+  moon__calc_own(&c, normalise(ctx, x, s, &plain, &y), &y);
+  if (c.status >= 0) {
+    moon__calc_own(&c, moon_max_pool2d(ctx, y, &two, &pooled), &pooled);
+  }
+  return moon__calc_finish(&c, pooled, out);
 }

@@ -170,6 +170,8 @@ bool moon__lifts(const moon_ctx *ctx, const moon_tensor *x);
  * graph: down to its dtype; up to f32, where one of them is or n is 1. */
 int moon__c_lower(moon__calc *c, moon_tensor **t, int n);
 int moon__c_lift(moon__calc *c, moon_tensor **t, int n);
+/* Casts what y, in place, takes; y keeps its dtype. */
+int moon__c_meet(moon__calc *c, moon_tensor **x, const moon_tensor *y);
 /* As moon__c_lower, of a convolution's x, w and b. */
 int moon__c_lower_conv(moon__calc *c, moon_tensor *t[3]);
 /* w as convolutions take it: in rows; a half channels-last, too. */

@@ -1,6 +1,6 @@
 /* Images turned, sheared, scaled and moved (ref's affine.c). What becomes of
- * each image is drawn once, into scratch; a pixel's place is found in double, as
- * there. */
+ * each image is drawn once, into scratch; a pixel's place is found in double,
+ * as there. */
 #include "../draw.h"
 #include "images.h"
 

@@ -1,5 +1,5 @@
-/* Attention with its softmax made tile by tile: what has been added up is scaled
- * whenever a row's largest score so far grows (attention.h). */
+/* Attention with its softmax made tile by tile: what has been added up is
+ * scaled whenever a row's largest score so far grows (attention.h). */
 #include "attention.h"
 
 namespace {

@@ -1,7 +1,7 @@
 /* The gradient of attention, from scores that are computed again (attention.h):
- * one launch has tiles of queries, for dq and the mask's gradient, another tiles
- * of keys, for dk and dv, so that nothing is added by two blocks. Scratch: D, a
- * number for each query.
+ * one launch has tiles of queries, for dq and the mask's gradient, another
+ * tiles of keys, for dk and dv, so that nothing is added by two blocks.
+ * Scratch: D, a number for each query.
  */
 #include "attention.h"
 

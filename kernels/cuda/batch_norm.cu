@@ -5,13 +5,15 @@
  *   forward   u = x - centre   y = scale u + shift
  *   gradient  u = x - m        dx = scale d + shift - slope u
  *
- * with d = dy where it counts.
+ * with d = dy where it counts. What ReLU gives may be pooled at once: then a
+ * thread has 2x2 pixels in the forward, and the gradient finds dy by the places
+ * of the maxima.
  */
 #include "channel_sums.h"
 
-/* training: x, w, b, m, v, y, r, k;  eval: x, w, b, mean, var, y */
-enum { X, W, B, M, V, Y, R, K, MEAN = M, VAR = V };
-enum { G_DY, G_X, G_W, G_M, G_R, G_DX, G_DW, G_DB, G_K };
+/* training: x, w, b, m, v, y, r, k, i;  eval: x, w, b, mean, var, y */
+enum { X, W, B, M, V, Y, R, K, I, MEAN = M, VAR = V };
+enum { G_DY, G_X, G_W, G_M, G_R, G_DX, G_DW, G_DB, G_K, G_I };
 enum { CENTRE, SCALE, SHIFT, SLOPE, NUMBERS };  /* of a channel, in scratch */
 
 struct outputs { moon_line w, b, m, v, r; relu_line k; double eps; };
@@ -111,13 +113,48 @@ __global__ void apply_rows(inputs<T> in, T *y, const double *number,
   for (; row < s.rows; row += (int64_t)gridDim.y * lines) {
     int64_t at = row * s.channels + c;
     vector x = *(const vector *)&in.x[at], dy = x, out;
-    if (GRAD) dy = *(const vector *)&in.dy[at];
+    if (GRAD) dy = dy_of<T, N>(in, row, c);
     for (int j = 0; j < N; j++) {
       moon_store(&out.at[j], element<GRAD>((A)moon_load(x.at[j]),
                                            (A)moon_load(dy.at[j]), q[j],
                                            of[j], has_relu));
     }
     *(vector *)&y[at] = out;
+  }
+}
+
+/* The largest of each 2x2 of what ReLU gives, as max_pool2d finds it. */
+template <typename T, int N>
+__global__ void pool_rows(inputs<T> in, T *y, const double *number) {
+  typedef moon_computed<T> A;
+  typedef moon_vector<T, N> vector;
+  const moon_channels &s = in.s;
+  int lane = threadIdx.x % s.lanes, lines = MOON_THREADS / s.lanes;
+  int64_t c = ((int64_t)blockIdx.x * s.lanes + lane) * N;
+  if (c >= s.channels) return;
+  numbers<A> q[N];
+  for (int j = 0; j < N; j++) q[j] = numbers_of<A>(number, c + j, s.channels);
+  int64_t row = (int64_t)blockIdx.y * lines + threadIdx.x / s.lanes;
+  int64_t half = in.width / 2;
+  for (; row < s.rows / 4; row += (int64_t)gridDim.y * lines) {
+    int64_t first = row / half * 2 * in.width + row % half * 2;
+    vector best = {};
+    moon_vector<uint8_t, N> place = {};
+    for (int k = 0; k < 4; k++) {
+      int64_t from = first + k / 2 * in.width + k % 2;
+      vector x = *(const vector *)&in.x[from * s.channels + c];
+      for (int j = 0; j < N; j++) {
+        T v;
+        moon_store(&v, element<false>((A)moon_load(x.at[j]), (A)0, q[j],
+                                      known<A>{}, true));
+        A a = moon_load(v), b = k == 0 ? a : (A)moon_load(best.at[j]);
+        bool wins = k == 0 || a > b || (a != a && b == b);
+        if (wins) best.at[j] = v;
+        if (wins) place.at[j] = (uint8_t)k;
+      }
+    }
+    *(vector *)&y[row * s.channels + c] = best;
+    *(moon_vector<uint8_t, N> *)&in.place[row * s.channels + c] = place;
   }
 }
 
@@ -170,10 +207,7 @@ static void queue_elements(const moon_call *call, const inputs<T> &in,
                            const double *number, bool has_relu) {
   T *y = (T *)o[0]->data;
   int relu = has_relu;
-  int64_t lines = in.s.is_rows ? MOON_THREADS / in.s.lanes : MOON_THREADS;
-  int64_t most = MOON_MOST_BLOCKS / (in.s.tiles + 1) + 1;
-  int64_t blocks = (in.s.rows + 4 * lines - 1) / (4 * lines);
-  dim3 grid((unsigned)in.s.tiles, (unsigned)(blocks < most ? blocks : most));
+  dim3 grid = grid_of(in.s, in.s.rows);
   if (in.s.wide) {
     MOON_LAUNCH((apply_rows<T, VECTOR(T), GRAD>), grid, MOON_THREADS,
                 call->queue, in, y, number, relu);
@@ -187,6 +221,42 @@ static void queue_elements(const moon_call *call, const inputs<T> &in,
   }
 }
 
+/* The grid of rows that a thread has four at a time of. */
+static dim3 grid_of(const moon_channels &s, int64_t rows) {
+  int64_t lines = s.is_rows ? MOON_THREADS / s.lanes : MOON_THREADS;
+  int64_t most = MOON_MOST_BLOCKS / (s.tiles + 1) + 1;
+  int64_t blocks = (rows + 4 * lines - 1) / (4 * lines);
+  return dim3((unsigned)s.tiles, (unsigned)(blocks < most ? blocks : most));
+}
+
+template <typename T>
+static void queue_pooled(const moon_call *call, const inputs<T> &in, T *y,
+                         const double *number) {
+  dim3 grid = grid_of(in.s, in.s.rows / 4);
+  if (in.s.wide) {
+    MOON_LAUNCH((pool_rows<T, VECTOR(T)>), grid, MOON_THREADS, call->queue, in,
+                y, number);
+  } else {
+    MOON_LAUNCH((pool_rows<T, 1>), grid, MOON_THREADS, call->queue, in, y,
+                number);
+  }
+}
+
+/* What is pooled, or the gradient of that: images of x's shape, channels last,
+ * beside y or dy and the places. */
+template <typename T>
+static int add_places(inputs<T> *in, const moon_operand *x,
+                      const moon_operand *y, const moon_operand *i,
+                      moon_fail *fail) {
+  if (!i) return MOON_OK;
+  in->place = (uint8_t *)i->data;
+  in->width = x->shape[3];
+  in->s.wide &= (uintptr_t)y->data % 16 == 0 && (uintptr_t)i->data % 16 == 0;
+  if (in->s.is_rows) return MOON_OK;
+  snprintf(fail->text, sizeof fail->text, "only channels-last is pooled");
+  return MOON_E_KERNEL;
+}
+
 static outputs outputs_of(const moon_call *call) {
   return outputs{moon_line_of(moon_optional(call, W)),
                  moon_line_of(moon_optional(call, B)),
@@ -198,10 +268,12 @@ template <typename T>
 static int run_forward(const moon_call *call, double *scratch, bool is_eval,
                        moon_fail *fail) {
   const moon_operand *x = &call->arg[X], *y = &call->arg[Y];
-  const moon_operand *o[] = {y, x, x};
+  const moon_operand *i = is_eval ? NULL : moon_optional(call, I);
+  const moon_operand *o[] = {i ? x : y, x, x};
   inputs<T> in = {(const T *)x->data, NULL, moon_line_of(NULL), relu_of(NULL),
-                  moon_channels_of(o)};
-  if (moon_operand_numel(x) == 0) return MOON_OK;
+                  moon_channels_of(o), NULL, 0};
+  int status = add_places(&in, x, y, i, fail);
+  if (status < 0 || moon_operand_numel(x) == 0) return status;
   double *number = scratch, *partial = scratch + NUMBERS * in.s.channels;
   unsigned blocks = (unsigned)((in.s.channels + 31) / 32);
   outputs out = outputs_of(call);
@@ -215,8 +287,9 @@ static int run_forward(const moon_call *call, double *scratch, bool is_eval,
     MOON_LAUNCH_TOGETHER(finish<T>, blocks, MOON_THREADS, call->queue, in.x,
                          x->stride[1], in.s, out, partial, number);
   }
-  queue_elements<T, false>(call, in, o, number, call->params.norm.epilogue ==
-                                                    MOON_EPILOGUE_RELU);
+  bool relu = call->params.norm.epilogue == MOON_EPILOGUE_RELU;
+  if (i) queue_pooled(call, in, (T *)y->data, number);
+  else queue_elements<T, false>(call, in, o, number, relu);
   return moon_launched(fail);
 }
 
@@ -224,11 +297,13 @@ template <typename T>
 static int run_gradient(const moon_call *call, double *scratch,
                         moon_fail *fail) {
   const moon_operand *x = &call->arg[G_X], *dy = &call->arg[G_DY];
-  const moon_operand *o[] = {&call->arg[G_DX], x, dy};
   const moon_operand *m = &call->arg[G_M], *k = moon_optional(call, G_K);
+  const moon_operand *i = moon_optional(call, G_I);
+  const moon_operand *o[] = {&call->arg[G_DX], x, i ? x : dy};
   inputs<T> in = {(const T *)x->data, (const T *)dy->data, moon_line_of(m),
-                  relu_of(k), moon_channels_of(o)};
-  if (in.s.channels == 0) return MOON_OK;
+                  relu_of(k), moon_channels_of(o), NULL, 0};
+  int status = add_places(&in, x, dy, i, fail);
+  if (status < 0 || in.s.channels == 0) return status;
   gradients out = {moon_line_of(moon_optional(call, G_W)), moon_line_of(m),
                    moon_line_of(&call->arg[G_R]),
                    moon_line_of(moon_optional(call, G_DW)),

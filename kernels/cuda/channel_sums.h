@@ -28,6 +28,8 @@ template <typename T> struct inputs {
   moon_line m;      /* of gradients */
   relu_line k;
   moon_channels s;
+  uint8_t *place;   /* of the maximum in each 2x2; NULL: nothing is pooled */
+  int64_t width;    /* of an image that is */
 };
 
 /* What is known of a channel before its sums. */
@@ -44,6 +46,29 @@ template <bool GRAD, typename A>
 MOON_DEVICE A counted(A x, A dy, known<A> of, bool has_relu) {
   if (!GRAD || !has_relu) return dy;
   return of.sign * x > of.above ? dy : (A)0;
+}
+
+/* dy of N channels of a row of x; where dy is of what was pooled, 0 but where
+ * the maximum was. Heights are even, so that rows of pixels pair up throughout
+ * all images. */
+template <typename T, int N>
+MOON_DEVICE moon_vector<T, N> dy_of(const inputs<T> &in, int64_t row,
+                                    int64_t c) {
+  typedef moon_vector<T, N> vector;
+  if (!in.place) return *(const vector *)&in.dy[row * in.s.channels + c];
+  int64_t line = in.s.rows <= UINT32_MAX
+                     ? (uint32_t)row / (uint32_t)in.width : row / in.width;
+  int64_t column = row - line * in.width;
+  int64_t from = line / 2 * (in.width / 2) + column / 2;
+  int here = (int)(line % 2 * 2 + column % 2);
+  from = from * in.s.channels + c;
+  vector dy = *(const vector *)&in.dy[from];
+  moon_vector<uint8_t, N> at = *(const moon_vector<uint8_t, N> *)
+      &in.place[from];
+  for (int j = 0; j < N; j++) {
+    if (at.at[j] != here) moon_store(&dy.at[j], (moon_computed<T>)0);
+  }
+  return dy;
 }
 
 /* --- sums: of d (or u) and of d u (or u u) ----------------------------- */
@@ -64,7 +89,7 @@ __global__ void sum_rows(inputs<T> in, double *partial) {
     for (int64_t row = (int64_t)blockIdx.y * lines + line; row < s.rows;
          row += (int64_t)s.segments * lines) {
       vector x = *(const vector *)&in.x[row * s.channels + c], dy = x;
-      if (GRAD) dy = *(const vector *)&in.dy[row * s.channels + c];
+      if (GRAD) dy = dy_of<T, N>(in, row, c);
       for (int j = 0; j < N; j++) {
         A v = moon_load(x.at[j]), u = v - of[j].centre;
         A d = GRAD ? counted<GRAD>(v, (A)moon_load(dy.at[j]), of[j],

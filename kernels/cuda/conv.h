@@ -7,6 +7,9 @@
 #include "conv_key.h"
 #include "library.h"
 
+/* What cuDNN calls a tensor: not 0, which an attribute has that was not set. */
+#define CONV_NAME(role) ((role) + 1)
+
 /* The descriptors of a graph; all are destroyed with it. */
 enum { CONV_MOST = 80 };
 typedef struct conv_graph {

@@ -85,14 +85,14 @@ static cudnnBackendDescriptor_t tensor(conv_graph *g, const conv_key *key,
 
 static cudnnBackendDescriptor_t operand(conv_graph *g, const conv_key *key,
                                         int which) {
-  return tensor(g, key, (conv_tensor){which, key->shape[which],
+  return tensor(g, key, (conv_tensor){CONV_NAME(which), key->shape[which],
                                       key->stride[which],
                                       data_type(key->dtype), false});
 }
 
 static cudnnBackendDescriptor_t between(conv_graph *g, const conv_key *key,
                                         int number) {
-  return tensor(g, key, (conv_tensor){CONV_TENSORS + number,
+  return tensor(g, key, (conv_tensor){CONV_NAME(CONV_TENSORS + number),
                                       key->shape[CONV_Y], key->stride[CONV_Y],
                                       sum_type(key), true});
 }
@@ -193,13 +193,14 @@ void moon_conv_build(conv_graph *g, const conv_key *key) {
   cudnnBackendDescriptor_t op[4], with[3], y = operand(g, key, CONV_Y);
   int64_t k = key->shape[CONV_Y][1], n = 0;
   if (key->epilogue & CONV_ADD) {
-    with[n++] = tensor(g, key, (conv_tensor){CONV_Z, key->shape[CONV_Y],
+    with[n++] = tensor(g, key, (conv_tensor){CONV_NAME(CONV_Z),
+                                             key->shape[CONV_Y],
                                              key->stride[CONV_Y],
                                              data_type(key->dtype), false});
   }
   if (key->epilogue & CONV_BIAS) {
     int64_t shape[4] = {1, k, 1, 1}, stride[4] = {k, 1, k, k};
-    with[n++] = tensor(g, key, (conv_tensor){CONV_B, shape, stride,
+    with[n++] = tensor(g, key, (conv_tensor){CONV_NAME(CONV_B), shape, stride,
                                              data_type(key->dtype), false});
   }
   if (key->epilogue & CONV_RELU) with[n++] = NULL;

@@ -17,7 +17,7 @@ typedef enum conv_way { CONV_FORWARD, CONV_GRAD_X, CONV_GRAD_W } conv_way;
 /* Of an epilogue, which has a bias if it has anything: max(conv + z + b, 0).
  * cuDNN's engines add in this order. */
 enum { CONV_PLAIN = 0, CONV_BIAS = 1, CONV_RELU = 2, CONV_ADD = 4 };
-/* The tensors' names in a graph, and operands in a run. */
+/* The tensors of a graph, and operands in a run. */
 enum { CONV_X, CONV_W, CONV_Y, CONV_B, CONV_Z, CONV_TENSORS };
 
 typedef struct conv_key {

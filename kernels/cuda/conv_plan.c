@@ -93,8 +93,9 @@ cudnnStatus_t moon_conv_execute(const moon_cudnn *lib, cudnnHandle_t handle,
                                 const conv_plan *plan, int i,
                                 void *const data[CONV_TENSORS],
                                 void *workspace) {
-  static const int64_t name[CONV_TENSORS] = {CONV_X, CONV_W, CONV_Y, CONV_B,
-                                             CONV_Z};
+  static const int64_t name[CONV_TENSORS] = {
+      CONV_NAME(CONV_X), CONV_NAME(CONV_W), CONV_NAME(CONV_Y),
+      CONV_NAME(CONV_B), CONV_NAME(CONV_Z)};
   int32_t epilogue = plan->found.key.epilogue;
   int64_t n = epilogue & CONV_ADD ? CONV_TENSORS
               : epilogue          ? CONV_Z : CONV_B;

@@ -119,6 +119,7 @@ bool moon_conv_tune(const moon_cudnn *lib, conv_plan *plan) {
   if (b.memory) cudaFree(b.memory);
   if (b.start) cudaEventDestroy(b.start);
   if (b.stop) cudaEventDestroy(b.stop);
+  if (b.handle) lib->cudnnSetStream(b.handle, NULL);  /* not one that ended */
   if (b.queue) cudaStreamDestroy(b.queue);
   if (!is_done) {
     *plan = b.plan;

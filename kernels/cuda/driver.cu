@@ -74,7 +74,10 @@ static int queue_wait(void *queue, void *event) {
 
 static int event_done(void *event) {
   cudaError_t error = cudaEventQuery((cudaEvent_t)event);
-  if (error == cudaErrorNotReady) return 0;
+  if (error == cudaErrorNotReady) {
+    cudaGetLastError();  /* it counts as one all the same */
+    return 0;
+  }
   return error == cudaSuccess ? 1 : status_of("the device", error);
 }
 

@@ -1,14 +1,16 @@
 /* The GPU of emulated.h: gpu.h's functions by way of threads. A queue is a
  * thread with a list of launches; an event is a count of what its queue had
  * been given when it was recorded. MOONSEED_EMULATED_DELAY microseconds, at
- * random, before each launch bring other orders about.
+ * random, before each launch bring other orders about; MOONSEED_EMULATED_DEPTH
+ * is how much a queue takes before it keeps its giver waiting (a real one some
+ * thousand launches). There are two such GPUs, or MOONSEED_EMULATED_COUNT. The
+ * launch that is the MOONSEED_EMULATED_FAIL-th fails when a queue comes to it,
+ * and from then on all that is asked.
  */
-#undef _FORTIFY_SOURCE  /* its longjmp takes other stacks for a mistake */
+#include <atomic>
 #include <pthread.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 #include "launch.h"
 extern "C" {
@@ -17,136 +19,6 @@ extern "C" {
 }
 
 extern "C" const moon_kernel_table moon_cuda_table;
-
-thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
-
-/* --- the threads of one block ----------------------------------------- */
-enum { MOST = 1024, STACK = 64 * 1024, WARP = 32 };
-
-/* The first switch to a thread is ucontext's; those after it are jumps, which
- * make no system calls. */
-typedef struct fiber {
-  ucontext_t start;
-  jmp_buf at;
-  dim3 index;
-  bool begun, ended;
-  int64_t barriers, exchanges;  /* that it has come to */
-} fiber;
-
-typedef struct team {
-  fiber *one;
-  char *stacks;
-  ucontext_t host;
-  jmp_buf back;
-  int n, now;
-  moon_emulated_thread *thread;
-  void *arguments;
-  uint64_t given[2][MOST];      /* by turns: the next may come early */
-  int64_t met, warp_met[MOST / WARP];  /* what all are known to have come to */
-} team;
-
-static thread_local team *live;
-
-static void leave(void) {
-  fiber *f = &live->one[live->now];
-  if (!_setjmp(f->at)) _longjmp(live->back, 1);
-  threadIdx = f->index;
-}
-
-static void begin(void) {
-  team *t = live;
-  t->thread(t->arguments);
-  t->one[t->now].ended = true;
-  _longjmp(t->back, 1);
-}
-
-/* Until `of` threads from `first` on have come as far as this one; *met is what
- * they all have come to. */
-static void meet(int first, int of, int64_t fiber::*count, int64_t *met) {
-  fiber *self = &live->one[live->now];
-  int64_t wanted = ++(self->*count);
-  while (*met < wanted) {
-    int i = first + of - 1;  /* the last ones come last */
-    for (; i >= first; i--) {
-      fiber *f = &live->one[i];
-      if (!f->ended && f->*count < wanted) break;
-    }
-    if (i < first) *met = wanted; else leave();
-  }
-}
-
-static void need_team(const char *what) {
-  if (live) return;
-  fprintf(stderr, "emulated GPU: %s in a kernel that was launched by "
-          "MOON_LAUNCH, not MOON_LAUNCH_TOGETHER\n", what);
-  abort();
-}
-
-void __syncthreads() {
-  need_team("__syncthreads");
-  meet(0, live->n, &fiber::barriers, &live->met);
-}
-
-uint64_t moon_emulated_exchange(uint64_t bits, int mask) {
-  need_team("a shuffle");
-  team *t = live;
-  int self = t->now, first = self / WARP * WARP;
-  int of = t->n - first < WARP ? t->n - first : WARP;
-  int turn = (int)(t->one[self].exchanges % 2);
-  t->given[turn][self] = bits;
-  meet(first, of, &fiber::exchanges, &t->warp_met[self / WARP]);
-  int other = first + ((self - first) ^ mask);
-  return other < t->n ? t->given[turn][other] : bits;
-}
-
-static dim3 index_of(int i) {
-  unsigned at = (unsigned)i;
-  return dim3(at % blockDim.x, at / blockDim.x % blockDim.y,
-              at / blockDim.x / blockDim.y);
-}
-
-/* A function of its own: getcontext may return twice for all gcc knows. */
-static void __attribute__((noinline)) make_fiber(team *t, int i) {
-  fiber *f = &t->one[i];
-  *f = fiber{};
-  f->index = index_of(i);
-  getcontext(&f->start);
-  f->start.uc_stack.ss_sp = t->stacks + (size_t)i * STACK;
-  f->start.uc_stack.ss_size = STACK;
-  makecontext(&f->start, begin, 0);
-}
-
-static void __attribute__((noinline)) resume(team *t, fiber *f) {
-  if (_setjmp(t->back)) return;
-  if (f->begun) _longjmp(f->at, 1);
-  f->begun = true;
-  swapcontext(&t->host, &f->start);
-}
-
-static void run_block_together(team *t) {
-  live = t;
-  t->met = 0;
-  memset(t->warp_met, 0, sizeof t->warp_met);
-  for (int i = 0; i < t->n; i++) make_fiber(t, i);
-  for (bool more = true; more;) {
-    more = false;
-    for (t->now = 0; t->now < t->n; t->now++) {
-      fiber *f = &t->one[t->now];
-      if (f->ended) continue;
-      more = true;
-      threadIdx = f->index;
-      resume(t, f);
-    }
-  }
-  live = NULL;
-}
-
-static void run_block(int n, moon_emulated_thread *thread, void *arguments) {
-  for (int i = 0; i < n; i++) {
-    threadIdx = index_of(i);
-    thread(arguments);
-  }
-}
 
 /* --- queues ----------------------------------------------------------- */
 typedef struct task {
@@ -189,8 +61,6 @@ static void delay(queue *q) {
   if (draw % 8 == 0) usleep((useconds_t)(draw / 8 % us));
 }
 
-static thread_local team own;  /* stacks of this queue's threads */
-
 static void *queue_main(void *self) {
   queue *q = (queue *)self;
   pthread_mutex_lock(&q->lock);
@@ -209,9 +79,16 @@ static void *queue_main(void *self) {
     pthread_cond_broadcast(&q->change);
   }
   pthread_mutex_unlock(&q->lock);
-  free(own.one);
-  free(own.stacks);
+  moon_emulated_block_end();
   return NULL;
+}
+
+/* With the queue's lock: waits until it takes more. */
+static void await_room(queue *q) {
+  static const char *depth = getenv("MOONSEED_EMULATED_DEPTH");
+  while (depth && q->given - q->done >= atoi(depth)) {
+    pthread_cond_wait(&q->change, &q->lock);
+  }
 }
 
 static void push(void *where, task given) {
@@ -220,6 +97,7 @@ static void push(void *where, task given) {
   *t = given;
   t->next = NULL;
   pthread_mutex_lock(&q->lock);
+  await_room(q);
   (q->last ? q->last->next : q->first) = t;
   q->last = t;
   q->given++;
@@ -227,26 +105,29 @@ static void push(void *where, task given) {
   pthread_mutex_unlock(&q->lock);
 }
 
+static std::atomic<int> launched;
+static std::atomic<bool> broken;
+
+static int status(void) { return broken ? MOON_E_BACKEND : MOON_OK; }
+
+static bool breaks(void) {
+  static const char *nth = getenv("MOONSEED_EMULATED_FAIL");
+  if (nth && ++launched == atoi(nth)) broken = true;
+  return broken;
+}
+
 static void run_launch(task *t) {
-  int n = (int)(t->block.x * t->block.y * t->block.z);
+  if (breaks()) {
+    t->release(t->arguments);
+    return;
+  }
   gridDim = t->grid;
   blockDim = t->block;
-  if (t->together && !own.one) {
-    own.one = (fiber *)calloc(MOST, sizeof *own.one);
-    own.stacks = (char *)malloc((size_t)MOST * STACK);
-  }
-  own.n = n;
-  own.thread = t->thread;
-  own.arguments = t->arguments;
   for (unsigned z = 0; z < t->grid.z; z++) {
     for (unsigned y = 0; y < t->grid.y; y++) {
       for (unsigned x = 0; x < t->grid.x; x++) {
         blockIdx = dim3(x, y, z);
-        if (t->together) {
-          run_block_together(&own);
-        } else {
-          run_block(n, t->thread, t->arguments);
-        }
+        moon_emulated_block(t->thread, t->arguments, t->together);
       }
     }
   }
@@ -287,7 +168,7 @@ static int info(int, moon_gpu_info *out) {
 
 static const char *error_text(void) { return "the emulated GPU failed"; }
 
-static int use(int) { return MOON_OK; }
+static int use(int) { return status(); }
 
 static int queue_new(int, void **out) {
   queue *q = (queue *)calloc(1, sizeof *q);
@@ -295,7 +176,7 @@ static int queue_new(int, void **out) {
   pthread_cond_init(&q->change, NULL);
   if (pthread_create(&q->thread, NULL, queue_main, q)) return MOON_E_BACKEND;
   *out = q;
-  return MOON_OK;
+  return status();
 }
 
 static void queue_free(void *where) {
@@ -312,7 +193,7 @@ static void queue_free(void *where) {
 
 static int event_new(void **out) {
   *out = calloc(1, sizeof(event));
-  return MOON_OK;
+  return status();
 }
 
 static void event_free(void *e) { free(e); }
@@ -320,9 +201,10 @@ static void event_free(void *e) { free(e); }
 static int event_record(void *e, void *where) {
   queue *q = (queue *)where;
   pthread_mutex_lock(&q->lock);
+  await_room(q);
   *(event *)e = event{q, q->given};
   pthread_mutex_unlock(&q->lock);
-  return MOON_OK;
+  return status();
 }
 
 static void run_wait(task *t) { await(t->awaited, t->count); }
@@ -335,11 +217,12 @@ static int queue_wait(void *where, void *of) {
   t.awaited = e->of;
   t.count = e->count;
   push(where, t);
-  return MOON_OK;
+  return status();
 }
 
 static int event_done(void *of) {
   event *e = (event *)of;
+  if (broken) return MOON_E_BACKEND;
   if (!e->of) return 1;
   pthread_mutex_lock(&e->of->lock);
   int done = e->of->done >= e->count;
@@ -350,7 +233,7 @@ static int event_done(void *of) {
 static int event_wait(void *of) {
   event *e = (event *)of;
   if (e->of) await(e->of, e->count);
-  return MOON_OK;
+  return status();
 }
 
 static int host_call(void *where, void (*fn)(void *), void *argument) {
@@ -360,7 +243,7 @@ static int host_call(void *where, void (*fn)(void *), void *argument) {
 
 static int memory_new(size_t nbytes, void **out) {
   *out = aligned_alloc(256, (nbytes + 255) / 256 * 256);
-  return *out ? MOON_OK : MOON_E_MEMORY;
+  return *out ? status() : MOON_E_MEMORY;
 }
 
 static void run_copy(task *t) { memcpy(t->to, t->from, t->nbytes); }
@@ -372,7 +255,7 @@ static int copy(void *to, const void *from, size_t nbytes, int, void *where) {
   t.from = from;
   t.nbytes = nbytes;
   push(where, t);
-  return MOON_OK;
+  return status();
 }
 
 static int copy_peer(void *to, int, const void *from, int, size_t nbytes,
@@ -398,10 +281,12 @@ int moon_device_zero(void *to, size_t nbytes, void *where, moon_fail *) {
 
 extern "C" __attribute__((visibility("default")))
 const moon_gpu_driver *moon_gpu_open(char *, size_t) {
-  static const moon_gpu_driver driver = {
+  static moon_gpu_driver driver = {
       "emulated", &moon_cuda_table, 2, info, error_text, use, queue_new,
       queue_free, event_new, event_free, event_record, queue_wait, event_done,
       event_wait, host_call, memory_new, free, memory_new, free, copy,
       copy_peer};
+  const char *count = getenv("MOONSEED_EMULATED_COUNT");
+  if (count) driver.count = atoi(count);
   return &driver;
 }

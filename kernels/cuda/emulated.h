@@ -1,8 +1,9 @@
 /* A GPU that runs on the CPU, for tests: the part of CUDA's dialect that our
  * kernels use. Queues are threads that run launches in order (emulated.cc);
  * the threads of a block run in turn, and where a kernel has barriers each has
- * a stack of its own. Slow, and exact about what waits for what: with delays
- * in the queues a missing event shows, and a sanitizer sees every access.
+ * a stack of its own (emulated_block.cc). Slow, and exact about what waits for
+ * what: with delays in the queues a missing event shows, and a sanitizer sees
+ * every access.
  */
 #ifndef MOON_CUDA_EMULATED_H
 #define MOON_CUDA_EMULATED_H
@@ -31,6 +32,12 @@ typedef void moon_emulated_thread(void *arguments);
 void moon_emulated_launch(void *queue, moon_emulated_thread *thread,
                           moon_emulated_thread *release, void *arguments,
                           dim3 grid, dim3 block, bool together);
+
+/* Block blockIdx of a launch of gridDim blocks of blockDim threads; once the
+ * calling thread runs no more, its stacks are given back. */
+void moon_emulated_block(moon_emulated_thread *thread, void *arguments,
+                         bool together);
+void moon_emulated_block_end();
 
 template <typename... P> struct moon_emulated_call {
   void (*kernel)(P...);

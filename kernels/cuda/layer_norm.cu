@@ -26,22 +26,26 @@ __global__ void norm_rows(matrix<T> x, matrix<T> y, lines o) {
   typedef moon_computed<T> A;
   int64_t n = o.columns;
   for (int64_t row = blockIdx.x; row < o.rows; row += gridDim.x) {
-    A sum = 0, square = 0;
+    A sum = 0, square = 0, rest = 0;
     for (int64_t c = threadIdx.x; c < n; c += blockDim.x) {
       sum += moon_load(x.at(row, c));
     }
     A mean = moon_block_sum(sum) / (A)n;
     for (int64_t c = threadIdx.x; c < n; c += blockDim.x) {
       A d = moon_load(x.at(row, c)) - mean;
+      rest += d;
       square += d * d;
     }
-    A r = 1 / (A)sqrt(moon_block_sum(square) / (A)n + (A)o.eps);
+    /* What rounding left of the mean: much, where data lie far from 0. */
+    rest = moon_block_sum(rest) / (A)n;
+    A variance = moon_block_sum(square) / (A)n - rest * rest;
+    A r = 1 / (A)sqrt(variance + (A)o.eps);
     if (threadIdx.x == 0) {
-      o.m.store(row, (double)mean);
+      o.m.store(row, (double)mean + (double)rest);
       o.r.store(row, (double)r);
     }
     for (int64_t c = threadIdx.x; c < n; c += blockDim.x) {
-      A h = (moon_load(x.at(row, c)) - mean) * r;
+      A h = (moon_load(x.at(row, c)) - mean - rest) * r;
       moon_store(&y.at(row, c), h * (A)o.w.load(c, 1) + (A)o.b.load(c));
     }
   }

@@ -4,8 +4,10 @@
 #include <glob.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_DEVICES = 64, PATH = 512 };
 #define TEXT_OF(x) #x
@@ -23,8 +25,9 @@ int moon_library_fail(moon_fail *fail, int status, const char *format, ...) {
 /* --- where they may be ------------------------------------------------ */
 typedef struct place { const char *variable, *pattern; } place;
 
-/* The pattern follows the variable's value; a variable that is not set is
- * passed over. Python's wheels have cuBLASLt in nvidia/cu13/lib. */
+/* The pattern follows each folder in the variable's value, a list with colons;
+ * a variable that is not set is passed over. Python's wheels have cuBLASLt in
+ * nvidia/cu13/lib; a Python on the PATH is in its own bin. */
 static const place places[] = {
     {"MOONSEED_CUDNN", "/"},
     {"MOONSEED_CUDNN", "/lib/"},
@@ -35,17 +38,13 @@ static const place places[] = {
     {NULL, "/usr/local/cuda/lib/"},
     {"VIRTUAL_ENV", "/lib/python3*/site-packages/nvidia/c*/lib/"},
     {"CONDA_PREFIX", "/lib/python3*/site-packages/nvidia/c*/lib/"},
+    {"PATH", "/../lib/python3*/site-packages/nvidia/c*/lib/"},
     {"HOME", "/.local/lib/python3*/site-packages/nvidia/c*/lib/"},
     {NULL, "/usr/local/lib/python3*/*-packages/nvidia/c*/lib/"},
     {NULL, "/usr/lib/python3*/*-packages/nvidia/c*/lib/"}};
 
-static void *open_one(const place *p, const char *file) {
-  const char *root = p->variable ? getenv(p->variable) : "";
-  if (!root || (p->variable && !*root)) return NULL;
-  char pattern[PATH];
-  int n = snprintf(pattern, sizeof pattern, "%s%s%s", root, p->pattern, file);
-  if (n < 0 || n >= (int)sizeof pattern) return NULL;
-  if (!p->variable && !*p->pattern) return dlopen(file, RTLD_NOW);
+/* The first that opens of those that match. */
+static void *open_matching(const char *pattern) {
   void *library = NULL;
   glob_t found;
   if (glob(pattern, 0, NULL, &found) == 0) {
@@ -53,6 +52,24 @@ static void *open_one(const place *p, const char *file) {
       library = dlopen(found.gl_pathv[i], RTLD_NOW);
     }
     globfree(&found);
+  }
+  return library;
+}
+
+static void *open_one(const place *p, const char *file) {
+  const char *root = p->variable ? getenv(p->variable) : "";
+  if (!p->variable && !*p->pattern) return dlopen(file, RTLD_NOW);
+  void *library = NULL;
+  while (root && !library) {
+    char pattern[PATH];
+    int length = (int)strcspn(root, ":");
+    int n = snprintf(pattern, sizeof pattern, "%.*s%s%s", length, root,
+                     p->pattern, file);
+    bool is_place = length > 0 || !p->variable;
+    if (is_place && n > 0 && n < (int)sizeof pattern) {
+      library = open_matching(pattern);
+    }
+    root = root[length] ? root + length + 1 : NULL;
   }
   return library;
 }

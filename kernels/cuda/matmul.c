@@ -67,11 +67,13 @@ static const moon_operand *bias_of(const moon_call *call) {
   return call->n > BIAS && call->arg[BIAS].data ? &call->arg[BIAS] : NULL;
 }
 
-/* Bias and ReLU in cuBLASLt: rows without gaps, and not in f64. */
+/* Bias and ReLU in cuBLASLt: rows without gaps, and not in f64. Its kernels
+ * may read a bias 16 bytes at a time. */
 static bool fuses(const moon_call *call, const matmul_key *key) {
   const moon_operand *bias = bias_of(call);
   bool is_dense = !bias || bias->stride[0] == 1 || key->n == 1;
-  return key->dtype != MOON_F64 && !key->y.across && is_dense;
+  bool is_aligned = !bias || (uintptr_t)bias->data % MATMUL_BIAS_ALIGN == 0;
+  return key->dtype != MOON_F64 && !key->y.across && is_dense && is_aligned;
 }
 
 static int32_t compute_of(const moon_call *call) {

@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include "library.h"
 
+/* Bytes that divide a bias's address where it is added by cuBLASLt. */
+enum { MATMUL_BIAS_ALIGN = 16 };
+
 /* A matrix as cuBLASLt has it: `across` when it must be transposed. */
 typedef struct matmul_side {
   int64_t ld, batch_stride;
@@ -20,7 +23,7 @@ typedef struct matmul_key {
 } matmul_key;
 
 typedef struct matmul_plan {
-  matmul_key key;
+  matmul_key key;             /* without an epilogue that there is none for */
   cublasLtMatmulDescOpaque_t product;
   cublasLtMatrixLayoutOpaque_t left, right, y;
   cublasLtMatmulAlgo_t algorithm;

@@ -45,6 +45,11 @@ static cublasStatus_t describe_side(const moon_cublaslt *lib,
   return error;
 }
 
+static bool has_bias(const matmul_key *q) {
+  return q->epilogue == CUBLASLT_EPILOGUE_BIAS ||
+         q->epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+}
+
 /* The left factor is b^T [n,k], the right one a^T [k,m], y^T [n,m]; where y
  * lies in columns, a [m,k], b [k,n] and y [m,n]. */
 static cublasStatus_t describe(const moon_cublaslt *lib, matmul_plan *p) {
@@ -57,14 +62,17 @@ static cublasStatus_t describe(const moon_cublaslt *lib, matmul_plan *p) {
   cublasOperation_t op[] = {left_turns ? CUBLAS_OP_T : CUBLAS_OP_N,
                             right_turns ? CUBLAS_OP_T : CUBLAS_OP_N};
   cublasLtEpilogue_t epilogue = (cublasLtEpilogue_t)q->epilogue;
+  /* For the heuristics, which look at its alignment. */
+  void *bias = has_bias(q) ? (void *)(uintptr_t)MATMUL_BIAS_ALIGN : NULL;
   cudaDataType_t scale = q->dtype == MOON_F64 ? CUDA_R_64F : CUDA_R_32F;
   cublasStatus_t error = lib->cublasLtMatmulDescInit_internal(
       &p->product, sizeof p->product, (cublasComputeType_t)q->compute, scale);
   const struct { int name; const void *value; size_t size; } attribute[] = {
       {CUBLASLT_MATMUL_DESC_TRANSA, &op[0], sizeof *op},
       {CUBLASLT_MATMUL_DESC_TRANSB, &op[1], sizeof *op},
-      {CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue}};
-  for (int i = 0; i < 3 && !error; i++) {
+      {CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue},
+      {CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias}};
+  for (int i = 0; i < (bias ? 4 : 3) && !error; i++) {
     error = lib->cublasLtMatmulDescSetAttribute(
         &p->product, (cublasLtMatmulDescAttributes_t)attribute[i].name,
         attribute[i].value, attribute[i].size);
@@ -121,6 +129,18 @@ static cublasStatus_t choose(const moon_cublaslt *lib, cublasLtHandle_t handle,
   return best.state;
 }
 
+/* As asked for, or without the epilogue, which a kernel of ours does then. */
+static cublasStatus_t find_algorithm(const moon_cublaslt *lib,
+                                     cublasLtHandle_t handle,
+                                     matmul_plan *p) {
+  cublasStatus_t error = describe(lib, p);
+  if (!error) error = choose(lib, handle, p);
+  if (!error || p->key.epilogue == CUBLASLT_EPILOGUE_DEFAULT) return error;
+  p->key.epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  error = describe(lib, p);
+  return error ? error : choose(lib, handle, p);
+}
+
 static int make(const void *key, const void **state, moon_fail *fail) {
   cublasLtHandle_t handle;
   const moon_cublaslt *lib = moon_cublaslt_open(fail);
@@ -130,8 +150,7 @@ static int make(const void *key, const void **state, moon_fail *fail) {
   if (status < 0) return status;
   if (!p) return moon_library_fail(fail, MOON_E_MEMORY, "no memory");
   p->key = *(const matmul_key *)key;
-  cublasStatus_t error = describe(lib, p);
-  if (!error) error = choose(lib, handle, p);
+  cublasStatus_t error = find_algorithm(lib, handle, p);
   if (error) {
     status = failed(lib, &p->key, error, fail);
     free(p);

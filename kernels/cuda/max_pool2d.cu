@@ -8,6 +8,28 @@ namespace {
 enum { X, Y, I };
 enum { G_DY, G_I, G_DX };
 
+/* Places of N channels, 16 bytes at a time: with more than one channel they lie
+ * side by side (moon_pool_is_wide). */
+template <int N> struct places {
+  enum { each = N % 4 == 0 ? 4 : 1 };
+  typedef moon_vector<int32_t, each> piece;
+  int32_t at[N];
+
+  MOON_DEVICE void load(const int32_t *from) {
+    for (int j = 0; j < N; j += each) {
+      piece p = *(const piece *)&from[j];
+      for (int k = 0; k < each; k++) at[j + k] = p.at[k];
+    }
+  }
+  MOON_DEVICE void store(int32_t *to) const {
+    for (int j = 0; j < N; j += each) {
+      piece p;
+      for (int k = 0; k < each; k++) p.at[k] = at[j + k];
+      *(piece *)&to[j] = p;
+    }
+  }
+};
+
 template <typename T> struct largest {
   enum { most = 16 / sizeof(T) };
   const T *x;
@@ -22,7 +44,7 @@ template <typename T> struct largest {
     moon_window_at(&s.axis[0], at[2], &lo[0], &hi[0]);
     moon_window_at(&s.axis[1], at[3], &lo[1], &hi[1]);
     moon_vector<T, N> best;
-    moon_vector<int32_t, N> where;
+    places<N> where;
     for (int j = 0; j < N; j++) {
       moon_store(&best.at[j], (A)-INFINITY);
       where.at[j] = -1;
@@ -40,8 +62,7 @@ template <typename T> struct largest {
       }
     }
     *(moon_vector<T, N> *)&y[moon_at4(of_y, at, at[2], at[3])] = best;
-    int32_t *to = &index[moon_at4(of_i, at, at[2], at[3])];
-    for (int j = 0; j < N; j++) to[j] = where.at[j];
+    where.store(&index[moon_at4(of_i, at, at[2], at[3])]);
   }
 };
 
@@ -62,11 +83,12 @@ template <typename T> struct gradient {
     A sum[N] = {};
     for (int64_t h = lo[0]; h < hi[0]; h++) {
       for (int64_t w = lo[1]; w < hi[1]; w++) {
-        const int32_t *from = &index[moon_at4(of_i, at, h, w)];
+        places<N> where;
+        where.load(&index[moon_at4(of_i, at, h, w)]);
         moon_vector<T, N> d =
             *(const moon_vector<T, N> *)&dy[moon_at4(of_dy, at, h, w)];
         for (int j = 0; j < N; j++) {
-          if (from[j] == self) sum[j] += moon_load(d.at[j]);
+          if (where.at[j] == self) sum[j] += moon_load(d.at[j]);
         }
       }
     }

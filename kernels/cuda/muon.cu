@@ -133,7 +133,7 @@ static int queue_start(const moon_call *call, int k, const settled *rates,
   return MOON_OK;
 }
 
-/* --- rounds ---------------------------------------------------------------- */
+/* --- rounds ----------------------------------------------------------- */
 /* The matrix of a block. */
 MOON_DEVICE int matrix_of(const matrices &c, int of_x, int64_t b) {
   int k = 0;

@@ -36,8 +36,8 @@ __global__ void extend(const T *x, T *y, padding p, double value) {
 /* The next place from i on of dimension d of dy that shows `at` of dx; `large`
  * where there is none. */
 MOON_DEVICE int64_t next(const padding &p, int d, int64_t at, int64_t i) {
-  while (i < p.large[d] && moon_padded_place(p.mode, i - p.before[d], p.small[d]) != at) {
-    i++;
+  for (; i < p.large[d]; i++) {
+    if (moon_padded_place(p.mode, i - p.before[d], p.small[d]) == at) break;
   }
   return i;
 }

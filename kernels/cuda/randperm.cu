@@ -79,8 +79,8 @@ CUDA_PLAN(plan_randperm) {
     return moon_no_dtype(call->arg[0].dtype, fail);
   }
   if (l.n > UINT32_MAX) {
-    snprintf(fail->text, sizeof fail->text, "%lld numbers; at most %lld on cuda",
-             (long long)l.n, (long long)UINT32_MAX);
+    snprintf(fail->text, sizeof fail->text, "%lld numbers; at most %lld on "
+             "cuda", (long long)l.n, (long long)UINT32_MAX);
     return MOON_E_SHAPE;
   }
   plan->scratch = sort_bytes(l) + 2 * (size_t)l.n * sizeof(uint32_t);

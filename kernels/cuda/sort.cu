@@ -1,6 +1,6 @@
 /* Lines in order, and where their elements were (ref's sort.c). Keys are
- * unsigned integers in the elements' order: NaN the largest, zeros of both signs
- * equal; inverted where the largest come first.
+ * unsigned integers in the elements' order: NaN the largest, zeros of both
+ * signs equal; inverted where the largest come first.
  */
 #include "sort.h"
 #include "walk.h"

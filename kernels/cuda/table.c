@@ -23,4 +23,4 @@ KERNELS(DECLARE)
 extern const moon_kernel_table moon_cuda_table;
 const moon_kernel_table moon_cuda_table = {
     .name = "cuda", .kernel = {KERNELS(ROW)}, .computes_halves = 1,
-    .adds_to_conv2d = 1};
+    .adds_to_conv2d = 1, .pools_batch_norm = 1};

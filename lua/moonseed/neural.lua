@@ -18,6 +18,8 @@ local M = {}
 
 local epilogues = { none = tonumber(C.MOON_EPILOGUE_NONE),
                     relu = tonumber(C.MOON_EPILOGUE_RELU) }
+local norm_epilogues = { none = epilogues.none, relu = epilogues.relu,
+                         relu_pool = tonumber(C.MOON_EPILOGUE_RELU_POOL) }
 
 local function epilogue_of(op, name)
   local code = epilogues[name]
@@ -136,9 +138,9 @@ local norm_known = { weight = true, bias = true, mean = true, var = true,
 --- statistics, which also move `mean` and `var` in place; else by those.
 ---@param x userdata
 ---@param options table  weight, bias [C] or nil; mean, var [C]; eps (1e-5),
----                      momentum (0.1), training (false), epilogue ("none" or
----                      "relu")
----@return userdata  of the same shape
+---                      momentum (0.1), training (false), epilogue ("none",
+---                      "relu" or "relu_pool": also max_pool2d(2) of that)
+---@return userdata  of the same shape, or pooled
 function M.batch_norm(x, options)
   local op = "batch_norm"
   local p = pointer(op, "x", x)
@@ -153,7 +155,9 @@ function M.batch_norm(x, options)
   norm_params.momentum = check.number(op, "momentum", o.momentum or 0.1)
   norm_params.training =
     check.boolean(op, "training", o.training or false) and 1 or 0
-  norm_params.epilogue = epilogue_of(op, o.epilogue or "none")
+  norm_params.epilogue = norm_epilogues[o.epilogue or "none"]
+    or check.fail(op, "no epilogue '%s' (none, relu, relu_pool)",
+                  tostring(o.epilogue))
   return after(call(C.moon_batch_norm, p, norm_state, norm_params, out), x, o)
 end
 

@@ -145,8 +145,8 @@ function moon.linear(x, w, b, options) end
 --- Normalises each channel of x [N, C, H, W]: in training by the batch's
 --- statistics, which also move `mean` and `var` in place; else by those.
 ---@param x Tensor
----@param options table  weight, bias [C] or nil; mean, var [C]; eps (1e-5), momentum (0.1), training (false), epilogue ("none" or "relu")
----@return Tensor  # of the same shape
+---@param options table  weight, bias [C] or nil; mean, var [C]; eps (1e-5), momentum (0.1), training (false), epilogue ("none", "relu" or "relu_pool": also max_pool2d(2) of that)
+---@return Tensor  # of the same shape, or pooled
 function moon.batch_norm(x, options) end
 
 --- The cross-entropy of logits [N, C] and labels i64 [N] from 0: a scalar. Also
@@ -1253,6 +1253,11 @@ local BatchNorm2d = {}
 ---@return Tensor
 function BatchNorm2d:forward_relu(x) end
 
+--- forward, ReLU and MaxPool2d{ 2 }, on a GPU in one kernel.
+---@param x Tensor  [N, C, H, W]
+---@return Tensor  # [N, C, H/2, W/2]
+function BatchNorm2d:forward_relu_pool(x) end
+
 --- Convolution: x [N, C, H, W], weight [K, C / groups, kH, kW], bias [K]
 --- -> [N, K, oH, oW].
 ---
@@ -1396,6 +1401,10 @@ local LogSoftmax = {}
 ---@class MaxPool2d: Module
 ---@overload fun(options: table): MaxPool2d
 local MaxPool2d = {}
+
+--- Whether it is MaxPool2d{ 2 }.
+---@return boolean
+function MaxPool2d:halves() end
 
 --- The mean over a dimension, or several: of tokens [N, T, C] over 2 -> [N, C].
 ---
@@ -1606,7 +1615,8 @@ function Residual.rebuild(options, rebuild) end
 ---   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
 ---
 --- A Conv2d, Linear or BatchNorm2d that a ReLU follows computes it in the same
---- kernel; the numbers are those of the two calls.
+--- kernel, and a BatchNorm2d a MaxPool2d{ 2 } after that as well; the numbers are
+--- those of the single calls.
 ---
 --- nn.Sequential{ ... }
 ---@class Sequential: Module

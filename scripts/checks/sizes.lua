@@ -8,6 +8,8 @@ local util = require "jit.util"
 local MOST_LINES, MOST_COLUMNS = 400, 80
 local MOST_FUNCTION, MOST_PARAMETERS = 60, 6
 
+local SOURCES = { "c", "h", "cu", "cc", "lua", "py" }
+
 -- Numbers that PyTorch computed, one case a line.
 local DATA = "^spec/golden/.*%.lua$"
 -- Made from the sources, a declaration after the other.
@@ -97,7 +99,7 @@ local function check_lua_function(path, prototype, is_main)
 end
 
 local folders = { "core", "kernels", "lua", "scripts", "spec" }
-for _, path in ipairs(source.files(folders, { "c", "h", "lua", "py" })) do
+for _, path in ipairs(source.files(folders, SOURCES)) do
   local lines = source.lines(path)
   if not path:find(DATA) and path ~= TYPES then check_lines(path, lines) end
   if path:find "%.[ch]$" then check_c(path, lines) end

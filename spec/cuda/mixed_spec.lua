@@ -4,6 +4,7 @@ local moon = require "moonseed"
 local nn = require "moonseed.nn"
 local op = require "support.op"
 local optim = require "moonseed.optim"
+local uv = require "luv"
 local it = gpu.it
 
 local halves = { "bf16", "f16" }
@@ -242,10 +243,40 @@ gpu.describe("autocast on a GPU", function()
       end)
     end)
 
+    it("is not forced on a target in place", function()
+      each(function(dtype)
+        local x, y = half({ 4 }, 1, dtype), input({ 4 }, 2)
+        local sum = (y + x):totable()
+        local rounded = (x + y:to(dtype)):to("f32"):totable()
+        y:add_(x)
+        assert.equal("f32", y:dtype())
+        assert.same(sum, y:totable())
+        x:add_(input({ 4 }, 2))
+        assert.equal(dtype, x:dtype())
+        assert.same(rounded, x:to("f32"):totable())
+        x:copy_(y)
+        assert.equal(dtype, x:dtype())
+        assert.same(y:to(dtype):to("f32"):totable(), x:to("f32"):totable())
+        local a = input({ 4 }, 3):requires_grad()
+        local z = moon.zeros(4, { dtype = dtype })
+        z:add_(a, 2)
+        z:to("f32"):sum():backward()
+        assert.equal("f32", a.grad:dtype())
+        assert.same({ 2, 2, 2, 2 }, a.grad:totable())
+        local ids = moon.zeros(4, { dtype = "i64" })
+        assert.error_matches(function() x:add_(ids) end,
+                             "add_: " .. dtype .. " and i64; cast one")
+        assert.error_matches(function() ids:add_(x) end,
+                             "add_: i64 and " .. dtype .. "; cast one")
+      end)
+    end)
+
     it("is cast by hand outside", function()
       local x, y = half({ 4 }, 1, "bf16"), input({ 4 }, 2)
       assert.error_matches(function() return x + y end,
                            "add: bf16 and f32; cast one")
+      assert.error_matches(function() x:add_(y) end,
+                           "add_: bf16 and f32; cast one")
       assert.equal("bf16", x:sum():dtype())
       assert.equal("bf16", x:exp():dtype())
     end)
@@ -308,6 +339,33 @@ gpu.describe("autocast on a GPU", function()
       local x, y = batch(8)
       assert.same(gradients(net, x, y, "bf16"),
                   gradients(net, x, y, "bf16", true))
+    end)
+
+    -- How often an op ran since `from`.
+    local function count(name, from)
+      local n = 0
+      moon.synchronize()
+      for _, span in ipairs(moon.streams():recent()) do
+        if span.name == name and span.submit_ns >= from then n = n + 1 end
+      end
+      return n
+    end
+
+    it("casts each weight and the images once, and each gradient back",
+       function()
+      local net = model()
+      local x, y = batch(4)
+      gradients(net, x, y, "bf16")
+      local from = uv.hrtime()
+      local loss = moon.autocast("bf16", function()
+        return nn.cross_entropy(net(x), y)
+      end)
+      -- The images, two filters, the mean over pixels, a weight and a bias.
+      assert.equal(6, count("cast", from))
+      from = uv.hrtime()
+      loss:backward()
+      -- The gradients of all but the images, and that of what the mean took.
+      assert.equal(6, count("cast", from))
     end)
 
     it("computes again what it computed", function()

@@ -49,6 +49,24 @@ describe("nn.Identity", function()
   end))
 end)
 
+describe("nn.Sequential", function()
+  it("pools after a norm and a ReLU as the layers by themselves",
+     task(function()
+    local layers = { nn.BatchNorm2d{ 3 }, nn.ReLU{}, nn.MaxPool2d{ 2 } }
+    local x = moon.randn(2, 3, 4, 5)
+    local model = nn.Sequential(layers)
+    for _, trains in ipairs{ true, false } do
+      if trains then model:train() else model:eval() end
+      local y = x
+      for _, layer in ipairs(layers) do y = layer:forward(y) end
+      assert.is_true(moon.allclose(y, model(x), exact))
+    end
+    local wider = nn.MaxPool2d{ 2, stride = 1 }
+    local other = nn.Sequential{ layers[1], layers[2], wider }
+    assert.same({ 2, 3, 3, 4 }, other(x):shape())
+  end))
+end)
+
 describe("nn.Residual", function()
   it("adds its input, or a shortcut of it", task(function()
     local f, s = nn.Linear{ 3, 3 }, nn.Linear{ 3, 3 }
@@ -126,6 +144,7 @@ end)
 
 describe("nn.DropPath", function()
   it("drops whole images, in training only", task(function()
+    moon.manual_seed(1)
     local layer = nn.DropPath{ 0.25 }
     local x = moon.ones(4000, 1, 2, 1)
     local y = layer(x):reshape(4000, 2)

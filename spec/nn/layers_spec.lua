@@ -197,6 +197,7 @@ describe("nn", function()
   end))
 
   it("drops out in training only", task(function()
+    moon.manual_seed(1)
     local dropout = nn.Dropout{ 0.25 }
     local x = moon.ones(4000)
     local y = dropout(x)

@@ -34,8 +34,46 @@ describe("batch_norm", function()
              fn = norm(true, "relu"), tolerance = 3e-5 }
   op.agrees{ "after training, with ReLU", inputs = { x, c, c },
              fn = norm(false, "relu") }
+  for _, shape in ipairs{ { 2, 3, 4, 6 }, { 3, 8, 2, 4 }, { 2, 3, 5, 4 } } do
+    shape.fill = "distinct"
+    local channels = { shape[2] }
+    op.agrees{ ("in training, with ReLU and pooling, of %dx%d"):format(
+                 shape[3], shape[4]),
+               inputs = { shape, channels, channels },
+               fn = norm(true, "relu_pool"), tolerance = 3e-5 }
+  end
+  op.agrees{ "after training, with ReLU and pooling",
+             inputs = { { 2, 3, 4, 4, fill = "distinct" }, c, c },
+             fn = norm(false, "relu_pool") }
   op.agrees{ "after training, of no images", inputs = { { 0, 3, 2, 2 }, c, c },
              fn = norm(false) }
+
+  op.everywhere("with ReLU and pooling gives the bits of the three calls",
+                function(device)
+    local function run(dtype, fused)
+      moon.manual_seed(1)
+      local o = { device = device }
+      local x = moon.randn({ 3, 16, 6, 10 }, o)
+      x[2][7][3][5] = 0 / 0
+      x = x:to(dtype):detach():requires_grad()
+      local w = moon.randn({ 16 }, o):requires_grad()
+      local b = moon.randn({ 16 }, o):requires_grad()
+      local y = moon.batch_norm(x, {
+        mean = moon.zeros({ 16 }, o), var = moon.ones({ 16 }, o),
+        weight = w, bias = b, training = true,
+        epilogue = fused and "relu_pool" or nil })
+      if not fused then y = y:relu():max_pool2d{ 2 } end
+      y:backward(moon.randn({ 3, 16, 3, 5 }, o):to(dtype))
+      return { y, x.grad, w.grad, b.grad }
+    end
+    local dtypes = device == "cuda:0" and { "f32", "bf16", "f16" } or { "f32" }
+    for _, dtype in ipairs(dtypes) do
+      local one, two = run(dtype, true), run(dtype, false)
+      for i = 1, 4 do
+        assert.equal(bits.of(two[i]:to("f32")), bits.of(one[i]:to("f32")))
+      end
+    end
+  end)
 
   -- Channels with a weight of 0 and below, a NaN, more than one part; and x so
   -- far from 0 that it takes every float around the place where y is 0.

@@ -41,11 +41,14 @@ describe("layer_norm", function()
 
   op.everywhere("has mean 0 and variance 1, far from 0 and with an outlier",
                 function(device)
-    local x = moon.rand(4, 500, { device = device }) + 4096
-    x[1][1] = 9000
-    local y = x:layer_norm(500, nil, nil, { eps = 0 })
-    op.assert_near({ 0, 0, 0, 0 }, op.flat(y:mean(2)), 1e-3, device)
-    op.assert_near({ 1, 1, 1, 1 }, op.flat((y * y):mean(2)), 1e-3, device)
+    for seed = 1, 8 do  -- the best mean in f32 may be off by 8e-4 of the std
+      moon.manual_seed(seed)
+      local x = moon.rand(4, 500, { device = device }) + 4096
+      x[1][1] = 9000
+      local y = x:layer_norm(500, nil, nil, { eps = 0 })
+      op.assert_near({ 0, 0, 0, 0 }, op.flat(y:mean(2)), 2e-4, device)
+      op.assert_near({ 1, 1, 1, 1 }, op.flat((y * y):mean(2)), 1e-4, device)
+    end
   end)
 
   op.everywhere("lets NaN and infinity spoil their row alone",

@@ -43,4 +43,11 @@ function BatchNorm2d:forward(x) return normalise(self, x) end
 ---@return userdata
 function BatchNorm2d:forward_relu(x) return normalise(self, x, "relu") end
 
+--- forward, ReLU and MaxPool2d{ 2 }, on a GPU in one kernel.
+---@param x userdata [N, C, H, W]
+---@return userdata  [N, C, H/2, W/2]
+function BatchNorm2d:forward_relu_pool(x)
+  return normalise(self, x, "relu_pool")
+end
+
 return BatchNorm2d

@@ -12,6 +12,18 @@ function MaxPool2d:init(options)
   self.params = neural.max_pool2d_params(options)
 end
 
+--- Whether it is MaxPool2d{ 2 }.
+---@return boolean
+function MaxPool2d:halves()
+  local p = self.params
+  for d = 0, 1 do
+    if p.kernel[d] ~= 2 or p.stride[d] ~= 2 or p.padding[d] ~= 0 then
+      return false
+    end
+  end
+  return p.ceil_mode == 0
+end
+
 ---@param x userdata [N, C, H, W]
 ---@return userdata
 function MaxPool2d:forward(x) return neural.max_pool2d(x, self.params) end

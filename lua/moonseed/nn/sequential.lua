@@ -3,11 +3,13 @@
 --   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
 --
 -- A Conv2d, Linear or BatchNorm2d that a ReLU follows computes it in the same
--- kernel; the numbers are those of the two calls.
+-- kernel, and a BatchNorm2d a MaxPool2d{ 2 } after that as well; the numbers are
+-- those of the single calls.
 local BatchNorm2d = require "moonseed.nn.batch_norm2d"
 local check = require "moonseed.check"
 local Conv2d = require "moonseed.nn.conv2d"
 local Linear = require "moonseed.nn.linear"
+local MaxPool2d = require "moonseed.nn.max_pool2d"
 local Module = require "moonseed.nn.module"
 local ReLU = require "moonseed.nn.relu"
 local temporary = require "moonseed.nn.temporary"
@@ -67,27 +69,38 @@ function Sequential:init(modules)
   end
 end
 
+-- What computes modules[i] and some that follow it, and how many it computes.
+local function fuse(modules, i)
+  local module, second, third = modules[i], modules[i + 1], modules[i + 2]
+  local fused = second and second.forward == ReLU.forward
+    and with_relu[module.forward]
+  if fused ~= BatchNorm2d.forward_relu or not third
+     or third.forward ~= MaxPool2d.forward or not third:halves() then
+    return fused, fused and 2 or 1
+  end
+  return BatchNorm2d.forward_relu_pool, 3
+end
+
 -- Made again when any module has changed.
 local function make_steps(self)
   local steps, modules = {}, {}
   for _, module in self:children() do modules[#modules + 1] = module end
   local i, before = 1, false
   while i <= #modules do
-    local module, following = modules[i], modules[i + 1]
-    local fused = following and following.forward == ReLU.forward
-      and with_relu[module.forward]
+    local module = modules[i]
+    local fused, count = fuse(modules, i)
     local now = temporary.keeps_nothing(module)
     steps[#steps + 1] = { module = module, fused = fused,
                           lets_go = before and now }
-    i, before = i + (fused and 2 or 1), now
+    i, before = i + count, now
   end
   rawset(self, "steps", steps)
   rawset(self, "planned", Module.generation())
   return steps
 end
 
---- The modules that forward calls; with `fused`, that instead of it and the
---- ReLU after; with `lets_go`, what it is given goes, if it was made here. A
+--- The modules that forward calls; with `fused`, that instead of it and what it
+--- computes after it; with `lets_go`, what it is given goes, if it was made here. A
 --- list is never changed: a module that changes gets a new one.
 ---@return { module: table, fused: function?, lets_go: boolean }[] steps
 function Sequential:plan()
