@@ -2082,6 +2082,11 @@ function Optimiser:load_state(given) end
 ---@return table  # class
 function Optimiser.class(def) end
 
+--- The optimiser of a model that was made last, if it is still held.
+---@param model Module
+---@return Optimiser|nil
+function Optimiser.of(model) end
+
 --- An optimiser of a class: options as { model, lr = ..., ... }, where model is
 --- a module or a list of tensors.
 ---@param class table  see Optimiser.class
@@ -2672,7 +2677,8 @@ function seed.tournament(options) end
 --- seed.Garden{ model, policy = path, governor = true, valid = data, ... }
 ---   policy      a file, see scripts/policies; config: a table for its init
 ---   governor    true, or its options: rolls back when the loss goes wrong
----   optim       the host's optimiser, for the governor
+---   optim       the host's optimiser, for the governor: the model's newest, or
+---               that of the run, unless given; train and valid are the run's
 ---   train       what candidates of a tournament learn from
 ---   valid       the data set that growth looks at (never the test split)
 ---   classes     of the labels, where valid does not say
@@ -2703,6 +2709,11 @@ function Garden:slot(name) end
 --- All seeds, in the order of the model.
 ---@return Seed[]
 function Garden:seeds() end
+
+--- Takes what it was not given from a run. With an optimiser to bring back,
+--- too, the governor begins anew: the states that it kept are without.
+---@param run table  train, valid, optim
+function Garden:adopt(run) end
 
 --- The options it was made with that are plain values.
 ---@return table
