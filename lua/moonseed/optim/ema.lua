@@ -16,6 +16,7 @@ local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local moon = require "moonseed"
 local frames = require "moonseed.optim.frame"
+local host = require "moonseed.host"
 local parameters = require "moonseed.optim.parameters"
 local state = require "moonseed.nn.state"
 local C, ffi = core.C, core.ffi
@@ -94,9 +95,7 @@ local function refuse_swapped(self, what)
   end
 end
 
---- After a step of the optimiser; enqueues.
----@return table self
-function EMA:update()
+local function update(self)
   refuse_swapped(self, "update")
   check_decay(self.decay)
   catch_up(self)
@@ -112,6 +111,12 @@ function EMA:update()
       end
     end
   end)
+end
+
+--- After a step of the optimiser; enqueues.
+---@return table self
+function EMA:update()
+  host.part(update, self)
   return self
 end
 

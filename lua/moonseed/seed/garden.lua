@@ -23,6 +23,7 @@ local evaluation = require "moonseed.seed.evaluation"
 local gates = require "moonseed.seed.gate"
 local frozen = require "moonseed.seed.frozen"
 local guard = require "moonseed.seed.guard"
+local host = require "moonseed.host"
 local Incubator = require "moonseed.seed.incubator"
 local life = require "moonseed.seed.life"
 local Measures = require "moonseed.seed.measures"
@@ -334,20 +335,24 @@ end
 
 local step_known = { y = true, loss = true }
 
+local function go_on(self, y, loss)
+  self.steps = self.steps + 1
+  for _, seed in ipairs(self.all) do
+    seed.measures:grow_older(seed.row)
+    seed:notice_failure(LATE)
+    local fn = not seed.failure and grow[seed:stage()]
+    if fn then fn(seed, y) end
+  end
+  if not self.guard:look(loss) then self.decisions:step() end
+end
+
 --- After the optimiser's step. y: the batch's labels, for seeds that incubate;
 --- loss: what the governor looks at. Enqueues; waits for the loss of some steps
 --- ago at most, and for a decision that is due.
 ---@param given table|nil
 function Garden:step(given)
   local o = check.names("garden:step", given or {}, step_known)
-  self.steps = self.steps + 1
-  for _, seed in ipairs(self.all) do
-    seed.measures:grow_older(seed.row)
-    seed:notice_failure(LATE)
-    local fn = not seed.failure and grow[seed:stage()]
-    if fn then fn(seed, o.y) end
-  end
-  if not self.guard:look(o.loss) then self.decisions:step() end
+  host.part(go_on, self, o.y, o.loss)
 end
 
 local waits = {
