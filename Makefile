@@ -31,7 +31,7 @@ CUDNN_H = $(firstword $(wildcard $(CUDA_HOME)/include/cudnn.h \
 CUDA = $(if $(and $(NVCC),$(CUDNN_H)),$(BUILD)/moonseed/libmoonseed_cuda.so)
 EMULATED_OBJ = $(CU:%.cu=$(BUILD)/emulated/%.o) \
   $(patsubst %.cc,$(BUILD)/emulated/%.o,$(wildcard kernels/cuda/*.cc)) \
-  $(foreach f,table conv2d conv_wide,$(BUILD)/kernels/cuda/$(f).o) \
+  $(foreach f,table conv2d conv_wide lender,$(BUILD)/kernels/cuda/$(f).o) \
   $(foreach f,conv2d conv2d_grad matmul,$(BUILD)/kernels/ref/$(f).o)
 CUDA_OBJ = $(patsubst %.cu,$(BUILD)/%.cu.o,$(wildcard kernels/cuda/*.cu)) \
   $(patsubst %.c,$(BUILD)/%.o,$(wildcard kernels/cuda/*.c))

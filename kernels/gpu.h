@@ -18,6 +18,13 @@ typedef struct moon_gpu_info {
 
 enum { MOON_GPU_TO_DEVICE, MOON_GPU_TO_HOST, MOON_GPU_WITHIN };
 
+/* Where plans get memory of the device for a while, so that it is counted. */
+typedef struct moon_gpu_lender {
+  void *of;
+  void *(*take)(void *of, size_t nbytes);  /* NULL: there is no more */
+  void (*give)(void *of, void *p, size_t nbytes);
+} moon_gpu_lender;
+
 typedef struct moon_gpu_driver {
   const char *name;                      /* "cuda", "emulated" */
   const moon_kernel_table *table;
@@ -25,6 +32,8 @@ typedef struct moon_gpu_driver {
   int (*info)(int device, moon_gpu_info *out);
   const char *(*error)(void);
   int (*use)(int device);
+  /* The lender of plans that the calling thread makes. */
+  void (*borrow)(const moon_gpu_lender *lender);
 
   int (*queue_new)(int is_urgent, void **out);
   void (*queue_free)(void *queue);       /* all in it is done */

@@ -164,6 +164,7 @@ typedef struct moon__stream {
   moon_event pending[MOON_MAX_STREAMS];  /* waits for the next op */
   int n_pending;
   int64_t created_ns, busy_ns, errors, ops;  /* L */
+  int64_t ended_ns;               /* L: of the last op that has ended */
   moon_op_span recent[MOON_RECENT];          /* L */
 } moon__stream;
 

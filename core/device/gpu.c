@@ -1,6 +1,7 @@
 /* The thread that launches a GPU's ops. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "gpu.h"
 
 /* A notice after so many ops of a stream at most; one more whenever there is
@@ -28,9 +29,10 @@ static int driver_failed(moon__gpu *gpu, int status, moon_fail *fail) {
 void moon__gpu_fail_op(const moon__gpu *gpu, moon__op *op, int status,
                        const moon_fail *fail) {
   moon_fail named;
-  bool is_driver = status == MOON_E_BACKEND && !gpu->lost;
+  bool names = status != MOON_E_BACKEND ||
+               !strncmp(fail->text, gpu->name, strlen(gpu->name));
   snprintf(named.text, sizeof named.text, "%s%s%.170s",
-           is_driver ? gpu->name : "", is_driver ? ": " : "", fail->text);
+           names ? "" : gpu->name, names ? "" : ": ", fail->text);
   moon__op_fail(op, status, 0, named.text);
 }
 
@@ -51,6 +53,22 @@ static int drain(moon__gpu *gpu, void *queue) {
   return status;
 }
 
+/* Blocks that tensors do not need make room. */
+static void *map(moon__gpu *gpu, size_t nbytes) {
+  moon__memory *m = &gpu->memory;
+  void *p = moon__memory_map(m, nbytes, 0);
+  if (p) return p;
+  moon__blocks_trim(gpu->rt, m);
+  return moon__memory_map(m, nbytes, 0);
+}
+
+static void *lend(void *gpu, size_t nbytes) { return map(gpu, nbytes); }
+
+static void take_back(void *of, void *p, size_t nbytes) {
+  moon__gpu *gpu = of;
+  moon__memory_unmap(&gpu->memory, p, nbytes);
+}
+
 /* The lane's scratch holds at least nbytes. A smaller one may be in use, so
  * the lane is waited for: it grows a few times in a run. */
 static int grow_scratch(moon__gpu *gpu, moon__lane *lane, size_t nbytes,
@@ -65,11 +83,7 @@ static int grow_scratch(moon__gpu *gpu, moon__lane *lane, size_t nbytes,
     lane->nbytes = 0;
   }
   size_t want = nbytes + nbytes / 4;
-  lane->scratch = moon__memory_map(m, want, 0);
-  if (!lane->scratch) {  /* blocks that tensors do not need go first */
-    moon__blocks_trim(gpu->rt, m);
-    lane->scratch = moon__memory_map(m, want, 0);
-  }
+  lane->scratch = map(gpu, want);
   if (!lane->scratch) {
     snprintf(fail->text, sizeof fail->text,
              "no memory for %zu bytes of scratch, limit %zu", nbytes, m->limit);
@@ -280,7 +294,9 @@ static bool comes_soon(moon__gpu *gpu) {
 void *moon__gpu_launch_main(void *of) {
   moon__gpu *gpu = of;
   moon_runtime *rt = gpu->rt;
+  moon_gpu_lender lender = {gpu, lend, take_back};
   gpu->driver->use(gpu->number);
+  gpu->driver->borrow(&lender);
   moon__lock(rt);
   while (gpu->first || !rt->closing) {
     moon__op *op = gpu->first;

@@ -1,6 +1,6 @@
-/* Large copies between a host's memory and a GPU's: in pieces, through a bounded
- * set of pinned ones, by a thread for each direction. While the device moves a
- * piece the thread copies the next. A copy is launched once its last piece is
+/* Large copies between a host's memory and a GPU's: in pieces, through a few
+ * pinned ones, by a thread for each direction. While the device moves a piece
+ * the thread copies the next. A copy is launched once its last piece is
  * in the queue, so ops of its stream and its readers come behind; the pieces
  * that are under way then go back when it retires.
  *

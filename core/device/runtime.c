@@ -188,12 +188,14 @@ void moon_stats_read(moon_runtime *rt, moon_stats *out) {
   moon__release_list_drain(rt);
   moon__memory *m = &rt->memory;
   size_t live = m->live, cached = m->cached, pinned = 0;
+  int64_t allocs = m->system_allocs;
   for (int i = 0; i < rt->n_devices; i++) {
     const moon__gpu *gpu = rt->device[i].gpu;
     if (!gpu) continue;
     live += gpu->memory.live;
     cached += gpu->memory.cached;
     pinned += gpu->pinned_bytes;
+    allocs += gpu->memory.system_allocs;
   }
   moon__lock(rt);
   *out = (moon_stats){
@@ -202,7 +204,7 @@ void moon_stats_read(moon_runtime *rt, moon_stats *out) {
       .cached_bytes = (int64_t)cached, .limit_bytes = (int64_t)m->limit,
       .pinned_bytes = (int64_t)pinned,
       .allocated_bytes = (int64_t)moon_allocated(rt),
-      .system_allocs = m->system_allocs,
+      .system_allocs = allocs,
       .ops = rt->ops, .inline_ops = rt->inline_ops,
       .in_flight = rt->in_flight, .failed_ops = rt->failed_ops};
   moon__unlock(rt);

@@ -17,7 +17,9 @@
  * back. A weight is cast anew at each use, where torch.amp keeps the cast until
  * the region ends: in a step in which each weight is used once both cast it
  * once, as the graph keeps the half for the backward
- * (spec/cuda/mixed_spec.lua counts them), and there is nothing to go stale.
+ * (spec/cuda/mixed_graph_spec.lua counts), and nothing can go stale.
+ * Products give a weight's gradient in the half, too, as in torch.amp: for f32
+ * out of halves cuDNN 9.19 has no engine on an H100.
  *
  * Elsewhere tensors stay f32; products round their factors in the kernel
  * (params.conv, params.matmul), and f16 means nothing. */

@@ -4,11 +4,13 @@
  * It happens when a call is planned, never when it runs: so outside of any
  * capture, and with operands of its own, so that no output changes and none is
  * read while another stream writes it. The device is idle meanwhile, as the
- * thread that launches its work is the one that plans. The choices take turns;
- * each one's first run is not counted.
+ * thread that launches its work is the one that plans. The operands are within
+ * the device's memory limit, or nothing is timed. The choices take turns; each
+ * one's first run is not counted.
  */
 #include <math.h>
 #include "conv.h"
+#include "lender.h"
 
 static double median(double *t, int n) {
   for (int i = 1; i < n; i++) {
@@ -55,6 +57,7 @@ typedef struct bench {
   cudaStream_t queue;
   cudaEvent_t start, stop;
   char *memory;
+  size_t nbytes;              /* of it */
   void *data[CONV_TENSORS], *workspace;
 } bench;
 
@@ -94,7 +97,9 @@ static bool make_operands(bench *b) {
     int64_t wanted = b->plan.choice[i].workspace;
     if (wanted > most) most = wanted;
   }
-  if (cudaMalloc((void **)&b->memory, all + (size_t)most + 1)) return false;
+  b->nbytes = all + (size_t)most + 1;
+  b->memory = moon_cuda_take(b->nbytes);
+  if (!b->memory) return false;
   for (int role = 0; role < CONV_TENSORS; role++) {
     b->data[role] = b->memory + at[role];
   }
@@ -116,7 +121,7 @@ bool moon_conv_tune(const moon_cudnn *lib, conv_plan *plan) {
   if (plan->n == 1) return true;
   bench b = {.lib = lib, .plan = *plan};
   bool is_done = prepare(&b) && moon_conv_order(plan, measure, &b);
-  if (b.memory) cudaFree(b.memory);
+  if (b.memory) moon_cuda_give(b.memory, b.nbytes);
   if (b.start) cudaEventDestroy(b.start);
   if (b.stop) cudaEventDestroy(b.stop);
   if (b.handle) lib->cudnnSetStream(b.handle, NULL);  /* not one that ended */

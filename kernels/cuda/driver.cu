@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cuda_runtime.h>
-extern "C" {
-#include "../gpu.h"
-}
+#include "lender.h"
 
 extern "C" const moon_kernel_table moon_cuda_table;
 
@@ -134,9 +132,10 @@ static const char *reason(cudaError_t error) {
 extern "C" __attribute__((visibility("default")))
 const moon_gpu_driver *moon_gpu_open(char *why, size_t size) {
   static moon_gpu_driver driver = {
-      "cuda", &moon_cuda_table, 0, info, error_text, use, queue_new,
-      queue_free, event_new, event_free, event_record, queue_wait, event_done,
-      event_wait, host_call, memory_new, memory_free, pinned_new, pinned_free,
+      "cuda", &moon_cuda_table, 0, info, error_text, use,
+      moon_cuda_borrow, queue_new, queue_free, event_new, event_free,
+      event_record, queue_wait, event_done, event_wait, host_call,
+      memory_new, memory_free, pinned_new, pinned_free,
       copy, copy_peer};
   setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   setenv("CUDA_MODULE_LOADING", "LAZY", 0);

@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "launch.h"
+#include "lender.h"
 extern "C" {
 #include "../philox.h"
-#include "../gpu.h"
 }
 
 extern "C" const moon_kernel_table moon_cuda_table;
@@ -282,9 +282,10 @@ int moon_device_zero(void *to, size_t nbytes, void *where, moon_fail *) {
 extern "C" __attribute__((visibility("default")))
 const moon_gpu_driver *moon_gpu_open(char *, size_t) {
   static moon_gpu_driver driver = {
-      "emulated", &moon_cuda_table, 2, info, error_text, use, queue_new,
-      queue_free, event_new, event_free, event_record, queue_wait, event_done,
-      event_wait, host_call, memory_new, free, memory_new, free, copy,
+      "emulated", &moon_cuda_table, 2, info, error_text, use,
+      moon_cuda_borrow, queue_new, queue_free, event_new, event_free,
+      event_record, queue_wait, event_done, event_wait, host_call,
+      memory_new, free, memory_new, free, copy,
       copy_peer};
   const char *count = getenv("MOONSEED_EMULATED_COUNT");
   if (count) driver.count = atoi(count);

@@ -387,6 +387,10 @@ function M.open()
     local found = C.moon_device_find(live.rt, "cuda:0") >= 0
     wanted = found and "cuda:0" or "cpu"
   end
+  if C.moon_device_find(live.rt, wanted) < 0 then
+    error(("MOONSEED_DEVICE is %s: %s"):format(
+      wanted, (ffi.string(C.moon_last_error()):gsub("^device: ", ""))), 0)
+  end
   M.set_device(wanted)
 end
 

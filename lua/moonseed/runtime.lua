@@ -43,7 +43,8 @@ M.anchor = last
 local stats = ffi.new "moon_stats"
 local stat_names = { "blocked_waits", "live_tensors", "live_nodes",
   "live_bytes", "cached_bytes", "limit_bytes", "pinned_bytes",
-  "allocated_bytes", "system_allocs", "ops", "inline_ops", "in_flight", "failed_ops" }
+  "allocated_bytes", "system_allocs", "ops", "inline_ops", "in_flight",
+  "failed_ops" }
 
 --- Counts of the runtime, see moon_stats in core/moonseed.h.
 ---@return table<string, number>

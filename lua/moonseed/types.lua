@@ -1651,8 +1651,8 @@ function Residual.rebuild(options, rebuild) end
 ---   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
 ---
 --- A Conv2d, Linear or BatchNorm2d that a ReLU follows computes it in the same
---- kernel, and a BatchNorm2d a MaxPool2d{ 2 } after that as well; the numbers are
---- those of the single calls.
+--- kernel, and a BatchNorm2d a MaxPool2d{ 2 } after that as well; the numbers
+--- are those of the single calls.
 ---
 --- nn.Sequential{ ... }
 ---@class Sequential: Module
@@ -2117,6 +2117,11 @@ function Optimiser:load_state(given) end
 ---@param def table
 ---@return table  # class
 function Optimiser.class(def) end
+
+--- The optimiser of a model that was made last, if it is still held.
+---@param model Module
+---@return Optimiser|nil
+function Optimiser.of(model) end
 
 --- An optimiser of a class: options as { model, lr = ..., ... }, where model is
 --- a module or a list of tensors.
@@ -2708,7 +2713,8 @@ function seed.tournament(options) end
 --- seed.Garden{ model, policy = path, governor = true, valid = data, ... }
 ---   policy      a file, see scripts/policies; config: a table for its init
 ---   governor    true, or its options: rolls back when the loss goes wrong
----   optim       the host's optimiser, for the governor
+---   optim       the host's optimiser, for the governor: the model's newest, or
+---               that of the run, unless given; train and valid are the run's
 ---   train       what candidates of a tournament learn from
 ---   valid       the data set that growth looks at (never the test split)
 ---   classes     of the labels, where valid does not say
@@ -2739,6 +2745,11 @@ function Garden:slot(name) end
 --- All seeds, in the order of the model.
 ---@return Seed[]
 function Garden:seeds() end
+
+--- Takes what it was not given from a run. With an optimiser to bring back,
+--- too, the governor begins anew: the states that it kept are without.
+---@param run table  train, valid, optim
+function Garden:adopt(run) end
 
 --- The options it was made with that are plain values.
 ---@return table

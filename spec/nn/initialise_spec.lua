@@ -3,8 +3,8 @@ local task = require "support.task"
 local moon = require "moonseed"
 local init = moon.nn.init
 
--- Of 64 x 32 x 3 x 3: deviations of the mean and of the standard deviation, four
--- of their own at most; the draws are seeded, or one run in a thousand failed.
+-- Of 64 x 32 x 3 x 3: deviations of the mean and of the standard deviation,
+-- four of their own at most; draws are seeded, or one run in a thousand failed.
 local function near(t, std, most)
   assert.near(0, t:mean():item(), 4 * std / math.sqrt(t:numel()))
   assert.near(std, math.sqrt(t:var():item()), 0.02 * std)

@@ -63,7 +63,9 @@ local function catch_up(self)
     end
   end
   local kept = {}
-  for _, t in ipairs(tensors) do kept[t:id()] = state.follow(self.average, t) end
+  for _, t in ipairs(tensors) do
+    kept[t:id()] = state.follow(self.average, t)
+  end
   self.names, self.tensors, self.average = names, tensors, kept
   self.generation = Module.generation()
 end

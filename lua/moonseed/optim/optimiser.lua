@@ -111,6 +111,13 @@ end
 
 -- --- making one ------------------------------------------------------------
 
+local newest = setmetatable({}, { __mode = "kv" })  -- by model or list
+
+--- The optimiser of a model that was made last, if it is still held.
+---@param model table
+---@return Optimiser|nil
+function Optimiser.of(model) return newest[model] end
+
 local function copy_of(value)
   return type(value) == "table" and { unpack(value) } or value
 end
@@ -131,6 +138,7 @@ function Optimiser.new(class, options)
   for _, name in ipairs(def.own) do self[name] = copy_of(o[name]) end
   follow.catch_up(self)
   follow.refresh(self)
+  newest[o.model] = self
   return setmetatable(self, class)
 end
 
