@@ -104,7 +104,7 @@ end
 local function begin(self, args)
   for _, recording in ipairs(self.list) do
     if suits(recording, args) then
-      if recording.backward then pace.backward() else pace.pause() end
+      if recording.backward then pace.backward() else pace.forward() end
       if not recording.core then return begin(self, args) end
       local n = point(self, args)
       if C.moon_replay_begin(live, recording.core, n, self.pointers,
