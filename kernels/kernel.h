@@ -69,10 +69,10 @@ typedef struct moon_operand {
  * batch_norm    x, [w], [b], m, v, y, r, [k], [i]   params.norm; m, v and r
  *                                  are the batch's mean, its unbiased variance
  *                                  and 1/sqrt(biased variance + eps), [C]; k
- *                                  [2,C] for the gradient of a ReLU: y > 0 where
- *                                  k0 x > k1; with i u8, y is the largest of
- *                                  each 2x2 (H and W are even) and i says which
- *                                  of the four, see pools_batch_norm
+ *                                  [2,C], for the gradient of a ReLU: y > 0
+ *                                  where k0 x > k1; with i u8, y is the largest
+ *                                  of each 2x2 (H and W are even) and i says
+ *                                  which of the four, see pools_batch_norm
  * running       m, v, mean+, var+  params.norm; mean = (1 - momentum) mean +
  *                                  momentum m, var likewise
  * batch_norm_eval x, [w], [b], mean, var, y         params.norm

@@ -16,6 +16,14 @@
 
 enum { X, W, Y, M };  /* saved; with ReLU y or its mask */
 
+/* As the kernel has dw: of halves in channels-last memory. A leaf's gradient
+ * lies in rows, as what is made of it likes it. */
+static moon__layout layout_of_dw(const moon__back *b) {
+  const moon__node *from = b->node->input[1];
+  bool is_cast = from && from->rule && moon_dtype_is_half(b->node->dtype);
+  return is_cast ? MOON__CHANNELS_LAST : MOON__ROWS;
+}
+
 /* dw and db come from one kernel: either both are added to what the leaves
  * have, or both are fresh. */
 static void give_weight_gradients(moon__calc *c, moon__back *b,
@@ -28,7 +36,7 @@ static void give_weight_gradients(moon__calc *c, moon__back *b,
   if (!add) {
     const moon__shape *s = b->node->input_shape;
     int dtype = b->node->dtype;
-    dw = moon__c_new(c, b->dy, dtype, s[1], MOON__ROWS);
+    dw = moon__c_new(c, b->dy, dtype, s[1], layout_of_dw(b));
     db = wants_db ? moon__c_new(c, b->dy, dtype, s[2], MOON__ROWS) : NULL;
   }
   params.conv.accumulate = add;

@@ -1615,8 +1615,8 @@ function Residual.rebuild(options, rebuild) end
 ---   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
 ---
 --- A Conv2d, Linear or BatchNorm2d that a ReLU follows computes it in the same
---- kernel, and a BatchNorm2d a MaxPool2d{ 2 } after that as well; the numbers are
---- those of the single calls.
+--- kernel, and a BatchNorm2d a MaxPool2d{ 2 } after that as well; the numbers
+--- are those of the single calls.
 ---
 --- nn.Sequential{ ... }
 ---@class Sequential: Module

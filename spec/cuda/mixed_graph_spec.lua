@@ -65,6 +65,16 @@ gpu.describe("autocast on a GPU and the graph", function()
     end
   end)
 
+  it("has a weight's gradient that lies like the weight", function()
+    local w = input({ 8, 4, 3, 3 }, 2):requires_grad()
+    local x = input({ 2, 4, 6, 6 }, 1):requires_grad()
+    moon.autocast("bf16", function() return moon.conv2d(x, w) end)
+      :sum():backward()
+    for _, t in ipairs{ w, x } do  -- rows are not copied
+      assert.equal(t.grad, t.grad:contiguous())
+    end
+  end)
+
   it("has the same gradients wherever they are computed", function()
     local net = model()
     local x, y = batch(8)

@@ -53,18 +53,18 @@ describe("batch_norm", function()
     local function run(dtype, fused)
       moon.manual_seed(1)
       local o = { device = device }
-      local x = moon.randn({ 3, 16, 6, 10 }, o)
-      x[2][7][3][5] = 0 / 0
-      x = x:to(dtype):detach():requires_grad()
+      local images = moon.randn({ 3, 16, 6, 10 }, o)
+      images[2][7][3][5] = 0 / 0
+      images = images:to(dtype):detach():requires_grad()
       local w = moon.randn({ 16 }, o):requires_grad()
       local b = moon.randn({ 16 }, o):requires_grad()
-      local y = moon.batch_norm(x, {
+      local y = moon.batch_norm(images, {
         mean = moon.zeros({ 16 }, o), var = moon.ones({ 16 }, o),
         weight = w, bias = b, training = true,
         epilogue = fused and "relu_pool" or nil })
       if not fused then y = y:relu():max_pool2d{ 2 } end
       y:backward(moon.randn({ 3, 16, 3, 5 }, o):to(dtype))
-      return { y, x.grad, w.grad, b.grad }
+      return { y, images.grad, w.grad, b.grad }
     end
     local dtypes = device == "cuda:0" and { "f32", "bf16", "f16" } or { "f32" }
     for _, dtype in ipairs(dtypes) do

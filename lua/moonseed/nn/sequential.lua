@@ -3,8 +3,8 @@
 --   nn.Sequential{ nn.Flatten{}, { "head", nn.Linear{ 784, 10 } } }
 --
 -- A Conv2d, Linear or BatchNorm2d that a ReLU follows computes it in the same
--- kernel, and a BatchNorm2d a MaxPool2d{ 2 } after that as well; the numbers are
--- those of the single calls.
+-- kernel, and a BatchNorm2d a MaxPool2d{ 2 } after that as well; the numbers
+-- are those of the single calls.
 local BatchNorm2d = require "moonseed.nn.batch_norm2d"
 local check = require "moonseed.check"
 local Conv2d = require "moonseed.nn.conv2d"
@@ -100,8 +100,8 @@ local function make_steps(self)
 end
 
 --- The modules that forward calls; with `fused`, that instead of it and what it
---- computes after it; with `lets_go`, what it is given goes, if it was made here. A
---- list is never changed: a module that changes gets a new one.
+--- computes after it; with `lets_go`, what it is given goes, if it was made
+--- here. A list is never changed: a module that changes gets a new one.
 ---@return { module: table, fused: function?, lets_go: boolean }[] steps
 function Sequential:plan()
   return self.planned == Module.generation() and self.steps
