@@ -20,7 +20,7 @@
 #include <stdint.h>
 #pragma GCC visibility push(default)
 
-enum { MOON_ABI = 24, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
+enum { MOON_ABI = 25, MOON_MAX_DIMS = 8, MOON_MAX_STREAMS = 64 };
 
 typedef enum moon_status {
   MOON_OK = 0,
@@ -54,6 +54,8 @@ typedef struct moon_task moon_task;  /* a place in the program, see below */
 typedef struct moon_tensor moon_tensor;
 typedef struct moon_walk moon_walk;  /* a backward walk under way */
 typedef struct moon_job moon_job;    /* a file being read */
+typedef struct moon_recording moon_recording;  /* a captured function's ops */
+typedef struct moon_replay moon_replay;        /* a recording, queued anew */
 
 /* What an op needs to know of its caller. Plain data, one per coroutine; copy
  * it, change it, restore it as you like. */
@@ -283,8 +285,9 @@ int moon_tensor_needs_grad(const moon_tensor *t);
 int moon_tensor_is_leaf(const moon_tensor *t);
 /* Whether they lie in the same memory, if not in the same place. */
 int moon_tensor_shares(const moon_tensor *a, const moon_tensor *b);
-moon_tensor *moon_tensor_grad(moon_tensor *t);  /* new reference, or NULL */
-int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad);  /* NULL clears */
+/* New reference, or NULL; a NULL grad clears. */
+moon_tensor *moon_tensor_grad(moon_ctx *ctx, moon_tensor *t);
+int moon_tensor_set_grad(moon_ctx *ctx, moon_tensor *t, moon_tensor *grad);
 int moon_detach(moon_ctx *ctx, moon_tensor *x, moon_tensor **out);
 
 /* --- views: no copy; gradients flow through --------------------------- */
@@ -656,6 +659,58 @@ int moon_walk_user_give(moon_walk *walk, int input, moon_tensor *dx);
 /* Ids of user nodes that died since the last call, so that Lua can drop what
  * it holds for them; returns how many. */
 int moon_user_nodes_dead(moon_runtime *rt, double *ids, int n);
+
+/* --- capture: what a function queues, recorded and queued anew ---------- */
+/* From here to moon_record_end all that ctx's task queues is also noted. A
+ * recording belongs to the caller, who may release it at any time: what goes
+ * on holds it. */
+int moon_record_begin(moon_ctx *ctx, moon_recording **out);
+/* The function's next argument: t itself if it requires its gradient, and then
+ * replays must be given the same; else a stand-in, for t of each replay. */
+int moon_record_argument(moon_recording *r, moon_tensor *t, moon_tensor **out);
+/* From here to moon_record_resume nothing is noted: what happens is the
+ * caller's to do at each replay, when it stops here. `pass`: a tensor that it
+ * is to be handed then. `given`: one that comes out of it; a stand-in. */
+int moon_record_host(moon_ctx *ctx, moon_recording *r);
+int moon_record_pass(moon_recording *r, moon_tensor *t);
+void moon_record_pause(moon_ctx *ctx, moon_recording *r);
+void moon_record_resume(moon_ctx *ctx, moon_recording *r);
+int moon_record_given(moon_recording *r, moon_tensor *t, moon_tensor **out);
+/* `child`, made in ctx's task, begins with the generator at `words` (NULL: its
+ * random numbers were drawn before); it ends, ctx being its own, and leaves
+ * its generator there. The words must stay as long as the recording, whose
+ * number this gives; 0: none. */
+int64_t moon_record_task(moon_ctx *ctx, moon_task *child, uint64_t *words);
+void moon_record_leave(moon_ctx *ctx, uint64_t *words);
+/* The function's next result. 1: a replay makes it anew. 0: it was there
+ * before, and stays what it is. */
+int moon_record_result(moon_recording *r, moon_tensor *t);
+/* NULL, or why it cannot be replayed, although all went well. */
+const char *moon_record_end(moon_ctx *ctx, moon_recording *r);
+void moon_recording_release(moon_recording *r);
+int64_t moon_recording_size(const moon_recording *r);  /* ops */
+int64_t moon_recording_number(const moon_recording *r);
+/* 1: a device that had not seen such ops before may have better ones now. */
+int moon_recording_unsure(const moon_recording *r);
+/* An error that names the first difference. */
+int moon_recording_compare(const moon_recording *now,
+                           const moon_recording *before);
+/* 1: begun. 0: it does not suit these arguments, or what it was recorded in is
+ * not as it was. */
+int moon_replay_begin(moon_ctx *ctx, moon_recording *r, int n,
+                      moon_tensor *const *arguments, moon_replay **out);
+/* 0: done. k > 0: the k-th host part is due; then step again. MOON_E_MEMORY:
+ * step again once there is some; other errors are final. */
+int moon_replay_step(moon_replay *p);
+int64_t moon_replay_at(const moon_replay *p);  /* what is next, of the list */
+/* In a host part: makes ctx what it was there; what is passed, a new
+ * reference; what comes out of it (borrowed). */
+void moon_replay_enter(const moon_replay *p, moon_ctx *ctx);
+int moon_replay_passed(moon_replay *p, int i, moon_tensor **out);
+int moon_replay_give(moon_replay *p, int i, moon_tensor *t);
+/* When done: the i-th result that is made anew. */
+int moon_replay_result(moon_replay *p, int i, moon_tensor **out);
+void moon_replay_end(moon_replay *p);
 
 /* --- files ------------------------------------------------------------ */
 /* Reads off the loop thread. The format is told by content: safetensors, idx

@@ -1,5 +1,4 @@
--- The lines of the API by example (API.md), as users type them. Capture is not
--- part of it yet.
+-- The lines of the API by example (API.md), as users type them.
 
 local moon = require "moonseed"
 local files = require "support.files"
@@ -8,7 +7,6 @@ local nn, optim, seed = moon.nn, moon.optim, moon.seed
 
 describe("the API, its parts:", function()
   it("those that there are not are nil", function()
-    assert.is_nil(moon.capture)
     assert.is_nil(moon.no_such_part)
     assert.is_table(moon.seed)
     assert.is_table(moon.train)

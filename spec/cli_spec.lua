@@ -54,6 +54,18 @@ describe("moonseed", function()
     assert.equal("true\n3\n0\n", (moonseed(path)))
   end)
 
+  it("says in a line that MOONSEED_DEVICE is none", function()
+    local path = script("d.lua", "print(require('moonseed').device())")
+    local why = "moonseed: MOONSEED_DEVICE is up: there is no 'up' "
+      .. "(cpu, ref, sim)\n"
+    for _, arguments in ipairs{ path, "-e x=1", "< /dev/null" } do
+      local output, status = shell("MOONSEED_DEVICE=up " .. launcher .. " "
+                                   .. arguments)
+      assert.equal(why, output)
+      assert.equal(1, status)
+    end
+  end)
+
   it("has the script's folder on package.path", function()
     script("beside.lua", "return 'beside'")
     local path = script("c.lua", "print(require 'beside')")

@@ -32,6 +32,11 @@ static const moon_gpu_driver *open_driver(void) {
     return NULL;
   }
   bool emulated = wish && !strcmp(wish, "emulated");
+  if (wish && *wish && !emulated && strcmp(wish, "cuda") != 0) {
+    snprintf(absent, sizeof absent, "MOONSEED_GPU is %.40s (cuda, emulated, "
+             "none)", wish);
+    return NULL;
+  }
   if (!find_library(emulated ? "emulated" : "cuda", path, sizeof path) ||
       access(path, R_OK)) {
     snprintf(absent, sizeof absent, "built without nvcc: no %.300s", path);

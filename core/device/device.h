@@ -57,6 +57,7 @@ struct moon_task {
   int64_t children;
   uint64_t rng_key, rng_draws, rng_children, rng_seed;
   bool ended, isolated;
+  struct moon_recording *recording;  /* that its ops are noted in, or NULL */
   _Atomic int cancelled;
   moon__error *error;       /* L: first failed in-place op not raised yet */
 };
@@ -163,6 +164,7 @@ typedef struct moon__stream {
   moon_event pending[MOON_MAX_STREAMS];  /* waits for the next op */
   int n_pending;
   int64_t created_ns, busy_ns, errors, ops;  /* L */
+  int64_t ended_ns;               /* L: of the last op that has ended */
   moon_op_span recent[MOON_RECENT];          /* L */
 } moon__stream;
 
@@ -273,7 +275,8 @@ struct moon_runtime {
   struct moon__late *late, *late_last;  /* running statistics, running.c */
   int n_late;
   _Atomic int n_tasks;             /* that have not ended */
-  int64_t roots, next_tensor_id, live_tensors, live_nodes, blocked_waits;
+  int64_t roots, next_tensor_id, next_storage_id, live_tensors, live_nodes,
+      blocked_waits;
   _Atomic(moon_tensor *) released;  /* finalisers push here */
   double *dead_users;
   int n_dead_users, cap_dead_users;
@@ -347,6 +350,8 @@ extern const moon_kernel moon__save_kernel, moon__load_kernel,
  * drops it. */
 int moon__late_fold(moon_runtime *rt);
 void moon__late_forget(moon_runtime *rt);
+/* Of core/capture: a recording notes a draw of a task that has one. */
+void moon__note_draw(moon_task *task, uint64_t key, uint64_t counter);
 /* Of core/seed: frees what was released. */
 void moon__slots_forget(moon_runtime *rt);
 /* Of core/tensor: releases what finalisers have pushed. */

@@ -76,6 +76,11 @@ static void remember(moon_runtime *rt, moon__op *op) {
   moon__stream *s = rt->stream[op->stream];
   op->end_ns = moon_now();
   if (!op->start_ns) op->start_ns = op->end_ns;
+  /* On a GPU it was launched then, behind those that still ran. */
+  if (rt->device[op->device].gpu && op->start_ns < s->ended_ns) {
+    op->start_ns = s->ended_ns;
+  }
+  s->ended_ns = op->end_ns;
   s->recent[s->ops++ & (MOON_RECENT - 1)] = (moon_op_span){
       op->name, op->submit_ns, op->start_ns, op->end_ns, op->stream,
       op->error ? op->error->status : MOON_OK,

@@ -105,6 +105,7 @@ void moon_task_seed(moon_task *task, uint64_t rng_seed) {
 void moon__task_draw(moon_task *task, uint64_t *key, uint64_t *counter) {
   *key = task->rng_key;
   *counter = task->rng_draws++;
+  if (task->recording) moon__note_draw(task, *key, *counter);
 }
 
 void moon_task_generator(moon_task *task, uint64_t *state, int set) {

@@ -28,12 +28,13 @@ int moon_tensor_is_leaf(const moon_tensor *t) {
   return !t->node || !t->node->rule;
 }
 
-moon_tensor *moon_tensor_grad(moon_tensor *t) {
+moon_tensor *moon_tensor_grad(moon_ctx *ctx, moon_tensor *t) {
+  if (ctx->task->recording) moon__note_look(ctx, t);
   if (t->node) moon__leaf_fold(t->node);
   return t->grad ? moon_tensor_retain(t->grad) : NULL;
 }
 
-int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad) {
+int moon_tensor_set_grad(moon_ctx *ctx, moon_tensor *t, moon_tensor *grad) {
   int status = grad ? moon__check_live("grad", grad) : MOON_OK;
   if (status >= 0 && grad) status = moon__check_same_device("grad", t, grad);
   if (status < 0) return status;
@@ -47,6 +48,7 @@ int moon_tensor_set_grad(moon_tensor *t, moon_tensor *grad) {
   if (grad) moon_tensor_retain(grad);
   moon__unref(t->grad);
   t->grad = grad;
+  if (ctx->task->recording) moon__note_grad(ctx, t, grad, false);
   return MOON_OK;
 }
 

@@ -51,6 +51,7 @@ moon_tensor *moon__leaf_target(moon__node *node, moon__path *path) {
 
 int moon__leaf_add(moon_ctx *ctx, moon__node *node, moon_tensor *g) {
   moon__path *path = ctx->task->path;
+  if (node->leaf && ctx->task->recording) moon__note_look(ctx, node->leaf);
   moon_tensor *target = moon__leaf_target(node, path);
   if (!node->leaf || g == target) return MOON_OK;
   if (target) return moon_add_into(ctx, target, g, 1);
@@ -60,10 +61,12 @@ int moon__leaf_add(moon_ctx *ctx, moon__node *node, moon_tensor *g) {
   if (!node->leaf->grad) {
     node->leaf->grad = sum;
     node->owner = moon__path_retain(path);
+    if (ctx->task->recording) moon__note_grad(ctx, node->leaf, sum, true);
     return MOON_OK;
   }
   share **link = find(node, path), *s = moon__malloc(sizeof *s);
   *s = (share){*link, sum, *ctx};
+  moon__note_never(ctx, "gradients of several tasks add up");
   moon__task_retain(ctx->task);
   *link = s;
   return MOON_OK;

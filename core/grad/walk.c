@@ -145,6 +145,15 @@ static int check_saved(const moon__node *node) {
   return MOON_OK;
 }
 
+/* A replay has no graph to walk, so what is recorded walks none but its own. */
+static int check_recorded(const moon_walk *w, const moon__node *node) {
+  int64_t recording = moon__recording_id(&w->ctx);
+  if (!recording || node->recording == recording) return MOON_OK;
+  return moon__fail(MOON_E_GRAD, "backward: comes to %s, which was computed "
+                    "before the captured function was called; compute it in "
+                    "there, or detach it", node->rule->name);
+}
+
 static void drop(moon__back *b) {
   for (int i = 0; b->dx && i < b->node->n_inputs; i++) moon__unref(b->dx[i]);
   free(b->dx);
@@ -200,7 +209,8 @@ static int visit(moon_walk *w, moon__node *node) {
   w->ctx.stream = node->stream;
   w->ctx.device = node->device;
   if (!node->dy) return hand_on(w, &b);  /* nothing came this way */
-  int status = check_saved(node);
+  int status = check_recorded(w, node);
+  if (status >= 0) status = check_saved(node);
   if (status == MOON_OK && node->user_id != 0) {
     w->open = b;
     return 1;

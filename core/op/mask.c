@@ -29,7 +29,10 @@ moon_tensor *moon__c_mask(moon__calc *c, const moon_ctx *ctx,
     operand[i] = moon__operand(arg[i].t);
   }
   moon__shape s = {1, {d->table->mask_bytes(&call, wants)}};
-  if (s.dim[0] == 0) return NULL;
+  if (s.dim[0] == 0) {  /* or the device does not know yet */
+    moon__note_unsure(ctx);
+    return NULL;
+  }
   return moon__c_new(c, arg[0].t, MOON_U8, s, MOON__ROWS);
 }
 

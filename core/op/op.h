@@ -60,6 +60,7 @@ typedef struct moon__node {
   moon__key key;
   int32_t stream, device;
   bool released;              /* its saved tensors were dropped by a walk */
+  int64_t recording;          /* that it was made in; 0: in none */
   double user_id;
   moon_tensor *leaf;          /* not owned; NULL once it is gone */
   moon__path *owner;          /* of the leaf's gradient, see grad/share.c */
@@ -139,6 +140,23 @@ int moon__leaf_add(moon_ctx *ctx, moon__node *node, moon_tensor *g);
 moon_tensor *moon__leaf_target(moon__node *node, moon__path *path);
 void moon__leaf_fold(moon__node *node);
 void moon__leaf_forget(moon__node *node);
+/* Of core/capture, called where ctx's task has a recording: an op was queued;
+ * a batch's statistics are to move s's (running.c); somebody looks at a leaf's
+ * gradient; it has become another (NULL: none; `owned`: the sum of ctx's task);
+ * whether x needs a gradient has made a difference. */
+void moon__note_run(const moon_ctx *ctx, const char *name, int kernel,
+                    const moon_params *params, const moon__arg *args, int n);
+void moon__note_late(const moon_ctx *ctx, const moon_batch_norm_state *s,
+                     moon_tensor *m, moon_tensor *v, double momentum);
+void moon__note_look(const moon_ctx *ctx, moon_tensor *leaf);
+void moon__note_grad(const moon_ctx *ctx, moon_tensor *leaf,
+                     moon_tensor *grad, bool owned);
+void moon__note_source(const moon_ctx *ctx, moon_tensor *x);
+/* What is going on cannot be replayed; why, in words that stay. Next time it
+ * may be something faster. Both also where there is no recording. */
+void moon__note_never(const moon_ctx *ctx, const char *why);
+void moon__note_unsure(const moon_ctx *ctx);
+int64_t moon__recording_id(const moon_ctx *ctx);  /* 0: none */
 moon__node *moon__node_retain(moon__node *node);
 void moon__node_release(moon__node *node);
 moon__node *moon__leaf_node(moon_tensor *t);

@@ -10,6 +10,9 @@
  * In a step of training each copy is mostly used once, and all of them together
  * take several times the memory of the weights (Winograd's are four times as
  * large). So there a large copy goes with the call that it was made for.
+ *
+ * What is recorded (core/capture) must not depend on what there happens to be,
+ * so calls pack for themselves there.
  */
 #include "shared.h"
 
@@ -55,7 +58,7 @@ static bool wants(const moon__device *d, int kernel, const moon_params *params,
 moon_tensor *moon__c_packed(moon__calc *c, int kernel,
                             const moon_params *params, const moon__arg *arg,
                             int n, moon_tensor *w) {
-  if (c->status < 0) return NULL;
+  if (c->status < 0 || c->ctx->task->recording) return NULL;
   const moon__device *d = &c->ctx->rt->device[w->storage->device];
   moon_order order;
   if (!wants(d, kernel, params, arg, n, &order)) return NULL;

@@ -18,11 +18,13 @@ moon__node *moon__record(moon_ctx *ctx, const moon__rule *rule, int status,
   for (int i = 0; i < n; i++) {
     if (inputs[i]) moon__view_renew(ctx, inputs[i]);
     wanted |= source(inputs[i]) != NULL;
+    if (inputs[i] && ctx->task->recording) moon__note_source(ctx, inputs[i]);
   }
   if (!wanted) return NULL;
   moon__node *node = moon__node_new(ctx->rt, rule, n);
   moon_task *task = ctx->task;
   node->key = (moon__key){moon__path_retain(task->path), task->sequence++};
+  node->recording = moon__recording_id(ctx);
   node->device = y->storage->device;
   node->stream = moon__stream_for(ctx, node->device);
   node->shape = moon__shape_of(y);
@@ -63,6 +65,9 @@ moon_tensor *moon__accumulate_into(const moon__back *b, int input) {
   if (!from || from->rule) return NULL;
   /* Another consumer of this walk may still add to a fresh sum. */
   if (from->dy || from->consumers > 1) return NULL;
+  if (from->leaf && b->ctx->task->recording) {
+    moon__note_look(b->ctx, from->leaf);
+  }
   moon_tensor *sum = moon__leaf_target(from, b->ctx->task->path);
   return sum && !sum->storage->disposed ? sum : NULL;
 }

@@ -142,6 +142,9 @@ int moon__run(moon_ctx *ctx, const char *name, int kernel,
   op->task = moon__task_retain(ctx->task);
   op->key = (moon__key){ctx->task->path, ctx->task->sequence++};
   moon__op_submit(rt, op);
+  if (ctx->task->recording) {
+    moon__note_run(ctx, name, kernel, params, args, n);
+  }
   if (rt->debug & MOON_DEBUG_SYNC) {
     moon_event_wait(ctx, moon_stream_event(rt, stream));
   }

@@ -128,6 +128,7 @@ void moon__late_add(moon_ctx *ctx, const moon_batch_norm_state *s,
   moon__tensor_uncount(m);
   moon__tensor_uncount(v);
   enter(ctx->rt, l);
+  if (ctx->task->recording) moon__note_late(ctx, s, m, v, momentum);
   /* What stays is tried at the next look. Those of tasks that come later in the
    * program may have ended: theirs come after what this one has still to do. */
   moon__key key = {moon__path_retain(l->key.path), l->key.sequence};

@@ -6,8 +6,10 @@ static moon__storage *wrap(moon_ctx *ctx, int device, size_t nbytes,
                            moon__block *block, moon__region *region) {
   moon__storage *s = moon__pool_take(&ctx->rt->storage_pool, sizeof *s);
   *s = (moon__storage){.refs = 1, .device = device, .n_regions = 1,
-                       .nbytes = nbytes, .block = block, .only = region};
+                       .nbytes = nbytes, .block = block, .only = region,
+                       .id = ++ctx->rt->next_storage_id};
   s->region = &s->only;
+  if (ctx->task->recording) moon__note_made(ctx, s);
   return s;
 }
 

@@ -95,6 +95,7 @@ moon_tensor *moon__tensor_view(const moon_tensor *x, moon__shape s,
   moon__storage_retain(t->storage);
   memcpy(t->stride, stride, (size_t)s.ndim * sizeof *stride);
   t->offset = offset;
+  t->argument = x->argument;
   return t;
 }
 
@@ -150,6 +151,7 @@ int moon_from_host(moon_ctx *ctx, int dtype, int ndim, const int64_t *shape,
   moon_tensor *t = tensor_record(ctx->rt, dtype, s);
   t->storage = storage;
   set_strides(t, NULL);
+  if (ctx->task->recording) moon__note_constant(ctx, t, data);
   *out = t;
   if (!is_far) return MOON_OK;
   status = moon_to_device(ctx, t, ctx->device, out);

@@ -14,6 +14,7 @@ typedef struct moon__packed {
 /* Memory and what it is known by. One region until it is split. */
 typedef struct moon__storage {
   int refs, device, n_regions;
+  int64_t id;                /* no other one's, ever */
   bool disposed;
   size_t nbytes;
   int64_t version;           /* raised by every in-place op */
@@ -41,6 +42,8 @@ struct moon_tensor {
   bool unrecorded;           /* a view made under no_grad */
   moon_tensor *grad;
   int64_t id;
+  int64_t argument;          /* of a captured function: its number, which views
+                                inherit; 0: of none. See core/capture */
   moon_tensor *next_released;
 };
 
@@ -100,6 +103,11 @@ int moon__storage_new_idle(moon_ctx *ctx, int device, size_t nbytes,
                            moon__storage **out);
 void moon__storage_dispose(moon_runtime *rt, moon__storage *s);
 moon__storage *moon__storage_ghost(int device);  /* disposed from birth */
+/* Of core/capture, called where ctx's task has a recording: memory that was
+ * allocated; and what the host has written to t's. */
+void moon__note_made(const moon_ctx *ctx, const moon__storage *s);
+void moon__note_constant(const moon_ctx *ctx, const moon_tensor *t,
+                         const void *data);
 /* Whether t covers all bytes of the regions it overlaps. */
 bool moon__covers_regions(const moon_tensor *t);
 /* The regions that t overlaps: first and count. */

@@ -295,7 +295,21 @@ local function generator_for(notes, generator)
   return actual
 end
 
+--- Generators that recordings (moonseed.capture) move, by the core's number.
+M.moved = {}
+
+-- What a recording is to know of a generator: of what is computed again, none.
+local function words_of(generator)
+  return not (state.isolations and state.isolations.noted) and generator or nil
+end
+
+local function note_part(task, generator)
+  local id = tonumber(C.moon_record_task(live, task, words_of(generator)))
+  if id > 0 then M.moved[id] = { generator, M.moved[id] } end
+end
+
 local function leave_isolation(outer, anchor, generator, ok, ...)
+  C.moon_record_leave(live, words_of(generator))
   C.moon_task_generator(live.task, generator, 0)
   C.moon_task_end(live.task)
   live.task, state.anchor = outer, anchor
@@ -317,6 +331,7 @@ function M.isolated(generator, fn, ...)
   M.load_generator(before)
   C.moon_task_isolate(task)
   C.moon_task_generator(task, generator, 1)
+  note_part(task, generator)
   live.task, state.anchor = task, task
   return leave_isolation(outer, anchor, generator,
                          xpcall(fn, M.note, ...))
@@ -371,6 +386,10 @@ function M.open()
   if not wanted or wanted == "" then
     local found = C.moon_device_find(live.rt, "cuda:0") >= 0
     wanted = found and "cuda:0" or "cpu"
+  end
+  if C.moon_device_find(live.rt, wanted) < 0 then
+    error(("MOONSEED_DEVICE is %s: %s"):format(
+      wanted, (ffi.string(C.moon_last_error()):gsub("^device: ", ""))), 0)
   end
   M.set_device(wanted)
 end

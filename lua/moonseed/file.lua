@@ -3,6 +3,7 @@
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local recorded = require "moonseed.recorded"
 local retry = require "moonseed.retry"
 local ring = require "moonseed.ring"
 local tensor = require "moonseed.tensor"
@@ -72,6 +73,7 @@ end
 ---                          extension
 ---@return integer  bytes written
 function M.save(path, tensors, options)
+  recorded.refuse("save", "write the file outside")
   local name, format = format_of("save", path, options)
   local names, by_name = named(format, tensors)
   local n = #names
@@ -91,6 +93,7 @@ local job_out = ffi.new "moon_job *[1]"
 
 -- A job, started by fn(ctx, path, how, ticket, out), that is done.
 local function finished(fn, path, how)
+  recorded.refuse("load", "read the file outside")
   local ticket = ring.ticket()
   local status = fn(live, path, how, ticket, job_out)
   if status < 0 then

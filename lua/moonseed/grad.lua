@@ -8,6 +8,7 @@ local check = require "moonseed.check"
 local context = require "moonseed.context"
 local loop = require "moonseed.loop"
 local pace = require "moonseed.pace"
+local recorded = require "moonseed.recorded"
 local retry = require "moonseed.retry"
 local tensor = require "moonseed.tensor"
 local user_op = require "moonseed.user_op"
@@ -79,6 +80,8 @@ end
 function methods.backward(y, dy)
   pace.backward()
   wait_for_holder()
+  local recording = recorded.current()
+  if recording then recording.backward = true end
   local p = tensor.pointer("backward", "y", y)
   local pdy = dy ~= nil and tensor.pointer("backward", "dy", dy) or nil
   if state.sites then tensor.trace_site() end
@@ -115,6 +118,7 @@ end
 ---@return any ...  what `fn` returned
 function M.grad_scope(fn)
   check.callable("grad_scope", "its argument", fn)
+  recorded.refuse("grad_scope", "put it around the captured function")
   local outer, scope = state.grad_scope, { tasks = {}, ends = {} }
   state.grad_scope = scope
   return finish_scope(outer, scope, xpcall(fn, context.note))

@@ -15,6 +15,7 @@ context.open()
 require("moonseed.generator").install()
 
 local autocast = require "moonseed.autocast"
+local capture = require "moonseed.capture"
 local create = require "moonseed.create"
 local grad = require "moonseed.grad"
 local loss = require "moonseed.loss"
@@ -64,7 +65,7 @@ for name, value in pairs{
   on = stream.on, streams = stream.streams, stream = stream.current,
   synchronize = stream.synchronize,
   op = user_op.op, grad_scope = grad.grad_scope,
-  recompute = recompute.recompute,
+  recompute = recompute.recompute, capture = capture.capture,
   tidy = tidy.tidy, debug = switches.debug, reload = reload.reload,
 } do M[name] = value end
 

@@ -11,6 +11,7 @@ local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local read = require "moonseed.read"
+local recorded = require "moonseed.recorded"
 local tensor = require "moonseed.tensor"
 local wait = require "moonseed.wait"
 local C, ffi = core.C, core.ffi
@@ -55,6 +56,7 @@ local known = { write = true }
 function methods.map(t, fn, options)
   tensor.pointer("map", "t", t)
   check.callable("map", "its argument", fn)
+  recorded.refuse_read "map"
   local o = check.names("map", options, known)
   local writes = check.boolean("map", "write", o.write or false)
   if methods.device(t):sub(1, 4) == "cuda" then

@@ -8,14 +8,14 @@ local print = require "moonseed.print"
 local tensor = require "moonseed.tensor"
 local C, ffi = core.C, core.ffi
 
-local state = context.state
+local live, state = context.live, context.state
 local methods, is = tensor.methods, tensor.is
 
 local getters = {}
 
 --- The gradient, or nil before any backward. Never in a moon.tidy scope.
 function getters.grad(t)
-  local grad = C.moon_tensor_grad(t.p)
+  local grad = C.moon_tensor_grad(live, t.p)
   if grad ~= nil then return tensor.wrap_kept(grad) end
 end
 
@@ -39,7 +39,7 @@ end
 local function set_grad(t, grad)
   local p = grad ~= nil and tensor.pointer("grad", "the gradient", grad) or nil
   if p and state.tidy then state.tidy:keep(grad) end
-  check.status(C.moon_tensor_set_grad(t.p, p))
+  check.status(C.moon_tensor_set_grad(live, t.p, p))
 end
 
 function meta.__newindex(t, key, value)

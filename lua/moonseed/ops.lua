@@ -164,7 +164,9 @@ local function to_one(x, what)
   end
   check.text("to", "its argument", what)
   local device = C.moon_device_find(live.rt, what)
-  if device < 0 then refuse_target(what, core.ffi.string(C.moon_last_error())) end
+  if device < 0 then
+    refuse_target(what, core.ffi.string(C.moon_last_error()))
+  end
   if C.moon_tensor_device(p) == device then return x end
   return after(call(C.moon_to_device, p, device, out), x)
 end

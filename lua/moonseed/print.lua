@@ -10,6 +10,7 @@
 local check = require "moonseed.check"
 local create = require "moonseed.create"
 local read = require "moonseed.read"
+local recorded = require "moonseed.recorded"
 local tensor = require "moonseed.tensor"
 
 local methods = tensor.methods
@@ -197,6 +198,7 @@ end
 ---@param t userdata  a tensor; waits for it
 ---@return string
 function M.text(t)
+  recorded.refuse_read "tostring"
   tensor.alive("tostring", t)
   if methods.ndim(t) == 0 then
     local view = make_view(methods.view(t, 1))

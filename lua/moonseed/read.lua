@@ -2,6 +2,7 @@
 
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
+local recorded = require "moonseed.recorded"
 local tensor = require "moonseed.tensor"
 local wait = require "moonseed.wait"
 local C, ffi = core.C, core.ffi
@@ -27,6 +28,7 @@ end
 ---@return userdata  the tensor
 function methods.await(t)
   pointer("await", "t", t)
+  recorded.refuse_read "await"
   tensor.alive("await", t)
   wait.tensor(t)
   return t
@@ -53,6 +55,7 @@ end
 ---@return number|boolean
 function methods.item(t)
   local p = pointer("item", "t", t)
+  recorded.refuse_read "item"
   tensor.alive("item", t)
   if C.moon_tensor_numel(p) ~= 1 then
     check.fail("item", "the tensor is %s; it takes one element",
@@ -99,6 +102,7 @@ end
 ---@return table|number|boolean
 function methods.totable(t)
   pointer("totable", "t", t)
+  recorded.refuse_read "totable"
   tensor.alive("totable", t)
   local shape = methods.shape(t)
   if #shape == 0 then return methods.item(t) end

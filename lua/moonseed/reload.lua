@@ -16,6 +16,7 @@ local check = require "moonseed.check"
 local context = require "moonseed.context"
 local loop = require "moonseed.loop"
 local patch = require "moonseed.patch"
+local recorded = require "moonseed.recorded"
 local task = require "moonseed.task"
 local watch = require "moonseed.watch"
 local uv = core.uv
@@ -132,6 +133,7 @@ local function try(module, path, text)
 end
 
 local function serve(candidate)
+  recorded.changed()
   local changes = { changed = {}, added = {}, removed = {} }
   if candidate.patch then
     changes = patch.changes(candidate.patch)

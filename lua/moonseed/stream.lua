@@ -4,6 +4,7 @@ local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local collect = require "moonseed.collect"
 local context = require "moonseed.context"
+local recorded = require "moonseed.recorded"
 local wait = require "moonseed.wait"
 local C, ffi = core.C, core.ffi
 
@@ -18,7 +19,7 @@ Event.__index = Event
 --- Suspends until all of it is complete.
 ---@return Event
 function Event:await()
-  wait.event(self.point)
+  wait.users_event("await", self.point)
   return self
 end
 
@@ -70,7 +71,8 @@ end
 
 --- Suspends until everything submitted to this stream is complete.
 function Stream:synchronize()
-  wait.event(C.moon_stream_event(live.rt, self.number))
+  wait.users_event("synchronize",
+                   C.moon_stream_event(live.rt, self.number))
 end
 
 --- Suspends until everything submitted so far is complete, on all streams, and
@@ -135,6 +137,7 @@ end
 ---@return any ...  what `fn` returned
 function Streams:lease(fn)
   check.callable("lease", "its argument", fn)
+  recorded.refuse("lease", "lease a stream outside")
   local number = check.status(C.moon_stream_lease(live.rt, self.device))
   return give_back(number, xpcall(context.with_stream, context.note, number,
                                   self.device, fn, stream_of(number)))

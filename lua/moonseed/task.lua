@@ -7,6 +7,7 @@ local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local loop = require "moonseed.loop"
+local recorded = require "moonseed.recorded"
 local runtime = require "moonseed.runtime"
 local C, ffi = core.C, core.ffi
 
@@ -196,6 +197,7 @@ end
 ---@param options TaskOptions|nil
 ---@return Task
 function M.spawn(fn, options)
+  recorded.refuse("spawn", "start tasks outside")
   check.callable("spawn", "its argument", fn)
   options = check_options(options)
   local fiber = context.fork(false)
@@ -248,6 +250,7 @@ end
 --- Suspends until the task has ended.
 ---@return any|nil  what ended this wait early
 function Task:join()
+  recorded.refuse("await", "await tasks outside")
   if self == loop.running then check.fail("await", "%s awaits itself", self) end
   while not self.done do
     table.insert(self.waiters, loop.running)

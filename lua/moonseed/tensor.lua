@@ -7,6 +7,7 @@ local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local collect = require "moonseed.collect"
 local context = require "moonseed.context"
+local recorded = require "moonseed.recorded"
 local retry = require "moonseed.retry"
 local C, ffi = core.C, core.ffi
 
@@ -152,6 +153,7 @@ end
 --- Whether the tensor's value is there, so that reading it would not wait.
 ---@return boolean
 function methods.is_ready(t)
+  recorded.refuse_read "is_ready"
   return C.moon_tensor_ready(pointer("is_ready", "t", t)) == 1
 end
 

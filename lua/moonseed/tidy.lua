@@ -9,6 +9,7 @@
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local recorded = require "moonseed.recorded"
 local tensor = require "moonseed.tensor"
 local C = core.C
 
@@ -100,6 +101,7 @@ end
 --- Gives the tensor's memory back now. Using it, or a view of it, is an error
 --- from here on.
 function methods.dispose(t)
+  recorded.refuse("dispose", "a replay's memory goes after its last use")
   check.status(C.moon_tensor_dispose(tensor.pointer("dispose", "t", t)))
 end
 

@@ -188,6 +188,42 @@ function moon.recompute(fn, ...) end
 ---@return fun(...): Tensor
 function moon.op(options) end
 
+--- A function that does what `fn` does, in every bit, and is quicker about it:
+--- the first call (or two, where a device learns what is fastest) runs `fn` and
+--- records the operations that it queues, backward passes, changes of gradients
+--- and running statistics; later ones queue the same list anew, without Lua and
+--- without a graph.
+---
+---   local step = moon.capture(function(x, y)
+---     local loss = nn.cross_entropy(model(x), y)
+---     opt:zero_grad()
+---     loss:backward()
+---     opt:step()
+---     return loss
+---   end)
+---   for x, y in train:batches{ 128 } do total:add_(step(x, y)) end
+---
+--- Each call has random numbers of its own, and results that nobody overwrites.
+--- Optimisers, schedules, averages, metrics and gardens do their part in Lua at
+--- every call, so a rate may be assigned as ever; so does the alpha of seeds.
+---
+--- It records again for arguments of another shape, dtype, layout or device,
+--- for other values of those that are no tensors, inside another autocast or
+--- no_grad, when a model's modules, modes or seeds have changed, and where
+--- gradients begin otherwise than they did. Everything else that `fn` reads in
+--- Lua is as it was when it was recorded: numbers, tables, and tensors that the
+--- host makes (moon.tensor); what it writes there is written once. An argument
+--- that requires its gradient stands for itself alone.
+---
+--- `fn` returns tensors and plain values; a tensor whose graph no backward has
+--- walked is an error. While it is recorded it cannot read values (item,
+--- tostring, ...), wait, start tasks or use files: that is an error with the
+--- line that does it.
+---@param fn function
+---@param options table|nil  check = n: each n-th call that could be a replay runs `fn` again and compares what it does with what was recorded: a difference is an error that names the first op that differs
+---@return Capture  # to be called like `fn`; also :stats() and :forget()
+function moon.capture(fn, options) end
+
 --- Suspends for `ms` milliseconds.
 ---@param ms number  finite
 function moon.sleep(ms) end
@@ -2082,6 +2118,11 @@ function Optimiser:load_state(given) end
 ---@return table  # class
 function Optimiser.class(def) end
 
+--- The optimiser of a model that was made last, if it is still held.
+---@param model Module
+---@return Optimiser|nil
+function Optimiser.of(model) end
+
 --- An optimiser of a class: options as { model, lr = ..., ... }, where model is
 --- a module or a list of tensors.
 ---@param class table  see Optimiser.class
@@ -2672,7 +2713,8 @@ function seed.tournament(options) end
 --- seed.Garden{ model, policy = path, governor = true, valid = data, ... }
 ---   policy      a file, see scripts/policies; config: a table for its init
 ---   governor    true, or its options: rolls back when the loss goes wrong
----   optim       the host's optimiser, for the governor
+---   optim       the host's optimiser, for the governor: the model's newest, or
+---               that of the run, unless given; train and valid are the run's
 ---   train       what candidates of a tournament learn from
 ---   valid       the data set that growth looks at (never the test split)
 ---   classes     of the labels, where valid does not say
@@ -2703,6 +2745,11 @@ function Garden:slot(name) end
 --- All seeds, in the order of the model.
 ---@return Seed[]
 function Garden:seeds() end
+
+--- Takes what it was not given from a run. With an optimiser to bring back,
+--- too, the governor begins anew: the states that it kept are without.
+---@param run table  train, valid, optim
+function Garden:adopt(run) end
 
 --- The options it was made with that are plain values.
 ---@return table
@@ -3376,6 +3423,24 @@ function OpContext:save(...) end
 --- What forward saved.
 ---@return Tensor ...
 function OpContext:saved() end
+
+--- moon.capture: a function whose operations are recorded once and then queued
+--- anew at each call, without Lua and the graph.
+---
+--- The list is the core's (core/capture). Here: which recording suits a call,
+--- what a function may be given and may return, and when to record again.
+---@class Capture
+---@field fn function
+---@field check integer|nil
+local Capture = {}
+
+--- Forgets what was recorded: the next call records again.
+function Capture:forget() end
+
+--- Counts: recorded, replayed, kept (recordings), ops (of the newest one), and
+--- why what was recorded last cannot be replayed, if it cannot.
+---@return table
+function Capture:stats() end
 
 --- Tasks: coroutines that the loop runs, each the scope of its children.
 ---

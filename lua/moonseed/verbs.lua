@@ -5,6 +5,7 @@ local alarm = require "moonseed.alarm"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
 local loop = require "moonseed.loop"
+local recorded = require "moonseed.recorded"
 local task = require "moonseed.task"
 local wait = require "moonseed.wait"
 local uv = core.uv
@@ -19,6 +20,7 @@ loop.blockers["a sleep"] = function(sleep) uv.sleep(math.ceil(sleep.ms)) end
 --- Suspends for `ms` milliseconds.
 ---@param ms number  finite
 function M.sleep(ms)
+  recorded.refuse("sleep", "sleep outside")
   if check.time("sleep", "the time", ms) == math.huge then
     check.fail("sleep", "the time has an end, not %g ms", ms)
   end
@@ -49,6 +51,7 @@ end
 ---@return any ...  the first result of each; or raises the first error, in the
 ---                 order of the arguments, once all have ended
 function M.gather(...)
+  recorded.refuse("gather", "start tasks outside")
   local tasks, n = { ... }, select("#", ...)
   for i = 1, n do
     if not task.is_task(tasks[i]) then
@@ -70,6 +73,7 @@ end
 ---@param fn function
 ---@return any ...  what `fn` returned; or raises its error, or that it is late
 function M.timeout(ms, fn)
+  recorded.refuse("timeout", "start tasks outside")
   check.time("timeout", "the time", ms)
   check.callable("timeout", "its second argument", fn)
   local child = task.spawn(fn, { name = "in timeout", same_stream = true })
@@ -112,6 +116,7 @@ end
 ---@param ... any  for `fn`
 ---@return any ...  what `fn` returned
 function M.main(fn, ...)
+  recorded.refuse("main", "start tasks outside")
   check.callable("main", "its argument", fn)
   loop.refuse_callback "a task"
   local n, arguments = select("#", ...), { ... }

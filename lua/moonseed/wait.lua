@@ -8,6 +8,7 @@ local check = require "moonseed.check"
 local collect = require "moonseed.collect"
 local context = require "moonseed.context"
 local loop = require "moonseed.loop"
+local recorded = require "moonseed.recorded"
 local ring = require "moonseed.ring"
 local C, uv = core.C, core.uv
 
@@ -49,6 +50,7 @@ end
 --- Waits until the tensor is complete; raises the error it carries.
 ---@param t userdata  a moon_handle
 function M.tensor(t)
+  recorded.refuse_read(context.state.op or "await")
   M.settled(t)
   collect.at_step()
   check.status(C.moon_tensor_error(t.p))
@@ -70,6 +72,14 @@ function M.event(e)
   raise_pending()
 end
 
+--- As M.event, for users, who cannot wait in what is recorded.
+---@param op string    what they called
+---@param e userdata  a moon_event
+function M.users_event(op, e)
+  recorded.refuse(op, "wait for it outside")
+  M.event(e)
+end
+
 --- Waits until what was submitted so far is done, on all streams; raises no
 --- error of an op.
 function M.settle()
@@ -82,6 +92,7 @@ end
 
 --- Waits until what was submitted so far is done, on all streams.
 function M.idle()
+  recorded.refuse("synchronize", "wait outside")
   M.settle()
   raise_pending()
 end
@@ -90,6 +101,7 @@ end
 ---@param job userdata   a moon_job
 ---@param ticket number  given to moon_file_read
 function M.job(job, ticket)
+  recorded.refuse("load", "read the file outside")
   if C.moon_job_status(job) == C.MOON_E_BUSY then
     loop.wait("a file", job, ticket)
   end

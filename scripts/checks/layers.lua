@@ -6,7 +6,7 @@ local source = require "source"
 
 -- From the bottom up; a folder may use itself and those before it.
 local C_LAYERS = { "base", "device", "tensor", "op", "grad", "comm", "file",
-                   "seed" }
+                   "seed", "capture" }
 -- A list in the list: folders of one height, which may use each other.
 local LUA_LAYERS = { { "" },
                      { "nn", "optim", "data", "metrics", "models" }, { "seed" },

@@ -238,7 +238,7 @@ M.others = {
   ["waits, to read or to show"] = [[await item totable map print allclose
     grad_stats]],
   ["walks the graph, or says what it holds"] = [[backward grad_scope no_grad
-    recompute op autocast]],
+    recompute op autocast capture]],
   ["says when memory goes"] = "keep dispose tidy set_memory_limit",
   ["of tasks and streams"] = [[sleep moon.gather timeout main spawn yield
     synchronize on stream streams]],

@@ -142,7 +142,7 @@ static void optimise(world *w, bool run) {
   moon_tensor **p = w->net.tensor;
   moon_step_entry entry[PARAMETERS];
   for (int i = 0; i < PARAMETERS; i++) {
-    entry[i] = (moon_step_entry){p[i], moon_tensor_grad(p[i]),
+    entry[i] = (moon_step_entry){p[i], moon_tensor_grad(&w->ctx, p[i]),
                                  {p[PARAMETERS + i]}, rates};
     expect(w, entry[i].gradient != NULL, "parameter %d has no gradient", i);
     if (!entry[i].gradient) run = false;
@@ -151,7 +151,7 @@ static void optimise(world *w, bool run) {
   if (run) need(w, moon_step(&w->ctx, PARAMETERS, entry, &how, NULL, NULL));
   for (int i = 0; i < PARAMETERS; i++) {
     drop(entry[i].gradient);
-    need(w, moon_tensor_set_grad(p[i], NULL));
+    need(w, moon_tensor_set_grad(&w->ctx, p[i], NULL));
   }
 }
 
@@ -229,7 +229,7 @@ static void nested_walks(world *w) {
   need(w, moon_walk_user_give(walk, 0, moon_walk_user_gradient(walk)));
   need(w, moon_backward_step(walk));
   moon_backward_end(walk);
-  g = moon_tensor_grad(p);
+  g = moon_tensor_grad(&w->ctx, p);
   expect(w, g != NULL, "no gradient after nested walks");
   moon_tensor *here = g ? on_host(w, g) : NULL;
   if (here) need(w, moon_tensor_item(here, 7, &value));

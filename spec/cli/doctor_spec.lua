@@ -37,6 +37,16 @@ describe("moonseed doctor", function()
     end
   end)
 
+  it("runs with a MOONSEED_DEVICE that there is not, and says so", function()
+    local output, status = shell.run("MOONSEED_DEVICE=up " .. doctor)
+    assert.equal(0, status, output)
+    assert.matches("\ndevice +none: MOONSEED_DEVICE is up: there is no 'up' "
+                   .. "%(cpu, ref, sim%)\n", output)
+    output = shell.run("MOONSEED_DEVICE=ref MOONSEED_GPU=up " .. doctor)
+    assert.matches("\ndevice +ref, as MOONSEED_DEVICE says\n", output)
+    assert.matches("MOONSEED_GPU is up %(cuda, emulated, none%)", output)
+  end)
+
   it("says which kernels come from ref and why there is no GPU", function()
     local output = shell.run(doctor)
     assert.matches("\n +from ref: [%w_, ]+\n", output)

@@ -81,6 +81,32 @@ gpu.describe("a GPU", function()
     end
   end)
 
+  it("is never busier on a stream than the time that passes", function()
+    local s = moon.streams():next()
+    local function busy_ns()
+      for _, row in ipairs(moon.streams():stats()) do
+        if row.stream == s.number then return row.busy_ns end
+      end
+    end
+    moon.synchronize()
+    local before, start = busy_ns(), uv.hrtime()
+    local w = moon.full({ 128, 128 }, 1 / 128)
+    moon.on(s, function()
+      local y = w
+      for _ = 1, 40 do y = y:matmul(w) end
+      y:await()
+    end)
+    local passed = tonumber(uv.hrtime() - start)
+    local after = math.huge
+    for _, op in ipairs(moon.streams():recent(40)) do  -- newest first
+      if op.stream == s.number then
+        assert.is_true(op.end_ns <= after)
+        after = op.start_ns
+      end
+    end
+    assert.is_true(busy_ns() - before <= passed)
+  end)
+
   it("gives memory out again in order", function()
     local streams = moon.streams()
     for i = 1, 60 do

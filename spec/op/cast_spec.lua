@@ -44,6 +44,6 @@ describe("cast", function()
                function() moon.ones(2):to(unpack(list)) end)
   end
 
-  op.refuses("what is no dtype", "'f31' is no dtype",
+  op.refuses("what is no dtype", "to: 'f31' is no dtype",
              function() moon.zeros(2):to "f31" end)
 end)

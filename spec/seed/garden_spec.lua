@@ -31,6 +31,32 @@ describe("seed.Garden", function()
             { blueprints = { "norm", 3 } })
   end))
 
+  it("has the model's optimiser, which its governor brings back, too",
+     task(function()
+    local model, data = gardens.model(), gardens.data(128)
+    local opt = moon.optim.SGD{ model, lr = 0.05, momentum = 0.9 }
+    local kinds = {}
+    local garden = moon.seed.Garden{ model, classes = 4,
+                                     governor = { confirm_after = 5 },
+                                     on_event = function(event)
+      kinds[event.kind] = (kinds[event.kind] or 0) + 1
+    end }
+    local last
+    for step = 1, 100 do
+      local x, y = data.x, data.y
+      local loss = moon.nn.cross_entropy(model(x), y)
+      if step == 80 then loss = loss * (0 / 0) end
+      opt:zero_grad()
+      loss:backward()
+      opt:step()
+      garden:step{ y = y, loss = loss }
+      last = loss
+    end
+    assert.equal(1, kinds.rolled_back)
+    assert.is_true(last:item() < 10)  -- a number
+    garden:close()
+  end))
+
   it("takes the model again after it was refused", task(function()
     local model = gardens.model()
     pcall(moon.seed.Garden, { model, incubation = { optm = {} } })

@@ -287,6 +287,36 @@ describe("moon.train.fit", function()
             { ema = optim.EMA{ nn.Linear{ 1, 1 } } })
   end))
 
+  it("lets a garden that was given no data have the run's", task(function()
+    local o = setup{ epochs = 1 }
+    o.garden = moon.seed.Garden{ o[1], classes = 4 }
+    moon.train.fit(o):await()
+    local rows = moon.seed.tournament{ o.garden:slot "early",
+                                       { "norm", "conv_small" }, batches = 2 }
+    assert.equal(2, #rows)
+    o.garden:close()
+  end))
+
+  it("lets the garden's governor bring the optimiser back, too",
+     task(function()
+    local steps, kinds = 0, {}
+    local o = setup{ epochs = 40, loss = function(model, x, y)
+      steps = steps + 1
+      local loss = nn.cross_entropy(model(x), y)
+      return steps == 80 and loss * (0 / 0) or loss
+    end }
+    o.garden = moon.seed.Garden{ o[1], classes = 4,
+                                 governor = { confirm_after = 5 },
+                                 on_event = function(event)
+      kinds[event.kind] = (kinds[event.kind] or 0) + 1
+    end }
+    local run = moon.train.fit(o)
+    run:await()
+    assert.equal(1, kinds.rolled_back)
+    assert.is_true(run.metrics.loss < 10)  -- a number
+    o.garden:close()
+  end))
+
   it("lists the runs of the process", task(function()
     local before = #moon.train.runs()
     local run = fit{ epochs = 1 }

@@ -143,9 +143,17 @@ local function gpus(core, rt)
   if by[""] then line("", "none for: " .. table.concat(by[""], ", ")) end
 end
 
-local function devices(core, moon)
+-- wanted: MOONSEED_DEVICE, or nil.
+local function devices(core, moon, wanted)
   local C, rt = core.C, require("moonseed.context").live.rt
-  line("device", moon.device() .. " unless told otherwise")
+  if not wanted then
+    line("device", moon.device() .. " unless told otherwise")
+  elseif C.moon_device_find(rt, wanted) >= 0 then
+    line("device", wanted .. ", as MOONSEED_DEVICE says")
+  else
+    line("device", ("none: MOONSEED_DEVICE is %s: %s"):format(
+      wanted, (core.ffi.string(C.moon_last_error()):gsub("^device: ", ""))))
+  end
   local by, n = kernels(core, C.moon_device_find(rt, "cpu"))
   local files = #(by.file or {})  -- load and save belong to no device
   line("cpu kernels", ("%d of %d are its own"):format(#(by.cpu or {}),
@@ -184,9 +192,13 @@ return function()
   line("luajit", jit.version)
   others(missing)
   if ok then
+    -- Moonseed does not load with one that there is not.
+    local wanted = os.getenv "MOONSEED_DEVICE"
+    if wanted == "" then wanted = nil end
+    if wanted then core.uv.os_unsetenv "MOONSEED_DEVICE" end
     local moon = require "moonseed"
     machine(core, moon)
-    devices(core, moon)
+    devices(core, moon, wanted)
     policies(core)
   end
   data(missing)

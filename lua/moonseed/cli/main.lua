@@ -57,6 +57,18 @@ local function run(arguments)
   return require("moonseed.cli.script").file(arguments)
 end
 
-local status = run{ ... }
+-- Where moonseed does not load because of the user's environment, the reason
+-- is enough.
+local function explain(why)
+  why = tostring(why)
+  return why:find "^MOONSEED_" and why or debug.traceback(why, 2)
+end
+
+local arguments = { ... }
+local ok, status = xpcall(function() return run(arguments) end, explain)
+if not ok then
+  io.stderr:write("moonseed: ", status, "\n")
+  status = 1
+end
 -- Closing the state releases tensors and ends the workers.
 if status and status ~= 0 then os.exit(status, true) end

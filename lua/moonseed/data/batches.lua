@@ -12,6 +12,7 @@ local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local order = require "moonseed.data.order"
 local pace = require "moonseed.pace"
+local recorded = require "moonseed.recorded"
 local rows = require "moonseed.data.rows"
 local wait = require "moonseed.wait"
 local C, ffi, live = core.C, core.ffi, context.live
@@ -125,6 +126,7 @@ return function(dataset, options)
   local ready, first, last = {}, 1, 0  -- a queue
   local start = o.skip * o.size        -- of the next batch to assemble
   return function()
+    recorded.refuse("batches", "give the batch as arguments")
     hold_back(epoch)
     while start < epoch.n and last - first < o.ahead do
       last = last + 1

@@ -8,6 +8,7 @@
 -- place where a metric is read, and suspends. What was not measured is nil.
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local host = require "moonseed.host"
 local moon = require "moonseed"
 local tensor = require "moonseed.tensor"
 
@@ -72,13 +73,17 @@ local function add(self, x, y)
   self.sums, self.n = sums, self.n + y:size(1)
 end
 
+local function update(self, x, y)
+  context.with_grad_mode(0, moon.tidy, function() add(self, x, y) end)
+end
+
 --- Adds a batch: what the model gives, and the true labels, i64 [N]. Enqueues.
 ---@param x userdata  logits [N, C], or what the metric says
 ---@param y userdata
 ---@return table self
 function Metric:update(x, y)
   check_batch(self, x, y)
-  context.with_grad_mode(0, moon.tidy, function() add(self, x, y) end)
+  host.part(update, self, x, y)
   return self
 end
 

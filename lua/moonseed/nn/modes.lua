@@ -1,6 +1,8 @@
 --- The modes, training or evaluation, of a module and all below it: to be put
 --- back after something that needs others.
 
+local recorded = require "moonseed.recorded"
+
 local M = {}
 
 --- The modes as they are.
@@ -17,6 +19,7 @@ end
 --- Puts modes back.
 ---@param modes table[]  as `save` gave them
 function M.load(modes)
+  recorded.changed()
   for _, entry in ipairs(modes) do rawset(entry[1], "training", entry[2]) end
 end
 

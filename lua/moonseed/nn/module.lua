@@ -18,6 +18,7 @@
 -- Names keep the order of first assignment; a child's come after a point.
 local check = require "moonseed.check"
 local pace = require "moonseed.pace"
+local recorded = require "moonseed.recorded"
 local tensor = require "moonseed.tensor"
 
 local Module = { class_name = "Module", is_module = true }
@@ -30,7 +31,10 @@ function Module.generation() return generation end
 
 --- Says that something is to be planned again: what a module holds, or its
 --- forward.
-function Module.changed() generation = generation + 1 end
+function Module.changed()
+  generation = generation + 1
+  recorded.changed()
+end
 
 --- Whether `value` is a module.
 ---@param value any
@@ -269,6 +273,7 @@ end
 ---@return table self
 function Module:train(on)
   on = on ~= false
+  recorded.changed()
   rawset(self, "training", on)
   for _, child in self:modules() do rawset(child, "training", on) end
   return self

@@ -84,8 +84,8 @@ end
 -- By moved tensor: the ids it had before, the last one first.
 local formers = setmetatable({}, { __mode = "k" })
 
---- What is kept for a tensor by its id: for the one it is, or, of a parameter or
---- buffer that was moved, for the one it was, where it is now.
+--- What is kept for a tensor by its id: for the one it is, or, of a parameter
+--- or buffer that was moved, for the one it was, where it is now.
 ---@param kept table  by id: a tensor, or a table of tensors by name
 ---@param t userdata
 ---@return any|nil

@@ -16,6 +16,7 @@ local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local moon = require "moonseed"
 local frames = require "moonseed.optim.frame"
+local host = require "moonseed.host"
 local parameters = require "moonseed.optim.parameters"
 local state = require "moonseed.nn.state"
 local C, ffi = core.C, core.ffi
@@ -62,7 +63,9 @@ local function catch_up(self)
     end
   end
   local kept = {}
-  for _, t in ipairs(tensors) do kept[t:id()] = state.follow(self.average, t) end
+  for _, t in ipairs(tensors) do
+    kept[t:id()] = state.follow(self.average, t)
+  end
   self.names, self.tensors, self.average = names, tensors, kept
   self.generation = Module.generation()
 end
@@ -92,9 +95,7 @@ local function refuse_swapped(self, what)
   end
 end
 
---- After a step of the optimiser; enqueues.
----@return table self
-function EMA:update()
+local function update(self)
   refuse_swapped(self, "update")
   check_decay(self.decay)
   catch_up(self)
@@ -110,6 +111,12 @@ function EMA:update()
       end
     end
   end)
+end
+
+--- After a step of the optimiser; enqueues.
+---@return table self
+function EMA:update()
+  host.part(update, self)
   return self
 end
 

@@ -41,7 +41,7 @@ function M.gather(self, set, frame)
   local n, entries, of = 0, frame.entries, self.state_of
   for i = 1, #set.tensors do
     local p = set.tensors[i]
-    local gradient = C.moon_tensor_grad(p.p)
+    local gradient = C.moon_tensor_grad(live, p.p)
     if gradient ~= nil then
       local entry = entries[n]
       entry.gradient = gradient

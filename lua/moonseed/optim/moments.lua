@@ -1,6 +1,7 @@
 --- What an optimiser keeps for each parameter: made with the first gradient,
 --- saved and loaded.
 local check = require "moonseed.check"
+local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local follow = require "moonseed.optim.follow"
 local moon = require "moonseed"
@@ -22,7 +23,7 @@ local function is_needed(rule, o, name)
 end
 
 local function has_gradient(p)
-  local gradient = C.moon_tensor_grad(p.p)
+  local gradient = C.moon_tensor_grad(context.live, p.p)
   if gradient == nil then return false end
   C.moon_tensor_release(gradient)
   return true

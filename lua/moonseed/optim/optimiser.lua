@@ -45,10 +45,12 @@ local context = require "moonseed.context"
 local core = require "moonseed.ffi"
 local follow = require "moonseed.optim.follow"
 local frames = require "moonseed.optim.frame"
+local host = require "moonseed.host"
 local moments = require "moonseed.optim.moments"
 local option = require "moonseed.optim.options"
 local pace = require "moonseed.pace"
 local parameters = require "moonseed.optim.parameters"
+local recorded = require "moonseed.recorded"
 local scaler = require "moonseed.optim.scaler"
 local tensor = require "moonseed.tensor"
 local C = core.C
@@ -109,6 +111,13 @@ end
 
 -- --- making one ------------------------------------------------------------
 
+local newest = setmetatable({}, { __mode = "kv" })  -- by model or list
+
+--- The optimiser of a model that was made last, if it is still held.
+---@param model table
+---@return Optimiser|nil
+function Optimiser.of(model) return newest[model] end
+
 local function copy_of(value)
   return type(value) == "table" and { unpack(value) } or value
 end
@@ -129,6 +138,7 @@ function Optimiser.new(class, options)
   for _, name in ipairs(def.own) do self[name] = copy_of(o[name]) end
   follow.catch_up(self)
   follow.refresh(self)
+  newest[o.model] = self
   return setmetatable(self, class)
 end
 
@@ -151,11 +161,7 @@ local function step_set(self, set, scale)
   return tensor.after(norm, tensors, states), n > 0
 end
 
---- One step along the gradients there are; enqueues and returns. Suspends the
---- task while it is too far ahead of the device. With a loss scale, a step
---- whose gradients are not all finite changes no parameter and no state.
----@return userdata|nil norm  of the gradients before clipping, with max_norm
-function Optimiser:step()
+local function step(self)
   follow.catch_up(self)
   follow.refresh(self)
   moments.add(self)
@@ -170,6 +176,15 @@ function Optimiser:step()
   if not any then return pace.pause() end
   pace.step()
   return norm
+end
+
+--- One step along the gradients there are; enqueues and returns. Suspends the
+--- task while it is too far ahead of the device. With a loss scale, a step
+--- whose gradients are not all finite changes no parameter and no state.
+---@return userdata|nil norm  of the gradients before clipping, with max_norm
+function Optimiser:step()
+  recorded.guard(function() return self.max_norm > 0 end)
+  return host.part(step, self)
 end
 
 --- The loss times the loss scale, to be differentiated in its place; the loss
@@ -189,7 +204,9 @@ end
 function Optimiser:zero_grad()
   follow.catch_up(self)
   local tensors = self.tensors
-  for i = 1, #tensors do C.moon_tensor_set_grad(tensors[i].p, nil) end
+  for i = 1, #tensors do
+    C.moon_tensor_set_grad(context.live, tensors[i].p, nil)
+  end
 end
 
 -- --- what it is ------------------------------------------------------------

@@ -3,8 +3,10 @@
 local check = require "moonseed.check"
 local core = require "moonseed.ffi"
 local frames = require "moonseed.optim.frame"
+local host = require "moonseed.host"
 local moon = require "moonseed"
 local option = require "moonseed.optim.options"
+local recorded = require "moonseed.recorded"
 local C = core.C
 
 local M = {}
@@ -51,8 +53,9 @@ end
 ---@param loss userdata
 ---@return userdata
 function M.scale(self, loss)
-  local scaler = M.of(self)
-  if not scaler then return loss end
+  recorded.guard(function() return self.loss_scale ~= nil end)
+  if self.loss_scale == nil then return loss end
+  local scaler = host.part(M.of, self)
   if check.halves[loss:dtype()] then loss = loss:to "f32" end
   return loss * scaler:select(1, 1):to(loss:dtype())
 end

@@ -14,6 +14,7 @@
 -- a line, (k + 1) / warmup, before what follows begins. Numbers of steps below
 -- 1 are shares of the run.
 local check = require "moonseed.check"
+local host = require "moonseed.host"
 local moon = require "moonseed"
 local shapes = require "moonseed.optim.shapes"
 local state = require "moonseed.nn.state"
@@ -109,28 +110,42 @@ local function need_optim(self)
   end
 end
 
+local function seek(self, k)
+  need_optim(self)
+  self.at = check.count(self.op, "the step", k)
+  self.optim.lr = self.first * factor_at(self, k)
+end
+
+local function step(self) seek(self, self.at + 1) end
+
 --- Sets the optimiser's rate to that after k steps.
 ---@param k integer
 ---@return Rate self
 function Rate:seek(k)
-  need_optim(self)
-  self.at = check.count(self.op, "the step", k)
-  self.optim.lr = self.first * factor_at(self, k)
+  host.part(seek, self, k)
   return self
 end
 
 --- After an optimiser's step: sets the rate of the next one.
 ---@return Rate self
-function Rate:step() return self:seek(self.at + 1) end
+function Rate:step()
+  host.part(step, self)
+  return self
+end
+
+local function tell(self, loss)
+  need_optim(self)
+  check.number(self.op, "the loss", loss)
+  if self.shape.tell then self.shape.tell(self.o, self.memory, loss) end
+  seek(self, self.at)
+end
 
 --- Tells a loss, a number; a plateau looks at it, others do not.
 ---@param loss number
 ---@return Rate self
 function Rate:tell(loss)
-  need_optim(self)
-  check.number(self.op, "the loss", loss)
-  if self.shape.tell then self.shape.tell(self.o, self.memory, loss) end
-  return self:seek(self.at)
+  host.part(tell, self, loss)
+  return self
 end
 
 --- Whether it goes by the losses that it is told.

@@ -17,11 +17,13 @@
 
 local check = require "moonseed.check"
 local nn = require "moonseed.nn"
+local Optimiser = require "moonseed.optim.optimiser"
 local Decisions = require "moonseed.seed.decisions"
 local evaluation = require "moonseed.seed.evaluation"
 local gates = require "moonseed.seed.gate"
 local frozen = require "moonseed.seed.frozen"
 local guard = require "moonseed.seed.guard"
+local host = require "moonseed.host"
 local Incubator = require "moonseed.seed.incubator"
 local life = require "moonseed.seed.life"
 local Measures = require "moonseed.seed.measures"
@@ -141,7 +143,8 @@ end
 --- seed.Garden{ model, policy = path, governor = true, valid = data, ... }
 ---   policy      a file, see scripts/policies; config: a table for its init
 ---   governor    true, or its options: rolls back when the loss goes wrong
----   optim       the host's optimiser, for the governor
+---   optim       the host's optimiser, for the governor: the model's newest, or
+---               that of the run, unless given; train and valid are the run's
 ---   train       what candidates of a tournament learn from
 ---   valid       the data set that growth looks at (never the test split)
 ---   classes     of the labels, where valid does not say
@@ -163,7 +166,8 @@ function Garden.new(_, options)
   check_options(o)
   local list, by_name = find_slots(o.model)
   local self = setmetatable({
-    model = o.model, optim = o.optim, train = o.train, valid = o.valid,
+    model = o.model, optim = o.optim or Optimiser.of(o.model),
+    train = o.train, valid = o.valid,
     list = list, by_name = by_name, options = o, steps = 0, epochs = 0,
     events = {}, listeners = {}, outcomes = {}, valid_losses = {},
     rng_seed = o.rng_seed,
@@ -201,6 +205,21 @@ end
 --- All seeds, in the order of the model.
 ---@return table[]
 function Garden:seeds() return self.all end
+
+--- Takes what it was not given from a run. With an optimiser to bring back,
+--- too, the governor begins anew: the states that it kept are without.
+---@param run table  train, valid, optim
+function Garden:adopt(run)
+  self.train, self.valid = self.train or run.train, self.valid or run.valid
+  local opt = run.optim
+  if self.options.optim or opt == self.optim
+     or not (opt.state and opt.load_state and opt.names) then
+    return
+  end
+  self.optim = opt
+  self.guard:close()
+  self.guard = guard.new(self, self.options.governor)
+end
 
 --- What a seed's incubator is given.
 ---@return table
@@ -316,20 +335,24 @@ end
 
 local step_known = { y = true, loss = true }
 
+local function go_on(self, y, loss)
+  self.steps = self.steps + 1
+  for _, seed in ipairs(self.all) do
+    seed.measures:grow_older(seed.row)
+    seed:notice_failure(LATE)
+    local fn = not seed.failure and grow[seed:stage()]
+    if fn then fn(seed, y) end
+  end
+  if not self.guard:look(loss) then self.decisions:step() end
+end
+
 --- After the optimiser's step. y: the batch's labels, for seeds that incubate;
 --- loss: what the governor looks at. Enqueues; waits for the loss of some steps
 --- ago at most, and for a decision that is due.
 ---@param given table|nil
 function Garden:step(given)
   local o = check.names("garden:step", given or {}, step_known)
-  self.steps = self.steps + 1
-  for _, seed in ipairs(self.all) do
-    seed.measures:grow_older(seed.row)
-    seed:notice_failure(LATE)
-    local fn = not seed.failure and grow[seed:stage()]
-    if fn then fn(seed, o.y) end
-  end
-  if not self.guard:look(o.loss) then self.decisions:step() end
+  host.part(go_on, self, o.y, o.loss)
 end
 
 local waits = {

@@ -134,10 +134,10 @@ end
 ---@param target string  a device or a dtype
 function Incubator:moved(target)
   for _, head in ipairs{ self.head, self.base_head } do head:to(target) end
-  local function follow(optimiser, ...)
-    if not optimiser then return end
-    rawset(optimiser, "source", list(...))
-    rawset(optimiser, "generation", nil)
+  local function follow(opt, ...)
+    if not opt then return end
+    rawset(opt, "source", list(...))
+    rawset(opt, "generation", nil)
   end
   follow(self.optimiser, self.seed.module, self.head)
   follow(self.base_optimiser, self.base_head)

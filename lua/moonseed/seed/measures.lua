@@ -7,6 +7,7 @@
 local core = require "moonseed.ffi"
 local check = require "moonseed.check"
 local context = require "moonseed.context"
+local host = require "moonseed.host"
 local moon = require "moonseed"
 local stage = require "moonseed.seed.stage"
 local wait = require "moonseed.wait"
@@ -88,18 +89,20 @@ function Measures:read(row, name)
   return self.slots.measure[cell]
 end
 
---- Queues: x [k] becomes the measure `name` and the k - 1 after it. Keeps x,
---- which carries the error if what it was computed from has failed.
----@param row integer
----@param name string
----@param x userdata  the row's from now on
-function Measures:store(row, name, x)
+local function store(self, row, name, x)
   check.status(C.moon_slots_store(live, self.slots, row, Measures.at[name],
                                   x.p))
   local steps = self.kept[row] or { {} }
   self.kept[row] = steps
   table.insert(steps[#steps], x:keep())
 end
+
+--- Queues: x [k] becomes the measure `name` and the k - 1 after it. Keeps x,
+--- which carries the error if what it was computed from has failed.
+---@param row integer
+---@param name string
+---@param x userdata  the row's from now on
+function Measures:store(row, name, x) host.part(store, self, row, name, x) end
 
 --- Queues the statistics of x as `name`_norm, _zeros and _wild.
 ---@param row integer

@@ -8,9 +8,11 @@
 
 local context = require "moonseed.context"
 local check = require "moonseed.check"
+local host = require "moonseed.host"
 local loop = require "moonseed.loop"
 local moon = require "moonseed"
 local nn = require "moonseed.nn"
+local recorded = require "moonseed.recorded"
 local blueprint = require "moonseed.seed.blueprint"
 local stage = require "moonseed.seed.stage"
 local Schedule = require "moonseed.seed.schedule"
@@ -259,18 +261,22 @@ function Seed:set_alpha(alpha)
   self.measures:set_alpha(self.row, alpha)
 end
 
+local function alpha_of(self, dtype, device)
+  local t = self.alpha_tensor
+  if not t or t:dtype() ~= dtype or t:device() ~= device then
+    t = moon.full({ 1 }, self:alpha(), { dtype = dtype,
+                                         device = device }):keep()
+    self.alpha_tensor = t
+  end
+  return t
+end
+
 --- Alpha as a scalar on the device, of x's dtype; a new one whenever it has
 --- changed, because a graph may still need the old one.
 ---@param x userdata
 ---@return userdata
 function Seed:alpha_on_device(x)
-  local t = self.alpha_tensor
-  if not t or t:dtype() ~= x:dtype() or t:device() ~= x:device() then
-    t = moon.full({ 1 }, self:alpha(), { dtype = x:dtype(),
-                                         device = x:device() }):keep()
-    self.alpha_tensor = t
-  end
-  return t
+  return host.part(alpha_of, self, x:dtype(), x:device())
 end
 
 -- --- failures --------------------------------------------------------------
@@ -307,6 +313,8 @@ end
 ---@return any ...  what `fn` returned
 function Seed:apart(fn, ...)
   local stream = self.stream
+  recorded.guard(function() return self.stream end)
+  recorded.guard(function() return self.generator end)
   if not stream then return context.isolated(self.generator, fn, ...) end
   return context.with_stream(stream.number, stream.device, context.isolated,
                              self.generator, fn, ...)

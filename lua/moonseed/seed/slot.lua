@@ -21,7 +21,9 @@
 -- is left out by the device; the slot counts it (`seed:errors()`).
 
 local check = require "moonseed.check"
+local host = require "moonseed.host"
 local Module = require "moonseed.nn.module"
+local recorded = require "moonseed.recorded"
 local Seed = require "moonseed.seed.seed"
 local stage = require "moonseed.seed.stage"
 
@@ -95,6 +97,7 @@ end
 
 --- Chooses the seeds that take part. Called at every transition.
 function Slot:plan_forward()
+  recorded.changed()
   local blended, watched = {}, false
   for _, seed in ipairs(self.list) do
     local name = seed:stage()
@@ -109,15 +112,18 @@ function Slot:plan_forward()
   if not watched and #blended == 0 then rawset(self, "now", {}) end
 end
 
+local function note_features(self, features) self.now.features = features end
+
 -- What incubating seeds will learn from, and, for seeds that learn through
 -- the host's loss, their say in the gradient. Gives h.
 local function watch(self, x, h)
-  self.now.features = x:detach()
+  local features = x:detach()
+  host.part(note_features, self, features)
   for _, seed in ipairs(self.list) do
     local incubator = seed.incubator
     if incubator and incubator.through and live_context.grad_mode == 1
        and not seed.failure then
-      h = incubator:pass_through(h, self.now.features)
+      h = incubator:pass_through(h, features)
     end
   end
   return h
@@ -146,12 +152,14 @@ end
 ---@param x userdata
 ---@return userdata
 function Slot:forward(x)
-  local host = self.host
-  local h = host and host:forward(x) or x
+  local branch = self.host
+  local h = branch and branch:forward(x) or x
   if not self.watched and #self.blended == 0 then return h end
+  recorded.guard(function() return self.disabled end)
+  recorded.guard(function() return self.capture end)
   if self.watched and (self.training or self.capture) then
     h = watch(self, x, h)
-    if not host then x = h end
+    if not branch then x = h end
   end
   if #self.blended == 0 then return h end
   return blend(self, x, h)

@@ -158,7 +158,9 @@ end
 --- During a pause: what was asked for.
 ---@param run table
 function M.serve_asked(run)
-  while #run.requests > 0 do start(run, false, table.remove(run.requests, 1)) end
+  while #run.requests > 0 do
+    start(run, false, table.remove(run.requests, 1))
+  end
 end
 
 --- At the end of an epoch.

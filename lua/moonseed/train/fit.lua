@@ -162,7 +162,7 @@ local function prepare(options)
     steps_per_epoch = steps, on_event = o.on_event,
     position = { epoch = 1, batch = 0 },
   }, Run)
-  if o.garden then o.garden.valid = o.garden.valid or o.valid end
+  if o.garden then o.garden:adopt(o) end
   return run
 end
 
