@@ -70,7 +70,8 @@ static int multiply(moon_ctx *ctx, moon_tensor *const inputs[3], int epilogue,
   if (status < 0) return status;
   moon_ctx quiet = moon__quiet(ctx);
   moon__calc c = {.ctx = &quiet};
-  moon_tensor *rows = moon__c_reshape(&c, x, in);
+  moon_tensor *rows = moon__c_plain(&c, moon__c_reshape(&c, x, in));
+  w = moon__c_plain(&c, w);
   moon_tensor *y = moon__c_new(&c, x, x->dtype, s, MOON__ROWS);
   moon_tensor *matrix = moon__c_reshape(&c, y, as_matrix(s));
   moon_params params = moon__product_params(ctx, x);
@@ -83,7 +84,7 @@ static int multiply(moon_ctx *ctx, moon_tensor *const inputs[3], int epilogue,
   moon__node *node = moon__record(ctx, &rule, c.status, y, inputs, 3);
   if (node) {
     node->params = params;
-    moon__save(node, moon_tensor_needs_grad(w) ? rows : NULL);
+    moon__save(node, moon_tensor_needs_grad(inputs[1]) ? rows : NULL);
     moon__save(node, moon_tensor_needs_grad(x) ? w : NULL);
     moon__save(node, epilogue == MOON_EPILOGUE_RELU ? matrix : NULL);
   }

@@ -1,8 +1,8 @@
 /* cuDNN and cuBLASLt, opened at their first use: where they are not installed,
  * everything but convolution and matmul still works.
  *
- * Each is looked for in $MOONSEED_CUDNN (a folder), on the linker's path, in
- * CUDA's own folder and in Python's packages.
+ * Each is looked for in $MOONSEED_CUDNN (folders, a:b), on the linker's path,
+ * in CUDA's own folder and in Python's packages.
  */
 #ifndef MOON_CUDA_LIBRARY_H
 #define MOON_CUDA_LIBRARY_H

@@ -15,6 +15,10 @@ describe("linear", function()
   op.agrees{ "of more dimensions", inputs = { { 2, 3, 4 }, w, b },
              fn = with_relu }
   op.agrees{ "of one row", inputs = { { 4 }, w, b }, fn = plain }
+  op.agrees{ "of repeated rows", inputs = { { 1, 4 }, { 1, 4 }, b },
+             fn = function(x, weight, bias)
+    return moon.linear(x:expand(3, 4), weight:expand(5, 4), bias)
+  end }
   op.agrees{ "of none", inputs = { { 0, 4 }, w, b }, fn = with_relu }
 
   op.everywhere("adds a second gradient to the first", function(device)
