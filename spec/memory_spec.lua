@@ -109,7 +109,7 @@ describe("memory stays flat", function()
     local model = network()
     assert_flat(run(function(i)
       local y = model(moon.randn(4, 1, 8, 8))
-      if i % 100 == 0 then y:sum():item() end
+      if i % 5 == 0 then y:sum():item() end  -- behind by less than AHEAD
     end))
   end))
 

@@ -21,15 +21,9 @@ print("allocs", moon.stats().system_allocs - before)
 
 -- How often memory was taken from the device.
 local function allocs(tune, limit)
-  local folder, remove = shell.folder()
-  local file = assert(io.open(folder .. "/tune.lua", "w"))
-  file:write("local LIMIT = ", tostring(limit), "\n", program)
-  file:close()
-  local output, status = shell.run(
-    ("cd '%s' && MOONSEED_GPU=emulated %s '%s/scripts/moonseed' tune.lua")
-    :format(folder, tune and "MOONSEED_CUDNN_TUNE=1" or "",
-            os.getenv "PWD"))
-  remove()
+  local output, status = shell.script(
+    ("local LIMIT = %s\n%s"):format(tostring(limit), program),
+    "MOONSEED_GPU=emulated " .. (tune and "MOONSEED_CUDNN_TUNE=1" or ""))
   assert.equal(0, status, output)
   return tonumber(output:match "allocs%s+(%d+)")
 end

@@ -48,15 +48,8 @@ end
 
 -- What a process with `count` GPUs prints.
 local function run(count, body)
-  local folder, remove = shell.folder()
-  local file = assert(io.open(folder .. "/several.lua", "w"))
-  file:write(head, body, "finish()\n")
-  file:close()
-  local output, status = shell.run(
-    ("cd '%s' && MOONSEED_GPU=emulated MOONSEED_EMULATED_COUNT=%d "
-     .. "'%s/scripts/moonseed' several.lua"):format(folder, count,
-                                                 os.getenv "PWD"))
-  remove()
+  local output, status = shell.script(head .. body .. "finish()\n",
+    "MOONSEED_GPU=emulated MOONSEED_EMULATED_COUNT=" .. count)
   assert.equal(0, status, output)
   assert.matches("fine", output)
 end

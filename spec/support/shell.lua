@@ -23,6 +23,24 @@ function M.folder()
   return folder, function() os.execute("rm -rf '" .. folder .. "'") end
 end
 
+--- Runs a script by the launcher, in a folder of its own.
+---@param text string
+---@param variables string  such as "A=1 B=2"
+---@return string output  of both channels
+---@return integer status
+function M.script(text, variables)
+  local folder, remove = M.folder()
+  local file = assert(io.open(folder .. "/script.lua", "w"))
+  file:write(text)
+  file:close()
+  local output, status = M.run(([[root=$PWD
+    [ -z "${BUILD:-}" ] || BUILD=$(readlink -f "$BUILD")
+    cd '%s' && %s timeout 100 "$root/scripts/moonseed" script.lua]])
+    :format(folder, variables))
+  remove()
+  return output, status
+end
+
 --- Prefix of a command that builds: not for the sanitizers that the specs may
 --- run under, and not a part of the `make` that may run them.
 M.plain = "env -u LD_PRELOAD -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "
