@@ -1,6 +1,7 @@
 -- What a captured function cannot do, and what an error leaves.
 
 local bits = require "support.bits"
+local host = require "moonseed.host"
 local moon = require "moonseed"
 local steps = require "support.steps"
 local task = require "support.task"
@@ -84,6 +85,27 @@ describe("an error in a capture", function()
     local step = moon.capture(function(t) return t end)
     assert.has_error(function() step{} end)
     assert.has_error(function() moon.capture(function() return {} end)() end)
+  end))
+
+  it("says that a host part gives other tensors than it did", task(function()
+    local first = { moon.ones(2), moon.ones(2) }
+    for wrong, text in pairs{ [0] = "gave no tensor", [2] = "gave f32 1x2 where",
+                              [3] = "gave 3 tensors, and 2" } do
+      local list = first
+      local step = moon.capture(function(x)
+        local a, b = host.part(function() return unpack(list) end)
+        return a and b and x + a + b
+      end)
+      local function sum() return step(moon.zeros(2)):sum():item() end
+      assert.equal(4, sum())
+      list = { unpack({ moon.ones(2), moon.ones(2), moon.ones(2) }, 1, wrong) }
+      if wrong == 2 then list[1] = moon.ones(1, 2) end
+      local ok, e = pcall(sum)
+      assert.is_false(ok)
+      assert.matches(text, e)
+      list = first
+      assert.equal(4, sum())
+    end
   end))
 
   it("names options that there are not", task(function()

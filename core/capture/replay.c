@@ -311,6 +311,11 @@ int moon_replay_passed(moon_replay *p, int i, moon_tensor **out) {
 
 int moon_replay_give(moon_replay *p, int i, moon_tensor *t) {
   const moon__entry *e = current(p);
+  if (i >= e->n_given) {
+    return moon__fail(MOON_E_VALUE, "capture: a host part gave %d tensors, "
+                      "and %d when the function was recorded", i + 1,
+                      e->n_given);
+  }
   const moon__spec *s = &e->spec[e->n + i];
   int status = moon__check_live("capture", t);
   if (status < 0) return status;
