@@ -64,12 +64,16 @@ int moon_record_result(moon_recording *r, moon_tensor *t) {
 }
 
 /* --- the end ------------------------------------------------------------- */
-static void let_tasks_go(moon_recording *r) {
+/* Lets go of what only recording needs: tasks, and where things are found. */
+static void finish(moon_recording *r) {
   for (int i = 0; i < r->n_parts; i++) {
     if (r->part[i].task->recording == r) r->part[i].task->recording = NULL;
     moon_task_release(r->part[i].task);
     r->part[i].task = NULL;
   }
+  moon__table_free(&r->slots);
+  moon__table_free(&r->leaves);
+  moon__table_free(&r->sources_at);
   r->open = false;
 }
 
@@ -101,10 +105,7 @@ const char *moon_record_end(moon_ctx *ctx, moon_recording *r) {
     s->next_idle = r->entry[s->last].first_idle;
     r->entry[s->last].first_idle = k;
   }
-  let_tasks_go(r);
-  moon__table_free(&r->slots);
-  moon__table_free(&r->leaves);
-  moon__table_free(&r->sources_at);
+  finish(r);
   return r->never;
 }
 
@@ -131,12 +132,7 @@ static void free_lists(moon_recording *r) {
 
 void moon_recording_release(moon_recording *r) {
   if (!r || --r->refs > 0) return;
-  if (r->open) {
-    let_tasks_go(r);
-    moon__table_free(&r->slots);
-    moon__table_free(&r->leaves);
-    moon__table_free(&r->sources_at);
-  }
+  if (r->open) finish(r);
   for (int i = 0; i < r->n_slots; i++) release_slot(&r->slot[i]);
   for (int i = 0; i < r->n_entries; i++) release_entry(&r->entry[i]);
   for (int i = 0; i < r->n_arguments; i++) {

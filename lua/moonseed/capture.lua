@@ -79,7 +79,7 @@ local function suits(recording, args)
     end
   end
   for _, guard in ipairs(recording.guards) do
-    if not rawequal(guard[1](), guard[2]) then return false end
+    if not rawequal(guard[1](guard[2]), guard[3]) then return false end
   end
   return true
 end

@@ -10,7 +10,7 @@ local M = {}
 ---@class Recording
 ---@field core userdata      the core's moon_recording
 ---@field hosts table[]      host parts, see moonseed.host
----@field guards table[]     { function, what it returned }
+---@field guards table[]     { function, its argument, what it returned }
 ---@field backward boolean   a backward was queued
 ---@field changes integer    what `changes` was
 
@@ -43,12 +43,13 @@ function M.refuse_read(op)
   end
 end
 
---- What is recorded holds as long as `fn()` gives the same.
----@param fn fun(): any  cheap; must not raise
-function M.guard(fn)
+--- What is recorded holds as long as `fn(of)` gives the same.
+---@param fn fun(of: any): any  cheap; must not raise
+---@param of any
+function M.guard(fn, of)
   local recording = loop.running.recording
   if recording then
-    recording.guards[#recording.guards + 1] = { fn, fn() }
+    recording.guards[#recording.guards + 1] = { fn, of, fn(of) }
   end
 end
 

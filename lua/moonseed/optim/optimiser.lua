@@ -161,6 +161,8 @@ local function step_set(self, set, scale)
   return tensor.after(norm, tensors, states), n > 0
 end
 
+local function gives_norm(self) return self.max_norm > 0 end
+
 local function step(self)
   follow.catch_up(self)
   follow.refresh(self)
@@ -183,7 +185,7 @@ end
 --- whose gradients are not all finite changes no parameter and no state.
 ---@return userdata|nil norm  of the gradients before clipping, with max_norm
 function Optimiser:step()
-  recorded.guard(function() return self.max_norm > 0 end)
+  recorded.guard(gives_norm, self)
   return host.part(step, self)
 end
 

@@ -48,12 +48,14 @@ function M.of(self)
   return self.scaler
 end
 
+local function has_scale(self) return self.loss_scale ~= nil end
+
 --- The loss, multiplied.
 ---@param self table  an optimiser
 ---@param loss userdata
 ---@return userdata
 function M.scale(self, loss)
-  recorded.guard(function() return self.loss_scale ~= nil end)
+  recorded.guard(has_scale, self)
   if self.loss_scale == nil then return loss end
   local scaler = host.part(M.of, self)
   if check.halves[loss:dtype()] then loss = loss:to "f32" end

@@ -306,6 +306,9 @@ end
 
 -- --- forward ---------------------------------------------------------------
 
+local function stream_of(self) return self.stream end
+local function generator_of(self) return self.generator end
+
 --- Runs fn(...) on the seed's own stream, as a part of the program that the
 --- host does not notice: its generator, its errors.
 ---@param fn function
@@ -313,8 +316,8 @@ end
 ---@return any ...  what `fn` returned
 function Seed:apart(fn, ...)
   local stream = self.stream
-  recorded.guard(function() return self.stream end)
-  recorded.guard(function() return self.generator end)
+  recorded.guard(stream_of, self)
+  recorded.guard(generator_of, self)
   if not stream then return context.isolated(self.generator, fn, ...) end
   return context.with_stream(stream.number, stream.device, context.isolated,
                              self.generator, fn, ...)

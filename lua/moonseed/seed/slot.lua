@@ -149,14 +149,17 @@ local function blend(self, x, own)
   return h
 end
 
+local function disabled_of(self) return self.disabled end
+local function capture_of(self) return self.capture end
+
 ---@param x userdata
 ---@return userdata
 function Slot:forward(x)
   local branch = self.host
   local h = branch and branch:forward(x) or x
   if not self.watched and #self.blended == 0 then return h end
-  recorded.guard(function() return self.disabled end)
-  recorded.guard(function() return self.capture end)
+  recorded.guard(disabled_of, self)
+  recorded.guard(capture_of, self)
   if self.watched and (self.training or self.capture) then
     h = watch(self, x, h)
     if not branch then x = h end
