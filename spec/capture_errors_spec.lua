@@ -89,8 +89,9 @@ describe("an error in a capture", function()
 
   it("says that a host part gives other tensors than it did", task(function()
     local first = { moon.ones(2), moon.ones(2) }
-    for wrong, text in pairs{ [0] = "gave no tensor", [2] = "gave f32 1x2 where",
-                              [3] = "gave 3 tensors, and 2" } do
+    local cases = { [0] = "gave no tensor", [2] = "gave f32 1x2 where",
+                    [3] = "gave 3 tensors, and 2" }
+    for wrong, text in pairs(cases) do
       local list = first
       local step = moon.capture(function(x)
         local a, b = host.part(function() return unpack(list) end)

@@ -25,6 +25,16 @@ function M.of_all(list)
   return table.concat(parts)
 end
 
+--- As M.of, for all that a module's state has, by name.
+---@param model table
+---@return string
+function M.of_state(model)
+  local parts = {}
+  for name, t in pairs(model:state()) do parts[#parts + 1] = name .. M.of(t) end
+  table.sort(parts)
+  return table.concat(parts)
+end
+
 local function no_detour() end
 
 --- Gives way at random, so that tasks go on in random order. Not moonseed's

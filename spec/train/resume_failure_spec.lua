@@ -28,15 +28,6 @@ seed.blueprint("brittle", { build = function(shape)
   return Brittle{ shape[2] }
 end })
 
-local function weights(model)
-  local parts = {}
-  for name, t in pairs(model:state()) do
-    parts[#parts + 1] = name .. bits.of(t)
-  end
-  table.sort(parts)
-  return table.concat(parts)
-end
-
 local function found(garden)
   local list = {}
   for _, event in ipairs(garden.events) do
@@ -87,7 +78,7 @@ describe("a seed that fails before a checkpoint", function()
       local run = begin(stage, 3)
       run:await()
       run.garden:close()
-      local wanted, event = weights(run.model), found(run.garden)[1]
+      local wanted, event = bits.of_state(run.model), found(run.garden)[1]
       local n = 0
       for _, path in ipairs(checkpoint.list(folder)) do
         local step = tonumber(path:match "step%-(%d+)")
@@ -98,7 +89,7 @@ describe("a seed that fails before a checkpoint", function()
           other:await()
           other.garden:close()
           assert.same({ event }, found(other.garden), step)
-          assert.is_true(wanted == weights(other.model), step)
+          assert.is_true(wanted == bits.of_state(other.model), step)
           n = n + 1
         end
         for _, new in ipairs(checkpoint.list(folder)) do

@@ -56,15 +56,6 @@ local function begin(options)
   return o
 end
 
-local function weights(model)
-  local parts = {}
-  for name, t in pairs(model:state()) do
-    parts[#parts + 1] = name .. bits.of(t)
-  end
-  table.sort(parts)
-  return table.concat(parts)
-end
-
 local function go_on(options)
   local train, valid = data()
   local o = { folder, train = train, valid = valid, quiet = true }
@@ -99,7 +90,7 @@ describe("moon.train.resume", function()
     local o = begin(options)
     moon.train.fit(o):await()
     o.garden:close()
-    local wanted, seen = weights(o[1]), {}
+    local wanted, seen = bits.of_state(o[1]), {}
     local paths = checkpoint.list(folder)
     for i = #paths, 1, -1 do  -- the newest is the one that is read
       os.rename(paths[i], paths[i] .. ".aside")
@@ -111,7 +102,7 @@ describe("moon.train.resume", function()
       seen[t.stage] = true
       run:await()
       run.garden:close()
-      assert.is_true(wanted == weights(run.model), path)
+      assert.is_true(wanted == bits.of_state(run.model), path)
       for _, new in ipairs(checkpoint.list(folder)) do os.remove(new) end
     end
     return seen
@@ -160,7 +151,7 @@ describe("moon.train.resume", function()
         keep_at_most(step)
         local other = go_on()
         other:await()
-        assert.is_true(weights(model) == weights(other.model))
+        assert.is_true(bits.of_state(model) == bits.of_state(other.model))
         assert.equal(run.optim.lr, other.optim.lr)
         assert.same(run.series.valid_f1, other.series.valid_f1)
         assert.same(run.series.valid_loss, other.series.valid_loss)
@@ -182,7 +173,7 @@ describe("moon.train.resume", function()
     local run = go_on()
     run:await()
     run.garden:close()
-    assert.is_true(weights(first.model) == weights(run.model))
+    assert.is_true(bits.of_state(first.model) == bits.of_state(run.model))
   end))
 
   it("raises when no file is whole, and names what is wrong", task(function()
@@ -228,7 +219,7 @@ describe("moon.train.resume", function()
     local other = moon.train.resume{ folder, quiet = true }
     other:await()
     assert.equal(256, #other.options.train)
-    assert.is_true(weights(run.model) == weights(other.model))
+    assert.is_true(bits.of_state(run.model) == bits.of_state(other.model))
   end))
 
   it("takes a model of one's own classes", task(function()
@@ -249,7 +240,7 @@ describe("moon.train.resume", function()
     assert.truthy(tostring(e):find("how model is made", 1, true), e)
     local other = moon.train.resume{ folder, model = Own{}, quiet = true }
     other:await()
-    assert.is_true(weights(model) == weights(other.model))
+    assert.is_true(bits.of_state(model) == bits.of_state(other.model))
   end))
 
   it("asks for a schedule and a loss that are functions", task(function()
@@ -272,7 +263,7 @@ describe("moon.train.resume", function()
     local run = go_on{ schedule = rate, loss = loss }
     run:await()
     run.garden:close()
-    assert.is_true(weights(first.model) == weights(run.model))
+    assert.is_true(bits.of_state(first.model) == bits.of_state(run.model))
   end))
 
   it("removes what killed processes left, not what others write",
